@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Extents that are known at compile time, at run time, or a mixture, in one type.
+#pragma once
+
+#include <array>
+#include <cassert>
+#include <concepts>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "weft/tensor/error.hpp"
+#include "weft/tensor/types.hpp"
+
+namespace weft {
+
+/// The type of the dynamic marker. It is an enumeration so that compilers print its name, not a number.
+enum class DynamicExtent { Dyn };
+
+/// An extent that is known only at run time: `Shape<Dyn, 64>`.
+inline constexpr DynamicExtent Dyn = DynamicExtent::Dyn;
+
+/// What may stand for an extent in a type: an `int`, or `Dyn`.
+template <class Extent>
+concept ExtentType = std::same_as<Extent, int> || std::same_as<Extent, DynamicExtent>;
+
+/// True where the extent is `Dyn`.
+template <auto Extent>
+inline constexpr bool is_dynamic = std::same_as<std::remove_const_t<decltype(Extent)>, DynamicExtent>;
+
+/// The rule of most operations: two extents agree when they are equal, or when one is known only at run time.
+template <auto First, auto Second>
+concept SameExtent = is_dynamic<First> || is_dynamic<Second> || First == Second;
+
+namespace detail {
+
+/// An axis as a number; -1 for `Dyn`. Never part of a type or a message.
+template <auto Extent>
+constexpr Index static_value() {
+  if constexpr (is_dynamic<Extent>) {
+    return -1;
+  } else {
+    return Extent;
+  }
+}
+
+}  // namespace detail
+
+/// Whether two lists of extents are equal. (A loop, because std::equal of two empty arrays makes g++ 12 warn of null.)
+constexpr bool same_extents(std::span<const Index> first, std::span<const Index> second) {
+  if (first.size() != second.size()) return false;
+  for (std::size_t axis = 0; axis < first.size(); ++axis) {
+    if (first[axis] != second[axis]) return false;
+  }
+  return true;
+}
+
+/// The extents of a tensor. Only those that are `Dyn` are stored.
+///
+///     Shape<Dyn, Dyn, 560> hidden_states(8, 256);   // batch, tokens, features
+template <auto... Extents>
+class Shape {
+  static_assert((ExtentType<decltype(Extents)> && ...), "Shape: every extent must be an int or weft::Dyn");
+  static_assert(((detail::static_value<Extents>() >= -1) && ...), "Shape: an extent must not be negative");
+
+ public:
+  static constexpr int rank = static_cast<int>(sizeof...(Extents));
+  static constexpr int dynamic_rank = (0 + ... + (is_dynamic<Extents> ? 1 : 0));
+  static constexpr bool is_static = dynamic_rank == 0;
+
+  /// All dynamic extents are 0.
+  constexpr Shape() = default;
+
+  /// One value for each `Dyn`, in order.
+  template <std::convertible_to<Index>... Values>
+    requires(sizeof...(Values) > 0 && static_cast<int>(sizeof...(Values)) == dynamic_rank)
+  constexpr explicit Shape(Values... values) : dynamic_{static_cast<Index>(values)...} {}
+
+  /// From run-time extents of every axis; the known ones are checked.
+  static Shape from(const std::array<Index, sizeof...(Extents)>& extents, std::string_view what = "Shape") {
+    Shape shape;
+    int next = 0;
+    for (int axis = 0; axis < rank; ++axis) {
+      const Index expected = static_extents_[axis];
+      const Index found = extents[static_cast<std::size_t>(axis)];
+      if (expected < 0) {
+        shape.dynamic_[static_cast<std::size_t>(next++)] = found;
+      } else if (expected != found) {
+        fail(concat(what, ": axis ", axis, " must be ", expected, ", found ", found));
+      }
+    }
+    return shape;
+  }
+
+  /// The extent of an axis, counted from 0.
+  constexpr Index operator[](int axis) const {
+    assert(axis >= 0 && axis < rank);
+    const Index known = static_extents_[axis];
+    return known >= 0 ? known : dynamic_[static_cast<std::size_t>(dynamic_position(axis))];
+  }
+
+  /// The number of elements.
+  constexpr Index size() const {
+    if constexpr (is_static) {
+      return (Index{1} * ... * detail::static_value<Extents>());
+    } else {
+      Index product = 1;
+      for (int axis = 0; axis < rank; ++axis) product *= (*this)[axis];
+      return product;
+    }
+  }
+
+  constexpr std::array<Index, sizeof...(Extents)> extents() const {
+    std::array<Index, sizeof...(Extents)> all{};
+    for (int axis = 0; axis < rank; ++axis) all[static_cast<std::size_t>(axis)] = (*this)[axis];
+    return all;
+  }
+
+  /// As people write it: "[8, 256, 560]".
+  std::string text() const {
+    std::string text = "[";
+    for (int axis = 0; axis < rank; ++axis) text += concat(axis == 0 ? "" : ", ", (*this)[axis]);
+    return text + "]";
+  }
+
+  template <auto... Others>
+  constexpr bool operator==(const Shape<Others...>& other) const {
+    if constexpr (sizeof...(Others) != sizeof...(Extents)) {
+      return false;
+    } else {
+      return same_extents(extents(), other.extents());
+    }
+  }
+
+ private:
+  static constexpr Index static_extents_[sizeof...(Extents) + 1] = {detail::static_value<Extents>()..., 0};
+
+  static constexpr int dynamic_position(int axis) {
+    int position = 0;
+    for (int before = 0; before < axis; ++before) position += static_extents_[before] < 0 ? 1 : 0;
+    return position;
+  }
+
+  [[no_unique_address]] std::array<Index, static_cast<std::size_t>(dynamic_rank)> dynamic_{};
+};
+
+/// True for every `Shape<...>`.
+template <class Candidate>
+inline constexpr bool is_shape = false;
+template <auto... Extents>
+inline constexpr bool is_shape<Shape<Extents...>> = true;
+
+namespace detail {
+
+template <int Axis, auto First, auto... Rest>
+constexpr auto nth_extent() {
+  if constexpr (Axis == 0) {
+    return First;
+  } else {
+    return nth_extent<Axis - 1, Rest...>();
+  }
+}
+
+template <class ShapeType, int Axis>
+struct AxisOf;
+template <auto... Extents, int Axis>
+struct AxisOf<Shape<Extents...>, Axis> {
+  static constexpr int index = Axis < 0 ? Axis + static_cast<int>(sizeof...(Extents)) : Axis;
+  static constexpr auto extent = nth_extent<index, Extents...>();
+};
+
+template <class ShapeType, int Axis, auto Extent, class Positions>
+struct ReplaceAxisOf;
+template <auto... Extents, int Axis, auto Extent, int... Positions>
+struct ReplaceAxisOf<Shape<Extents...>, Axis, Extent, std::integer_sequence<int, Positions...>> {
+  template <int Position, auto Old>
+  static constexpr auto pick() {
+    if constexpr (Position == Axis) {
+      return Extent;
+    } else {
+      return Old;
+    }
+  }
+  using type = Shape<pick<Positions, Extents>()...>;
+};
+
+template <class ShapeType>
+struct DropFirstOf;
+template <auto First, auto... Rest>
+struct DropFirstOf<Shape<First, Rest...>> {
+  using type = Shape<Rest...>;
+};
+
+}  // namespace detail
+
+/// The extent of an axis as the type knows it, an `int` or `Dyn`; negative axes count from the end.
+template <class ShapeType, int Axis>
+inline constexpr auto extent_of = detail::AxisOf<ShapeType, Axis>::extent;
+
+/// The same shape with another extent on one axis (counted from 0).
+template <class ShapeType, int Axis, auto Extent>
+using ReplaceAxis =
+    typename detail::ReplaceAxisOf<ShapeType, Axis, Extent, std::make_integer_sequence<int, ShapeType::rank>>::type;
+
+/// The shape without its first axis.
+template <class ShapeType>
+using DropFirst = typename detail::DropFirstOf<ShapeType>::type;
+
+/// The known one of two extents that agree, `Dyn` when neither is known.
+template <auto First, auto Second>
+constexpr auto merge_extents() {
+  if constexpr (is_dynamic<First>) {
+    return Second;
+  } else {
+    return First;
+  }
+}
+
+/// The product of two extents, `Dyn` when either is known only at run time: heads times head_dim.
+template <auto First, auto Second>
+constexpr auto multiply_extents() {
+  if constexpr (is_dynamic<First> || is_dynamic<Second>) {
+    return Dyn;
+  } else {
+    return First * Second;
+  }
+}
+
+/// The quotient of two extents, `Dyn` when either is known only at run time: hidden_size over heads.
+template <auto First, auto Second>
+constexpr auto divide_extents() {
+  if constexpr (is_dynamic<First> || is_dynamic<Second>) {
+    return Dyn;
+  } else {
+    static_assert(First % Second == 0, "divide_extents: the first extent must be a multiple of the second");
+    return First / Second;
+  }
+}
+
+/// The value of an extent: the one in the type, or `value` where that is `Dyn`. A `value` that contradicts the type is
+/// refused; 0 stands for "not given".
+template <auto Extent>
+Index resolve_extent(Index value, std::string_view what) {
+  if constexpr (is_dynamic<Extent>) {
+    if (value <= 0) fail(concat(what, " must be given and positive where the type leaves it Dyn, found ", value));
+    return value;
+  } else {
+    if (value != 0 && value != Extent) fail(concat(what, " is ", Extent, " in the type, found ", value));
+    return Extent;
+  }
+}
+
+}  // namespace weft
+
+/// Asserts that two axes agree: at compile time where both are known, with the same sentence at run time otherwise. A
+/// macro because C++20 wants the sentence of a `static_assert` as a literal, and it must not be written twice.
+#define WEFT_EXPECT_SAME_EXTENT(x_shape, x_axis, y_shape, y_axis, sentence)                                      \
+  static_assert(::weft::SameExtent<::weft::extent_of<std::remove_cvref_t<decltype(x_shape)>, (x_axis)>,            \
+                                   ::weft::extent_of<std::remove_cvref_t<decltype(y_shape)>, (y_axis)>>,           \
+                sentence);                                                                                         \
+  ::weft::detail::expect_same_extent(x_shape, (x_axis), y_shape, (y_axis), sentence)
+
+namespace weft::detail {
+
+template <class First, class Second>
+void expect_same_extent(const First& first, int first_axis, const Second& second, int second_axis,
+                        std::string_view sentence) {
+  const Index one = first[first_axis < 0 ? first_axis + First::rank : first_axis];
+  const Index other = second[second_axis < 0 ? second_axis + Second::rank : second_axis];
+  if (one != other) [[unlikely]] {
+    fail(concat(sentence, ", found ", one, " (shape ", first.text(), ") and ", other, " (shape ", second.text(), ")"));
+  }
+}
+
+}  // namespace weft::detail

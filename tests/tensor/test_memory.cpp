@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <vector>
+
+#include "support/catch.hpp"
+#include "weft/tensor/parallel.hpp"
+#include "weft/tensor/scratch.hpp"
+#include "weft/tensor/workspace.hpp"
+
+using namespace weft;
+
+TEST_CASE("a workspace gives aligned memory and takes it back to a mark") {
+  Workspace workspace;
+  float* first = workspace.allocate<float>(3);
+  const auto mark = workspace.mark();
+  float* second = workspace.allocate<float>(1);
+  CHECK(reinterpret_cast<std::uintptr_t>(second) % 64 == 0);
+  CHECK(second != first);
+  workspace.release(mark);
+  CHECK(workspace.allocate<float>(1) == second);
+}
+
+TEST_CASE("a workspace grows on the first step and never after") {
+  Workspace workspace;
+  const auto step = [&] {
+    workspace.reset();
+    for (int i = 1; i < 40; ++i) workspace.allocate<double>(i * 1000);
+  };
+  step();
+  step();  // the pieces of the first step become one block
+  const std::size_t capacity = workspace.capacity();
+  const double* before = (workspace.reset(), workspace.allocate<double>(1));
+  step();
+  CHECK(workspace.capacity() == capacity);
+  workspace.reset();
+  CHECK(workspace.allocate<double>(1) == before);
+}
+
+TEST_CASE("values stay where they are while a workspace grows") {
+  Workspace workspace;
+  std::vector<Index*> places;
+  for (Index i = 0; i < 100; ++i) {
+    places.push_back(workspace.allocate<Index>(5000));
+    places.back()[4999] = i;
+  }
+  for (Index i = 0; i < 100; ++i) CHECK(places[static_cast<std::size_t>(i)][4999] == i);
+}
+
+TEST_CASE("parallel_for covers every index once, for any count, grain and number of threads") {
+  for (const int threads : {1, 2, 7}) {
+    set_threads(threads);
+    for (const Index count : {0, 1, 2, 17, 1000}) {
+      for (const Index grain : {1, 16, 5000}) {
+        std::vector<int> visits(static_cast<std::size_t>(count));
+        parallel_for(count, grain, [&](Index begin, Index end) {
+          for (Index i = begin; i < end; ++i) ++visits[static_cast<std::size_t>(i)];
+        });
+        CHECK(std::count(visits.begin(), visits.end(), 1) == count);
+      }
+    }
+  }
+  set_threads(2);
+}
+
+TEST_CASE("scratch belongs to its tag and does not shrink") {
+  struct First;
+  struct Second;
+  double* first = thread_scratch<First, double>(100);
+  CHECK((thread_scratch<Second, double>(100)) != first);
+  CHECK((thread_scratch<First, double>(10)) == first);
+}
