@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// y = x Wᵀ + b (torch.nn.functional.linear), optionally added to a residual.
+#pragma once
+
+#include "weft/autograd/operand.hpp"
+#include "weft/ops/linear/linear_kernels.hpp"
+
+namespace weft {
+
+/// Marks an argument that is not given: `linear(context, x, weight, none)`.
+struct None {};
+inline constexpr None none{};
+
+namespace detail {
+
+template <class Context, class X, class T>
+Operand<T> optional_operand(const Context& context, const X& x) {
+  if constexpr (std::is_same_v<X, None>) {
+    return {};
+  } else {
+    return operand(context, x);
+  }
+}
+
+/// dX = dY W,  dW = dYᵀ X,  db = column sums of dY,  d residual = dY.
+template <class T, class Weight, class DeviceType>
+struct LinearBackward {
+  Operand<T> x;
+  Operand<Weight> weight;
+  Gradient* bias;
+  Gradient* residual;
+  Gradient* y;
+  LinearSize size;
+
+  void operator()(BasicTape<DeviceType>& tape) const {
+    using Kernels = LinearKernels<DeviceType>;
+    const T* dy = y->values<T>();
+    if (auto dx = tape.template target<T>(x.gradient)) Kernels::backward_input(size, dy, weight.data, dx);
+    if constexpr (std::is_same_v<T, Weight>) {
+      if (auto dw = tape.template target<T>(weight.gradient)) Kernels::backward_weight(size, dy, x.data, dw);
+    }
+    if (auto db = tape.template target<T>(bias)) Kernels::backward_bias(size, dy, db);
+    if (!tape.hand_over(y, residual)) Kernels::add(size.rows * size.out_features, dy, tape.template target<T>(residual));
+  }
+};
+
+}  // namespace detail
+
+/// y[..., o] = Σᵢ x[..., i] weight[o, i] + bias[o] + residual[..., o].
+///
+/// \param x         [..., in_features], any number of leading axes
+/// \param weight    [out_features, in_features], as torch.nn.Linear stores it; `bf16` weights serve inference only
+/// \param bias      [out_features], or `none`
+/// \param residual  the shape of the result, or `none`
+/// \return          [..., out_features]
+template <class Context, class X, class Weight, class Bias = None, class Residual = None>
+auto linear(Context& context, const X& x, const Weight& weight, const Bias& bias = none,
+            const Residual& residual = none) {
+  using T = ElementOf<X>;
+  using Device = typename Context::Device;
+  using XShape = ShapeOf<X>;
+  static_assert(XShape::rank >= 1 && ShapeOf<Weight>::rank == 2,
+                "linear(x, weight): x must have an axis of features and weight must be [out_features, in_features]");
+  WEFT_EXPECT_SAME_EXTENT(x.shape(), -1, weight.shape(), 1,
+                          "linear(x, weight): the last axis of x must equal the last axis of weight [out, in]");
+  using YShape = ReplaceAxis<XShape, XShape::rank - 1, extent_of<ShapeOf<Weight>, 0>>;
+  auto extents = x.shape().extents();
+  extents.back() = weight.extent(0);
+  const auto shape = YShape::from(extents);
+
+  if constexpr (!std::is_same_v<Bias, None>) {
+    WEFT_EXPECT_SAME_EXTENT(bias.shape(), 0, weight.shape(), 0,
+                            "linear(x, weight, bias): bias must have one value for each row of weight [out, in]");
+  }
+  if constexpr (!std::is_same_v<Residual, None>) {
+    WEFT_EXPECT_SAME_EXTENT(residual.shape(), -1, weight.shape(), 0,
+                            "linear(x, weight, bias, residual): the last axis of residual must equal the first of weight");
+    if (residual.size() != shape.size()) {
+      fail(concat("linear(x, weight, bias, residual): residual must have shape ", shape.text(), ", found ",
+                  residual.shape().text()));
+    }
+  }
+
+  const auto xs = operand(context, x);
+  const auto weights = operand(context, weight);
+  const auto biases = detail::optional_operand<Context, Bias, T>(context, bias);
+  const auto residuals = detail::optional_operand<Context, Residual, T>(context, residual);
+  const bool needs_gradient = xs.gradient || weights.gradient || biases.gradient || residuals.gradient;
+  const LinearSize size{weight.extent(1) > 0 ? x.size() / weight.extent(1) : 0, weight.extent(1), weight.extent(0)};
+
+  auto y = context.template make<T>(shape, needs_gradient);
+  LinearKernels<Device>::forward(size, xs.data, weights.data, biases.data, residuals.data, y.data());
+  if constexpr (Context::records) {
+    context.record(y.gradient_slot(), detail::LinearBackward<T, ElementOf<Weight>, Device>{
+                                          xs, weights, biases.gradient, residuals.gradient, y.gradient_slot(), size});
+  }
+  return y;
+}
+
+}  // namespace weft

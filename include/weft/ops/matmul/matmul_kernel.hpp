@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// The matrix product every operation calls.
+#pragma once
+
+#include "weft/ops/matmul/matmul_block.hpp"
+#include "weft/ops/matmul/matmul_epilogue.hpp"
+#include "weft/tensor/parallel.hpp"
+
+namespace weft::kernels {
+
+namespace detail {
+
+template <class T, class X, class Y>
+void multiply_threaded(const BlockProduct<T, X, Y>& product) {
+  const Index panels = (product.columns + kTileColumns<T> - 1) / kTileColumns<T>;
+  Index threads = thread_count();
+  if (product.rows * product.columns * product.depth < 1 << 18) threads = 1;
+  if (threads == 1) return multiply_block(product);
+  const bool by_columns = panels % threads == 0 || panels > 8 * threads || product.rows < 8 * threads;
+  const Index parts = by_columns ? std::min(threads, panels) : threads;
+  parallel_for(parts, 1, [&](Index begin, Index end) {
+    BlockProduct<T, X, Y> part = product;
+    if (by_columns) {
+      const Index first = panels * begin / parts * kTileColumns<T>;
+      const Index last = std::min(product.columns, panels * end / parts * kTileColumns<T>);
+      part.columns = last - first;
+      part.y = product.y.at(first, 0);
+      part.c += first * (product.transposed ? product.c_row : 1);
+      if (!product.transposed && part.epilogue.bias) part.epilogue.bias += first;
+    } else {
+      const Index first = product.rows * begin / parts;
+      const Index last = product.rows * end / parts;
+      part.rows = last - first;
+      part.x = product.x.at(first, 0);
+      part.c += first * (product.transposed ? 1 : product.c_row);
+      if (product.transposed && part.epilogue.bias) part.epilogue.bias += first;
+    }
+    multiply_block(part);
+  });
+}
+
+}  // namespace detail
+
+/// `C[m,n] = alpha * op(A)[m,k] op(B)[k,n] [+ bias[n]] [+ C]`, row-major, leading dimensions in elements.
+/// B may be bf16 when T is float. Runs on `parallel_for`; results do not depend on the number of threads.
+template <class T, class B>
+void matmul(Transpose ta, Transpose tb, Index m, Index n, Index k, const T* a, Index lda, const B* b, Index ldb, T* c,
+            Index ldc, MatmulEpilogue<T> epilogue = {}) {
+  if (m <= 0 || n <= 0) return;
+  const Strided<T> left = ta == Transpose::no ? Strided<T>{a, lda, 1} : Strided<T>{a, 1, lda};
+  const Strided<B> right = tb == Transpose::no ? Strided<B>{b, 1, ldb} : Strided<B>{b, ldb, 1};
+  if (tb == Transpose::yes && m * (k + n) < n * k) {
+    return detail::multiply_threaded(BlockProduct<T, B, T>{right, left, n, m, k, c, ldc, true, epilogue});
+  }
+  detail::multiply_threaded(BlockProduct<T, T, B>{left, right, m, n, k, c, ldc, false, epilogue});
+}
+
+}  // namespace weft::kernels

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support/catch.hpp"
+#include "support/random.hpp"
+#include "weft/autograd/gradcheck.hpp"
+#include "weft/layers/checkpointed.hpp"
+#include "weft/layers/linear.hpp"
+
+using namespace weft;
+using weft::testing::random_tensor;
+using weft::testing::randomize_parameters;
+
+namespace {
+
+/// Two linear layers, one applied twice: enough for shared parameters and intermediate results.
+struct Chain {
+  Linear<4, 4, double> first;
+  Linear<4, 3, double> second;
+
+  template <class Context, class X>
+  auto operator()(Context& context, const X& x) const {
+    return second(context, first(context, first(context, x), x));
+  }
+
+  template <class Self, class Visit>
+  static void visit_parameters(Self& self, Visit&& visit, const std::string& prefix) {
+    for_each_parameter(self.first, visit, prefix + "first.");
+    for_each_parameter(self.second, visit, prefix + "second.");
+  }
+};
+
+struct CheckpointedChain {
+  Checkpointed<Chain> chain;
+  Linear<3, 3, double> head;
+
+  template <class Context, class X>
+  auto operator()(Context& context, const X& x) const {
+    return head(context, chain(context, x));
+  }
+
+  template <class Self, class Visit>
+  static void visit_parameters(Self& self, Visit&& visit, const std::string& prefix) {
+    for_each_parameter(static_cast<std::conditional_t<std::is_const_v<Self>, const Chain, Chain>&>(self.chain), visit,
+                       prefix);
+    for_each_parameter(self.head, visit, prefix + "head.");
+  }
+};
+
+std::vector<double> gradients(const auto& layer) {
+  std::vector<double> all;
+  for_each_parameter(layer, [&](const ParameterName&, const auto& parameter) {
+    const auto values = parameter.gradient().span();
+    all.insert(all.end(), values.begin(), values.end());
+  });
+  return all;
+}
+
+template <class Layer, class X>
+void run_backward(Tape& tape, const Layer& layer, const X& x, double seed_value = 1) {
+  const auto y = layer(tape, x);
+  const std::vector<double> seed(static_cast<std::size_t>(y.size()), seed_value);
+  tape.backward(y, TensorView<const double, ShapeOf<decltype(y)>>(seed.data(), y.shape()));
+}
+
+}  // namespace
+
+TEST_CASE("gradients flow through shared parameters and residuals") {
+  Chain chain;
+  randomize_parameters(chain, 1);
+  auto x = random_tensor<double>(Shape<Dyn, 4>(3), 2);
+  const auto result = gradcheck([&](auto& context, auto& in) { return chain(context, in); }, std::tie(x), chain);
+  CHECK(result.message == "gradcheck: 40 derivatives agree");
+}
+
+TEST_CASE("gradcheck notices a wrong derivative") {
+  Chain chain;
+  randomize_parameters(chain, 1);
+  auto x = random_tensor<double>(Shape<Dyn, 4>(3), 2);
+  const auto wrong = [&](auto& context, auto& in) {
+    if constexpr (std::remove_reference_t<decltype(context)>::records) {
+      return chain(context, stop_gradient(context, in));  // the input's derivative is lost
+    } else {
+      return chain(context, in);
+    }
+  };
+  const auto result = gradcheck(wrong, std::tie(x), chain);
+  CHECK_FALSE(result.passed);
+  CHECK(result.message.starts_with("gradcheck: derivative of input 0[0] is 0"));
+}
+
+TEST_CASE("gradients of several backward passes add up until they are cleared") {
+  Chain chain;
+  randomize_parameters(chain, 1);
+  const auto x = random_tensor<double>(Shape<Dyn, 4>(3), 2);
+  Tape tape;
+  run_backward(tape, chain, x);
+  const auto once = gradients(chain);
+  tape.reset();
+  run_backward(tape, chain, x);
+  const auto twice = gradients(chain);
+  for (std::size_t i = 0; i < once.size(); ++i) CHECK(twice[i] == Approx(2 * once[i]));
+  clear_gradients(chain);
+  CHECK_FALSE(chain.first.weight.has_gradient());
+  CHECK_THROWS_WITH(chain.first.weight.gradient(),
+                    "Parameter::gradient(): no backward pass has reached this parameter");
+  tape.reset();
+  run_backward(tape, chain, x);
+  CHECK(gradients(chain) == once);
+}
+
+TEST_CASE("nothing is recorded under no_grad") {
+  Chain chain;
+  randomize_parameters(chain, 1);
+  auto x = random_tensor<double>(Shape<Dyn, 4>(3), 2);
+  Tape tape;
+  const auto watched = tape.watch(x);
+  {
+    const auto guard = tape.no_grad();
+    CHECK(chain(tape, watched).gradient_slot() == nullptr);
+  }
+  CHECK(chain(tape, watched).gradient_slot() != nullptr);
+  CHECK_FALSE(chain.first.weight.has_gradient());
+}
+
+TEST_CASE("a frozen layer takes no gradient memory and stops the backward pass below the last needed node") {
+  Chain chain;
+  randomize_parameters(chain, 1);
+  const auto x = random_tensor<double>(Shape<Dyn, 4>(3), 2);
+  set_trainable(chain.first, false);
+  Tape tape;
+  const auto hidden = chain.first(tape, x);
+  CHECK(hidden.gradient_slot() == nullptr);
+  run_backward(tape, chain, x);
+  CHECK_FALSE(chain.first.weight.has_gradient());
+  CHECK(chain.first.weight.gradient_slot() == nullptr);
+  CHECK(chain.second.weight.has_gradient());
+}
+
+TEST_CASE("checkpointing changes neither values nor gradients, bit for bit") {
+  CheckpointedChain checkpointed;
+  randomize_parameters(checkpointed, 1);
+  auto x = random_tensor<double>(Shape<Dyn, 4>(3), 2);
+  const auto plain = [&](auto& context, const auto& in) {
+    return checkpointed.head(context, static_cast<const Chain&>(checkpointed.chain)(context, in));
+  };
+  const auto run = [&](const auto& function) {
+    Tape tape;
+    clear_gradients(checkpointed);
+    const auto watched = tape.watch(x);
+    run_backward(tape, function, watched);
+    auto all = gradients(checkpointed);
+    const auto dx = tape.gradient(watched).span();
+    all.insert(all.end(), dx.begin(), dx.end());
+    return all;
+  };
+  const auto expected = run(plain);
+  CHECK(run(checkpointed) == expected);
+  const auto result = gradcheck([&](auto& context, auto& in) { return checkpointed(context, in); }, std::tie(x),
+                                checkpointed);
+  CHECK(result.message == "gradcheck: 49 derivatives agree");
+}
+
+TEST_CASE("an unwatched gradient is refused with a reason") {
+  auto x = random_tensor<double>(Shape<Dyn, 4>(3), 2);
+  Tape tape;
+  const auto watched = tape.watch(x);
+  CHECK_THROWS_WITH(tape.gradient(watched),
+                    "Tape::gradient(x): no gradient has reached x (was it watched, and does the loss use it?)");
+}
+
+TEST_CASE("inference of a deep stack needs the memory of one layer") {
+  const Linear<64, 64> layer;
+  const Tensor<float, Shape<Dyn, 64>> input(Shape<Dyn, 64>(8));
+  Inference inference;
+  const auto run = [&](int depth) {
+    inference.reset();
+    auto x = layer(inference, input);
+    for (int i = 0; i < depth; ++i) x = inference.evolve(x, [&](const auto& h) { return layer(inference, h); });
+    return inference.workspace().peak();
+  };
+  const auto shallow = run(1);
+  CHECK(run(100) == shallow);
+}
