@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// One thread's share of a matrix product: cut into blocks that stay in the caches, packed where that pays, and handed to the
-/// micro-kernel tile by tile.
+/// One thread's share of a matrix product: cut into blocks that stay in the caches and handed to the micro-kernel tile by
+/// tile.
 #pragma once
 
 #include <algorithm>
@@ -34,56 +34,44 @@ namespace detail {
 #ifndef KC
 #define KC 1024
 #endif
-#ifndef MCT
-#define MCT 18
+#ifndef XB
+#define XB 98304
 #endif
-#ifndef PXC
-#define PXC 100000
+#ifndef NC
+#define NC 1024
 #endif
-#ifndef PXA
-#define PXA 256
+#ifndef CPR
+#define CPR 8
 #endif
-#ifndef PXT
-#define PXT 100000
+#ifndef LAX
+#define LAX 1
 #endif
-#ifndef PYR
-#define PYR 100000
-#endif
-#ifndef ROC
-#define ROC 128
+#ifndef LAC
+#define LAC 1
 #endif
 /// Depth of a block: long enough that reading and writing C between blocks costs little, short enough that a panel of y
-/// and a tile's rows of x stay in the second cache level. It must not depend on the thread count: it orders the sums.
+/// stays in the second cache level. It must not depend on the thread count: it orders the sums.
 inline constexpr Index kBlockDepth = KC;
-/// Rows of a block: x's packed block stays in the last cache level.
-inline constexpr Index kBlockRows = MCT * kTileRows;
-/// Up to how many columns y's block is kept and x's tiles pass by; beyond, x's block is kept and y's panels pass by.
-inline constexpr Index kKeptColumns = ROC;
-/// From how many columns on (of one thread) packing x pays, and from how many rows on packing y.
-
-/// Rows of the next tile: full tiles, with the last two evened out when the rest would be thin.
-inline Index next_tile_rows(Index remaining, Index limit) {
-  if (remaining <= limit) return remaining;
-  return remaining < limit + limit / 2 ? (remaining + 1) / 2 : limit;
-}
+/// Elements of x in a block of rows, and columns of y in a block: the second and the last cache level keep them.
+inline constexpr Index kBlockElements = XB;
+inline constexpr Index kBlockColumns = NC;
+/// Rows that a transposed result gathers before it is written: a multiple of tile rows and of vectors.
+inline constexpr Index kGatheredRows = 48;
 
 template <class T, class X, class Y>
 class BlockRunner {
  public:
-  explicit BlockRunner(const BlockProduct<T, X, Y>& product) : product_(product) {
-    // Rows a multiple of 4 KiB apart share the sets of the first cache level: packed, or fewer of them at a time.
-    const bool aliased = product.x.step != 1 && product.x.step * sizeof(X) % 4096 == 0;
-    pack_x_ = !std::is_same_v<X, T> || product.columns >= (product.x.step == 1 ? PXT : aliased ? PXA : PXC);
-    pack_y_ = !std::is_same_v<Y, T> || product.y.step != 1 || product.rows >= PYR;
-    tile_rows_ = aliased && !pack_x_ ? std::min<Index>(6, kTileRows) : kTileRows;
-  }
+  explicit BlockRunner(const BlockProduct<T, X, Y>& product)
+      : product_(product),
+        pack_y_(!std::is_same_v<Y, T> || product.y.step != 1),
+        aliased_(product.x.step != 1 && product.x.step * sizeof(X) % 4096 == 0) {}
 
   void run() {
     const Index blocks = std::max<Index>(1, (product_.depth + kBlockDepth - 1) / kBlockDepth);
-    for (Index row = 0; row < product_.rows; row += kBlockRows) {
+    for (Index column = 0; column < product_.columns; column += kBlockColumns) {
+      first_column_ = column;
+      last_column_ = std::min(column + kBlockColumns, product_.columns);
       for (Index block = 0; block < blocks; ++block) {
-        row_ = row;
-        rows_ = std::min(kBlockRows, product_.rows - row);
         begin_ = product_.depth * block / blocks;
         depth_ = product_.depth * (block + 1) / blocks - begin_;
         epilogue_ = product_.epilogue;
@@ -91,132 +79,144 @@ class BlockRunner {
           epilogue_.bias = nullptr;
           epilogue_.accumulate = true;
         }
-        if (product_.columns <= kKeptColumns) {
-          keep_columns();
-        } else {
-          keep_rows();
-        }
+        run_depth();
       }
     }
   }
 
  private:
-  void keep_rows() {
-    if (pack_x_) {
-      x_packed_ = thread_scratch<PackedRows, T>(rows_ * depth_ + kLanes<T>);
-      for (Index r = 0; r < rows_;) {
-        const Index count = next_tile_rows(rows_ - r, tile_rows_);
-        pack(product_.x.at(row_ + r, begin_), count, depth_, x_packed_ + r * depth_, count);
-        r += count;
+  void run_depth() {
+    const Index columns = (last_column_ - first_column_ + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
+    y_packed_ = thread_scratch<PackedColumns, T>(depth_ * columns);
+    const Index fitting = kBlockElements / std::max<Index>(1, depth_) / kGatheredRows * kGatheredRows;
+    const Index step = product_.transposed ? kGatheredRows : std::max(kGatheredRows, fitting);
+    if (product_.transposed) sums_ = thread_scratch<Sums, T>(kGatheredRows * columns);
+    for (Index row = 0; row < product_.rows; row += step) {
+      row_ = row;
+      rows_ = std::min(step, product_.rows - row);
+      if constexpr (!std::is_same_v<X, T>) {
+        x_packed_ = thread_scratch<PackedRows, T>(rows_ * depth_ + kLanes<T>);
+        pack(product_.x.at(row, begin_), rows_, depth_, x_packed_, rows_);
       }
-    }
-    y_packed_ = thread_scratch<PackedColumns, T>(depth_ * kTileColumns<T>);
-    TileInput<T> in{};
-    in.depth = depth_;
-    for (Index column = 0; column < product_.columns; column += kTileColumns<T>) {
-      const Index width = std::min(kTileColumns<T>, product_.columns - column);
-      place_columns(in, column, width, y_packed_, true);
-      look_ahead(in, column + kTileColumns<T>);
-      for (Index r = 0; r < rows_;) {
-        const Index count = next_tile_rows(rows_ - r, tile_rows_);
-        place_rows(in, r, count, pack_x_ ? x_packed_ + r * depth_ : nullptr);
-        run_tile(in, row_ + r, count, column, width);
-        r += count;
-#ifdef CAH
-        in.ahead = product_.c + (row_ + r) * product_.c_row + column;
-        in.ahead_depth = product_.c_row;
-#else
-        in.ahead = in.y;
-        in.ahead_depth = 0;
-#endif
+      for (Index column = first_column_; column < last_column_;) {
+        const Index width = next_panel_columns<T>(last_column_ - column);
+        run_panel(column, width);
+        column += width;
+      }
+      if (product_.transposed) {
+        store_sums_transposed(sums_, columns, rows_, last_column_ - first_column_,
+                              TileOutput<T>{product_.c + first_column_ * product_.c_row + row_, product_.c_row,
+                                            shifted(epilogue_, row_)});
       }
     }
   }
 
-  void keep_columns() {
-    const Index panels = (product_.columns + kTileColumns<T> - 1) / kTileColumns<T>;
-    y_packed_ = thread_scratch<PackedColumns, T>(depth_ * panels * kTileColumns<T>);
-    if (pack_x_) x_packed_ = thread_scratch<PackedRows, T>(tile_rows_ * depth_ + kLanes<T>);
+  static MatmulEpilogue<T> shifted(MatmulEpilogue<T> epilogue, Index by) {
+    if (epilogue.bias != nullptr) epilogue.bias += by;
+    return epilogue;
+  }
+
+  void run_panel(Index column, Index width) {
+    const Index vectors = (width + kLanes<T> - 1) / kLanes<T>;
     TileInput<T> in{};
     in.depth = depth_;
-    for (Index r = 0; r < rows_;) {
-      const Index count = next_tile_rows(rows_ - r, tile_rows_);
-      if (pack_x_) pack(product_.x.at(row_ + r, begin_), count, depth_, x_packed_, count);
-      place_rows(in, r, count, x_packed_);
-      in.ahead = y_packed_;
-      for (Index column = 0; column < product_.columns; column += kTileColumns<T>) {
-        const Index width = std::min(kTileColumns<T>, product_.columns - column);
-        place_columns(in, column, width, y_packed_ + column * depth_, r == 0);
-        run_tile(in, row_ + r, count, column, width);
-      }
+    place_columns(in, column, width, vectors * kLanes<T>);
+    Index r = 0;
+    if (in.y_depth != vectors * kLanes<T> && rows_ > CPR) {
+      place_rows(in, 0);
+      look_ahead(in, column, width, 0, kTileRows);
+      in.copy = y_packed_;
+      run_tile(copying_tile_function<T>(vectors), in, 0, kTileRows, column, width, vectors);
+      in.y = y_packed_;
+      in.y_depth = vectors * kLanes<T>;
+      r = kTileRows;
+    }
+    while (r < rows_) {
+      const Index count = next_tile_rows(rows_ - r, vectors, aliased_);
+      place_rows(in, r);
+      look_ahead(in, column, width, r, count);
+      run_tile(tile_function<T>(count, vectors), in, r, count, column, width, vectors);
       r += count;
     }
   }
 
-  /// Points the input at the tile's columns, packing them first where they are packed.
-  void place_columns(TileInput<T>& in, Index column, Index width, T* packed, bool fresh) {
-    const Index lanes = (width + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
-    if (pack_y_ || width != lanes) {
-      if (fresh) pack(product_.y.at(column, begin_), width, depth_, packed, lanes);
+  /// Points the input at the panel's columns, packed when they do not lie along vectors or end inside one.
+  void place_columns(TileInput<T>& in, Index column, Index width, Index padded) {
+    if (pack_y_ || width != padded) {
+      T* packed = y_packed_ + (column - first_column_) * depth_;
+      if (row_ == 0) pack(product_.y.at(column, begin_), width, depth_, packed, padded);
       in.y = packed;
-      in.y_depth = lanes;
+      in.y_depth = padded;
     } else if constexpr (std::is_same_v<Y, T>) {
       in.y = product_.y.at(column, begin_).data;
       in.y_depth = product_.y.depth;
     }
   }
 
-  /// Lets the next tile prefetch the panel that follows, where panels are read from where they lie.
-  void look_ahead(TileInput<T>& in, Index column) {
-    in.ahead = in.y;
-    in.ahead_depth = 0;
-    if constexpr (std::is_same_v<Y, T>) {
-      if (product_.y.step != 1 || column >= product_.columns) return;
-      in.ahead = product_.y.at(column, begin_).data;
-      in.ahead_depth = product_.y.depth;
-    }
-  }
-
-  /// Points the input at the tile's rows.
-  void place_rows(TileInput<T>& in, Index row, Index count, const T* packed) {
-    if (pack_x_) {
-      in.x = packed;
-      in.x_row = 1;
-      in.x_depth = count;
-    } else if constexpr (std::is_same_v<X, T>) {
-      in.x = product_.x.at(row_ + row, begin_).data;
+  void place_rows(TileInput<T>& in, Index r) {
+    if constexpr (std::is_same_v<X, T>) {
+      in.x = product_.x.at(row_ + r, begin_).data;
       in.x_row = product_.x.step;
       in.x_depth = product_.x.depth;
+    } else {
+      in.x = x_packed_ + r;
+      in.x_row = 1;
+      in.x_depth = rows_;
     }
   }
 
-  void run_tile(const TileInput<T>& in, Index row, Index count, Index column, Index width) {
-    const Index vectors = (width + kLanes<T> - 1) / kLanes<T>;
-    const auto multiply = tile_function<T>(count, vectors);
-    TileOutput<T> out{product_.c, product_.c_row, epilogue_};
-    out.c += product_.transposed ? column * product_.c_row + row : row * product_.c_row + column;
-    if (epilogue_.bias != nullptr) out.epilogue.bias += product_.transposed ? row : column;
-    if (width == vectors * kLanes<T> && !product_.transposed) {
+  /// Says what the tile prefetches on its way: the first tiles of a panel the next panel, the tiles of the first panel the
+  /// rows after theirs, the others the result.
+  void look_ahead(TileInput<T>& in, Index column, Index width, Index r, Index count) {
+    in.ahead = {reinterpret_cast<const char*>(in.y), 0, depth_ + 1, 0};
+    const Index next = column + width;
+    if (next < last_column_ && (!pack_y_ || row_ == 0) && r < 2 * count) {
+      in.ahead = lines(product_.y, next, r == 0 ? 0 : 1);
+    } else if (LAX && column == first_column_ && row_ + r + count < product_.rows) {
+      in.ahead = lines(product_.x, row_ + r + count, 0);
+    } else if (LAC && !product_.transposed) {
+      const Index rows = rows_ - r;
+      in.ahead = {reinterpret_cast<const char*>(product_.c + (row_ + r) * product_.c_row + column),
+                  product_.c_row * static_cast<Index>(sizeof(T)), rows,
+                  -rows * product_.c_row * static_cast<Index>(sizeof(T))};
+    }
+  }
+
+  template <class Stored>
+  Lookahead lines(const Strided<Stored>& operand, Index i, Index half) const {
+    constexpr Index size = sizeof(Stored);
+    const char* at = reinterpret_cast<const char*>(operand.at(i, begin_).data);
+    if (operand.step == 1) return {at + 128 * half, operand.depth * size, depth_ + 1, 0};
+    const Index run = (depth_ * size + 127) / 128;
+    return {at + half * kTileColumns<T> / 2 * operand.step * size, 128, run, operand.step * size - run * 128};
+  }
+
+  void run_tile(TileFunction<T> multiply, const TileInput<T>& in, Index r, Index count, Index column, Index width, Index vectors) {
+    if (product_.transposed) {
+      const Index columns = (last_column_ - first_column_ + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
+      multiply(in, TileOutput<T>{sums_ + r * columns + column - first_column_, columns, {}});
+      return;
+    }
+    const TileOutput<T> out{product_.c + (row_ + r) * product_.c_row + column, product_.c_row,
+                            shifted(epilogue_, column)};
+    if (width == vectors * kLanes<T>) {
       multiply(in, out);
       return;
     }
-    alignas(64) T tile[kTileRows * kTileColumns<T>];
-    const Index tile_row = vectors * kLanes<T>;
-    multiply(in, TileOutput<T>{tile, tile_row, {}});
-    if (product_.transposed) {
-      store_tile_transposed(tile, tile_row, count, width, out);
-    } else {
-      store_tile(tile, tile_row, count, width, out);
-    }
+    alignas(64) T tile[kTallRows * kTileColumns<T>];
+    multiply(in, TileOutput<T>{tile, vectors * kLanes<T>, {}});
+    store_sums(tile, vectors * kLanes<T>, count, width, out);
   }
 
   struct PackedRows {};
   struct PackedColumns {};
+  struct Sums {};
 
   const BlockProduct<T, X, Y>& product_;
-  bool pack_x_;
   bool pack_y_;
-  Index tile_rows_;
+  bool aliased_;
+  Index first_column_ = 0;
+  Index last_column_ = 0;
   Index row_ = 0;
   Index rows_ = 0;
   Index begin_ = 0;
@@ -224,6 +224,7 @@ class BlockRunner {
   MatmulEpilogue<T> epilogue_;
   T* x_packed_ = nullptr;
   T* y_packed_ = nullptr;
+  T* sums_ = nullptr;
 };
 
 }  // namespace detail

@@ -31,11 +31,19 @@ inline constexpr Index kLanes = static_cast<Index>(Vector<T>::size);
 /// Whether the machine has 32 vector registers (AVX-512, 64-bit ARM) or 16.
 inline constexpr bool kManyRegisters = XSIMD_WITH_AVX512F != 0 || XSIMD_WITH_NEON64 != 0;
 
-/// a * b + c, rounded once where the machine can. xsimd 8.1 multiplies and then adds on AVX-512; one expression on the
-/// registers lets the compiler contract it.
+/// a * b + c, rounded once where the machine can, and always the same way: a contracted expression would be fused in one
+/// tile shape and not in another. xsimd 8.1 has no fused form for AVX-512.
 template <class T>
 inline Vector<T> multiply_add(Vector<T> a, Vector<T> b, Vector<T> c) {
-  return Vector<T>(a.data * b.data + c.data);
+#if XSIMD_WITH_AVX512F
+  if constexpr (std::is_same_v<T, float>) {
+    return _mm512_fmadd_ps(a, b, c);
+  } else {
+    return _mm512_fmadd_pd(a, b, c);
+  }
+#else
+  return xsimd::fma(a, b, c);
+#endif
 }
 
 /// The first `count` elements (0 <= count <= lanes), zeros behind them; memory behind them is not touched.

@@ -10,13 +10,26 @@
 
 namespace weft::kernels {
 
-/// Rows and vectors of the largest tile: 28 (or 12) accumulators, the rest of the registers for operands.
-inline constexpr Index kTileRows = kManyRegisters ? 14 : 6;
-inline constexpr Index kTileVectors = 2;
+/// Rows and vectors of the largest tile: 24 (or 12) accumulators, the rest of the registers for operands. Six rows never
+/// crowd a set of the first cache level, however far apart they lie, so the rows need no packing.
+inline constexpr Index kTileRows = 6;
+inline constexpr Index kTileVectors = kManyRegisters ? 4 : 2;
+
+/// Tiles of one vector may be taller: with six accumulators the latency of the multiply-add would show.
+inline constexpr Index kTallRows = kManyRegisters ? 16 : 8;
 
 /// Columns of the largest tile.
 template <class T>
 inline constexpr Index kTileColumns = kTileVectors * kLanes<T>;
+
+/// Lines of memory that a later tile will need: two at `at`, then `step` bytes further, and after every `run` steps
+/// another `jump` bytes.
+struct Lookahead {
+  const char* at = nullptr;
+  Index step = 0;
+  Index run = 1;
+  Index jump = 0;
+};
 
 /// Where a tile reads. x(r, p) = x[r * x_row + p * x_depth] is broadcast; y(p, v) = y[p * y_depth + v] is loaded by vectors.
 template <class T>
@@ -27,8 +40,8 @@ struct TileInput {
   const T* y;
   Index y_depth;
   Index depth;
-  const T* ahead;  // what a later tile will read: two cache lines are prefetched from ahead[p * ahead_depth]
-  Index ahead_depth;
+  Lookahead ahead;
+  T* copy = nullptr;  // where a copying tile leaves y, row behind row without gaps
 };
 
 /// Where a tile goes: c[r * c_row + v] = alpha * sum + base, base being bias[v], the old c, both or nothing.
@@ -43,7 +56,7 @@ namespace detail {
 
 /// The sums run over the depth in order, one multiply-add each, whatever the tile: an element does not depend on the tile
 /// it falls in. Rows are addressed in groups of four so that the addresses fit the general registers.
-template <int Rows, int Vectors, class T>
+template <int Rows, int Vectors, bool Copy, class T>
 void multiply_tile(const TileInput<T>& in, const TileOutput<T>& out) {
   constexpr int groups = (Rows + 3) / 4;
   constexpr Index lanes = kLanes<T>;
@@ -60,31 +73,33 @@ void multiply_tile(const TileInput<T>& in, const TileOutput<T>& out) {
 #pragma GCC unroll 4
   for (int g = 0; g < groups; ++g) x[g] = in.x + 4 * g * x_row;
   const T* y = in.y;
-  const T* ahead = in.ahead;
-  const Index ahead_depth = in.ahead_depth;
-#ifdef CPF
-#pragma GCC unroll 16
-  for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 4
-    for (int v = 0; v < Vectors; ++v) __builtin_prefetch(out.c + r * out.c_row + v * lanes, 1, CPF);
-  }
-#endif
+  [[maybe_unused]] T* copy = in.copy;
+  Lookahead ahead = in.ahead;
+  Index left = ahead.run;
   for (Index p = in.depth; p > 0; --p) {
     Vector<T> right[Vectors];
 #pragma GCC unroll 4
-    for (int v = 0; v < Vectors; ++v) right[v] = Vector<T>::load_unaligned(y + v * lanes);
+    for (int v = 0; v < Vectors; ++v) {
+      right[v] = Vector<T>::load_unaligned(y + v * lanes);
+      if constexpr (Copy) right[v].store_aligned(copy + v * lanes);
+    }
+    if constexpr (Copy) copy += Vectors * lanes;
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r) {
-      const Vector<T> left(x[r / 4][r % 4 * x_row]);
+      const Vector<T> x_value(x[r / 4][r % 4 * x_row]);
 #pragma GCC unroll 4
-      for (int v = 0; v < Vectors; ++v) sums[r][v] = multiply_add(left, right[v], sums[r][v]);
+      for (int v = 0; v < Vectors; ++v) sums[r][v] = multiply_add(x_value, right[v], sums[r][v]);
     }
 #pragma GCC unroll 4
     for (int g = 0; g < groups; ++g) x[g] += x_depth;
     y += y_depth;
-    __builtin_prefetch(ahead, 0, 2);
-    __builtin_prefetch(ahead + 64 / sizeof(T), 0, 2);
-    ahead += ahead_depth;
+    __builtin_prefetch(ahead.at, 0, 2);
+    __builtin_prefetch(ahead.at + 64, 0, 2);
+    ahead.at += ahead.step;
+    if (--left == 0) {
+      ahead.at += ahead.jump;
+      left = ahead.run;
+    }
   }
   const Vector<T> alpha(out.epilogue.alpha);
   const bool accumulate = out.epilogue.accumulate;
@@ -105,19 +120,51 @@ void multiply_tile(const TileInput<T>& in, const TileOutput<T>& out) {
 template <class T>
 using TileFunction = void (*)(const TileInput<T>&, const TileOutput<T>&);
 
-template <class T, int... Row>
-TileFunction<T> pick_tile(Index rows, Index vectors, std::integer_sequence<int, Row...>) {
-  static constexpr TileFunction<T> one[] = {multiply_tile<Row + 1, 1, T>...};
-  static constexpr TileFunction<T> two[] = {multiply_tile<Row + 1, 2, T>...};
-  return vectors == 1 ? one[rows - 1] : two[rows - 1];
+template <class T, int... Row, int... Width>
+TileFunction<T> pick_tile(Index rows, Index vectors, std::integer_sequence<int, Row...>,
+                          std::integer_sequence<int, Width...>) {
+  static constexpr int width = sizeof...(Width);
+  static constexpr TileFunction<T> tiles[] = {multiply_tile<Row / width + 1, Row % width + 1, false, T>...};
+  return tiles[(rows - 1) * width + vectors - 1];
 }
 
 }  // namespace detail
 
-/// The kernel for a tile of 1 to `kTileRows` rows and 1 or 2 vectors.
+/// The kernel for a tile of 1 to `kTileRows` rows and 1 to `kTileVectors` vectors, or of `kTallRows` rows (or half of them)
+/// and one vector.
 template <class T>
 detail::TileFunction<T> tile_function(Index rows, Index vectors) {
-  return detail::pick_tile<T>(rows, vectors, std::make_integer_sequence<int, static_cast<int>(kTileRows)>{});
+  if (rows == kTallRows) return detail::multiply_tile<kTallRows, 1, false, T>;
+  if (rows == kTallRows / 2 && rows > kTileRows) return detail::multiply_tile<kTallRows / 2, 1, false, T>;
+  return detail::pick_tile<T>(rows, vectors, std::make_integer_sequence<int, kTileRows * kTileVectors>{},
+                              std::make_integer_sequence<int, kTileVectors>{});
+}
+
+/// The kernel for a tile of `kTileRows` rows that also copies y to `copy` as it goes.
+template <class T>
+detail::TileFunction<T> copying_tile_function(Index vectors) {
+  static constexpr detail::TileFunction<T> tiles[] = {
+      detail::multiply_tile<kTileRows, 1, true, T>, detail::multiply_tile<kTileRows, 2, true, T>,
+      detail::multiply_tile<kTileRows, 3, true, T>, detail::multiply_tile<kTileRows, 4, true, T>};
+  return tiles[vectors - 1];
+}
+
+/// Rows of the next tile when `remaining` are left, evened out so that no tile is much thinner than the others.
+inline Index next_tile_rows(Index remaining, Index vectors, bool aliased) {
+  if (vectors == 1) {
+    if (remaining >= kTallRows && !aliased) return kTallRows;
+    if (remaining >= kTallRows / 2 && kTallRows / 2 > kTileRows) return kTallRows / 2;
+  }
+  if (remaining <= kTileRows) return remaining;
+  return remaining < kTileRows + kTileRows / 2 ? (remaining + 1) / 2 : kTileRows;
+}
+
+/// Vectors of the next panel when `remaining` columns are left, evened out in the same way.
+template <class T>
+inline Index next_panel_columns(Index remaining) {
+  if (remaining <= kTileColumns<T>) return remaining;
+  if (remaining <= kTileColumns<T> + kLanes<T>) return (kTileVectors + 1) / 2 * kLanes<T>;
+  return kTileColumns<T>;
 }
 
 }  // namespace weft::kernels

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// What the attention kernels are told: extents, where rows lie, and who may look at whom.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "weft/tensor/types.hpp"
+
+namespace weft::kernels {
+
+/// The extents of softmax attention. Query i stands at key position keys - queries + i: with a cache the queries are the
+/// last of the keys. `heads / kv_heads` query heads share one head of keys and values.
+struct AttentionSize {
+  Index batch = 0;
+  Index heads = 0;
+  Index kv_heads = 0;
+  Index queries = 0;
+  Index keys = 0;
+  Index head_dim = 0;
+  Index value_dim = 0;
+
+  Index group() const { return heads / kv_heads; }
+  /// The position of query 0 among the keys.
+  Index offset() const { return keys - queries; }
+};
+
+/// Rows [batch, position] as projections leave them: the features of all heads lie side by side in a row.
+template <class T>
+struct AttentionRows {
+  T* data = nullptr;
+  Index batch_stride = 0;
+  Index row_stride = 0;
+
+  T* at(Index batch, Index position, Index feature) const {
+    return data + batch * batch_stride + position * row_stride + feature;
+  }
+};
+
+/// Which keys a query sees.
+///
+/// causal alone         keys after the query do not exist: they are skipped.
+/// key_valid            [batch, keys], 0 where a key is padding. As in Hugging Face's eager attention the smallest number
+///                      of T is added to the score of every padded key and, when causal, of every later key: a query
+///                      that sees no key at all looks at all keys alike, later ones included.
+/// additive             [batch, queries, keys], added to the scores in T, so that a large negative number absorbs the
+///                      score. -inf counts as the smallest number of T. When causal, later keys are skipped.
+template <class T>
+struct AttentionMask {
+  bool causal = false;
+  const std::int32_t* key_valid = nullptr;
+  const T* additive = nullptr;
+  Index additive_batch_stride = 0;
+  Index additive_row_stride = 0;
+
+  bool skips_later_keys() const { return causal && key_valid == nullptr; }
+};
+
+/// Weights w = softmaxⱼ(sharpness · (scale · q·k + mask)).
+template <class T>
+struct AttentionInput {
+  AttentionSize size;
+  AttentionRows<const T> q;  ///< [batch, queries], heads * head_dim features
+  AttentionRows<const T> k;  ///< [batch, keys], kv_heads * head_dim features
+  AttentionRows<const T> v;  ///< [batch, keys], kv_heads * value_dim features
+  AttentionMask<T> mask;
+  T scale = 1;
+  T sharpness = 1;
+
+  const T* query(Index batch, Index head, Index i) const { return q.at(batch, i, head * size.head_dim); }
+  const T* key(Index batch, Index head, Index j) const { return k.at(batch, j, head / size.group() * size.head_dim); }
+  const T* value(Index batch, Index head, Index j) const {
+    return v.at(batch, j, head / size.group() * size.value_dim);
+  }
+};
+
+/// Where the gradient of q, k or v goes. Null data: not wanted.
+template <class T>
+struct AttentionGradientRows {
+  AttentionRows<T> rows;
+  bool accumulate = false;
+
+  explicit operator bool() const { return rows.data != nullptr; }
+};
+
+/// What backward owes. When rows of dq, dk and dv share memory (one tensor in two roles), the
+/// earlier of them in this list may overwrite and the later ones accumulate.
+template <class T>
+struct AttentionGradients {
+  AttentionGradientRows<T> dq;
+  AttentionGradientRows<T> dk;
+  AttentionGradientRows<T> dv;
+  T* d_sharpness = nullptr;
+  bool accumulate_sharpness = false;
+  double sharpness_factor = 1;  ///< multiplies d sharpness: the constant part of a product that the sharpness is
+};
+
+/// What forward leaves for backward: two numbers a row, [batch, heads, 2, queries]. First the peak, the score whose weight
+/// is largest, times the sign of the sharpness; then 1 / Σⱼ exp(sharpness · (score - peak)). Subtracting before sharpening
+/// keeps scores at the end of T's range from overflowing: no row of weights is ever NaN.
+template <class T>
+struct AttentionStatistics {
+  T* data = nullptr;
+
+  T* peaks(const AttentionSize& size, Index batch, Index head) const {
+    return data + (batch * size.heads + head) * 2 * size.queries;
+  }
+  T* factors(const AttentionSize& size, Index batch, Index head) const {
+    return peaks(size, batch, head) + size.queries;
+  }
+};
+
+/// Elements that `AttentionStatistics` needs.
+inline Index attention_statistics_size(const AttentionSize& size) { return size.batch * size.heads * 2 * size.queries; }
+
+}  // namespace weft::kernels
