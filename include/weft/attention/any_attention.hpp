@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// An attention layer whose kind is known only at run time.
+#pragma once
+
+#include <utility>
+#include <variant>
+
+#include "weft/attention/attention_inputs.hpp"
+#include "weft/autograd/operand.hpp"
+
+namespace weft {
+
+/// One of several attention layers with the same inputs and outputs, for models whose shape comes from a file.
+template <class... Kinds>
+class AnyAttention {
+ public:
+  template <class Kind>
+    requires(std::is_same_v<Kind, Kinds> || ...)
+  AnyAttention(Kind kind) : kind_(std::move(kind)) {}
+
+  template <class Context, class X, class T, class Residual>
+  auto operator()(Context& context, const X& x, const AttentionInputs<T>& inputs, const Residual& residual) const {
+    return std::visit([&](const auto& kind) { return kind(context, x, inputs, residual); }, kind_);
+  }
+
+  template <class Context, class X, class T>
+  auto attention_weights(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
+    return std::visit([&](const auto& kind) { return kind.attention_weights(context, x, inputs); }, kind_);
+  }
+
+  void initialize(Rng& rng, double standard_deviation) {
+    std::visit([&](auto& kind) { kind.initialize(rng, standard_deviation); }, kind_);
+  }
+
+  Index head_dim() const {
+    return std::visit([](const auto& kind) { return kind.head_dim(); }, kind_);
+  }
+  Index key_width() const {
+    return std::visit([](const auto& kind) { return kind.key_width(); }, kind_);
+  }
+  Index value_width() const {
+    return std::visit([](const auto& kind) { return kind.value_width(); }, kind_);
+  }
+
+  template <class Self, class Visit>
+  static void visit_parameters(Self& self, Visit&& visit, const std::string& prefix) {
+    std::visit([&](auto& kind) { for_each_parameter(kind, visit, prefix); }, self.kind_);
+  }
+
+ private:
+  std::variant<Kinds...> kind_;
+};
+
+}  // namespace weft

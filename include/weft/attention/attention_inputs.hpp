@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// What every attention layer gets beside the hidden states.
+#pragma once
+
+#include "weft/tensor/tensor.hpp"
+
+namespace weft {
+
+/// The keys and values that one attention layer remembers of a text, [batch, capacity, width] each. Part of a `KVCache`.
+template <class T>
+struct CachedKeysValues {
+  T* keys = nullptr;
+  T* values = nullptr;
+  Index capacity = 0;      ///< tokens that fit
+  Index length = 0;        ///< tokens already there
+  Index key_width = 0;     ///< kv_heads * head_dim
+  Index value_width = 0;
+
+  explicit operator bool() const { return keys != nullptr; }
+};
+
+/// The inputs of an attention layer that all layers of a model share, as views: plain and cheap to copy.
+template <class T>
+struct AttentionInputs {
+  /// Rotary tables [1 or batch, tokens, head_dim]; see RotaryEmbedding.
+  TensorView<const T, Shape<Dyn, Dyn, Dyn>> cos;
+  TensorView<const T, Shape<Dyn, Dyn, Dyn>> sin;
+
+  /// Token i sees tokens 0..i only. With neither this nor a mask, attention is bidirectional (quirk A30 of the reference).
+  bool causal = false;
+
+  /// Hugging Face's padding mask [batch, keys]: 1 = token, 0 = padding. Null: no padding.
+  const std::int32_t* key_valid = nullptr;
+
+  /// An additive mask [batch, 1, tokens, keys], or null: added to the scores in the tensor's precision.
+  const T* additive_mask = nullptr;
+
+  /// Decoding: keys and values of the earlier tokens. Empty otherwise.
+  CachedKeysValues<T> cache;
+};
+
+}  // namespace weft

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// The attention of Llama: grouped-query heads with rotary positions.
+#pragma once
+
+#include <cmath>
+
+#include "weft/attention/attention_inputs.hpp"
+#include "weft/attention/cached_attention.hpp"
+#include "weft/layers/linear.hpp"
+#include "weft/ops/rotary/rotary.hpp"
+
+namespace weft {
+
+/// The run-time choices of `LlamaAttention`. Extents are needed only where the type leaves them `Dyn`.
+struct LlamaAttentionOptions {
+  bool bias = false;  ///< biases on all four projections (`attention_bias`)
+  Index hidden_size = 0;
+  Index heads = 0;
+  Index key_value_heads = 0;
+  Index head_dim = 0;
+};
+
+/// softmax(q kᵀ / sqrt(head_dim) + mask) v, per head, then an output projection (LlamaAttention, eager form).
+/// Each of the `KeyValueHeads` serves Heads / KeyValueHeads query heads (Ainslie et al., arXiv 2305.13245).
+/// Parameters: `q_proj`, `k_proj`, `v_proj`, `o_proj`.
+template <auto HiddenSize, auto Heads, auto KeyValueHeads = Heads, auto HeadDim = divide_extents<HiddenSize, Heads>(),
+          class T = float, class DeviceType = Cpu>
+class LlamaAttention {
+  static constexpr auto kQueryWidth = multiply_extents<Heads, HeadDim>();
+  static constexpr auto kKeyWidth = multiply_extents<KeyValueHeads, HeadDim>();
+
+ public:
+  Linear<HiddenSize, kQueryWidth, T, DeviceType> q_proj;
+  Linear<HiddenSize, kKeyWidth, T, DeviceType> k_proj;
+  Linear<HiddenSize, kKeyWidth, T, DeviceType> v_proj;
+  Linear<kQueryWidth, HiddenSize, T, DeviceType> o_proj;
+
+  explicit LlamaAttention(const LlamaAttentionOptions& options = {})
+      : q_proj(options.bias, options.hidden_size, options.heads * options.head_dim),
+        k_proj(options.bias, options.hidden_size, options.key_value_heads * options.head_dim),
+        v_proj(options.bias, options.hidden_size, options.key_value_heads * options.head_dim),
+        o_proj(options.bias, options.heads * options.head_dim, options.hidden_size),
+        heads_(resolve_extent<Heads>(options.heads, "LlamaAttention: heads")),
+        key_value_heads_(resolve_extent<KeyValueHeads>(options.key_value_heads, "LlamaAttention: key_value_heads")),
+        head_dim_(resolve_extent<HeadDim>(options.head_dim, "LlamaAttention: head_dim")) {}
+
+  /// \param x         [batch, tokens, hidden], already normalised
+  /// \param inputs    rotary tables, masks, cache
+  /// \param residual  [batch, tokens, hidden], added to the result, or `none`
+  /// \return          [batch, tokens, hidden]
+  template <class Context, class X, class Residual = None>
+  auto operator()(Context& context, const X& x, const AttentionInputs<T>& inputs, const Residual& residual = none) const {
+    const auto q = rotary_embedding(context, q_proj(context, x), inputs.cos, inputs.sin, heads_);
+    const auto k = rotary_embedding(context, k_proj(context, x), inputs.cos, inputs.sin, key_value_heads_);
+    const auto v = v_proj(context, x);
+    return o_proj(context, attend(context, q, k, v, none, inputs, options()), residual);
+  }
+
+  /// The adjacency of the layer, [batch, heads, tokens, tokens]: for plots and inspection.
+  template <class X>
+  auto attention_weights(Inference& context, const X& x, const AttentionInputs<T>& inputs) const {
+    const auto q = rotary_embedding(context, q_proj(context, x), inputs.cos, inputs.sin, heads_);
+    const auto k = rotary_embedding(context, k_proj(context, x), inputs.cos, inputs.sin, key_value_heads_);
+    return dense_attention_weights(context, q, k, T{1}, inputs, options());
+  }
+
+  void initialize(Rng& rng, double standard_deviation) {
+    q_proj.initialize(rng, standard_deviation);
+    k_proj.initialize(rng, standard_deviation);
+    v_proj.initialize(rng, standard_deviation);
+    o_proj.initialize(rng, standard_deviation);
+  }
+
+  Index head_dim() const { return head_dim_; }
+  Index key_width() const { return key_value_heads_ * head_dim_; }
+  Index value_width() const { return key_value_heads_ * head_dim_; }
+
+  template <class Self, class Visit>
+  static void visit_parameters(Self& self, Visit&& visit, const std::string& prefix) {
+    for_each_parameter(self.q_proj, visit, prefix + "q_proj.");
+    for_each_parameter(self.k_proj, visit, prefix + "k_proj.");
+    for_each_parameter(self.v_proj, visit, prefix + "v_proj.");
+    for_each_parameter(self.o_proj, visit, prefix + "o_proj.");
+  }
+
+ private:
+  AttentionHeads options() const {
+    return {heads_, key_value_heads_, 1 / std::sqrt(static_cast<double>(head_dim_))};
+  }
+
+  Index heads_;
+  Index key_value_heads_;
+  Index head_dim_;
+};
+
+}  // namespace weft
