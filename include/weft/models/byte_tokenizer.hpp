@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// The simplest tokenizer: one token for each byte of UTF-8 text.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weft/tensor/error.hpp"
+
+namespace weft {
+
+/// Tokens 0..255 are bytes. Lossless for every text; a vocabulary of 256.
+class ByteTokenizer {
+ public:
+  static constexpr int kVocabSize = 256;
+
+  std::vector<std::int32_t> encode(std::string_view text) const {
+    std::vector<std::int32_t> tokens;
+    tokens.reserve(text.size());
+    for (const char byte : text) tokens.push_back(static_cast<unsigned char>(byte));
+    return tokens;
+  }
+
+  template <class Tokens>
+  std::string decode(const Tokens& tokens) const {
+    std::string text;
+    for (const auto token : tokens) text.push_back(byte_of(token));
+    return text;
+  }
+
+  /// Decodes token by token and gives out whole characters only.
+  class Stream {
+   public:
+    /// The characters that this token completes, often none.
+    std::string push(std::int32_t token) {
+      pending_.push_back(byte_of(token));
+      const std::size_t complete = complete_prefix(pending_);
+      std::string text = pending_.substr(0, complete);
+      pending_.erase(0, complete);
+      return text;
+    }
+
+    /// What is left at the end: the bytes of an unfinished character.
+    std::string finish() { return std::exchange(pending_, {}); }
+
+   private:
+    /// The length of the text without an unfinished character at its end. Bytes that cannot begin or continue a
+    /// character count as complete: they are passed on as they are.
+    static std::size_t complete_prefix(std::string_view text) {
+      for (std::size_t back = 1; back <= 3 && back <= text.size(); ++back) {
+        const auto byte = static_cast<unsigned char>(text[text.size() - back]);
+        if (byte < 0x80) return text.size();
+        if (byte < 0xC0) continue;
+        const std::size_t length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : 2;
+        return length > back ? text.size() - back : text.size();
+      }
+      return text.size();
+    }
+
+    std::string pending_;
+  };
+
+  Stream stream() const { return {}; }
+
+ private:
+  static char byte_of(std::int64_t token) {
+    if (token < 0 || token >= kVocabSize) fail(concat("ByteTokenizer: a token must be in [0, 256), found ", token));
+    return static_cast<char>(static_cast<unsigned char>(token));
+  }
+};
+
+}  // namespace weft

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// A language model: embedding, a stack of decoder layers, a norm and a head.
+#pragma once
+
+#include <optional>
+
+#include "weft/layers/embedding.hpp"
+#include "weft/layers/linear.hpp"
+#include "weft/layers/rms_norm.hpp"
+#include "weft/layers/rotary_embedding.hpp"
+#include "weft/models/decoder_layer.hpp"
+#include "weft/models/kv_cache.hpp"
+#include "weft/models/stack.hpp"
+#include "weft/ops/cross_entropy/cross_entropy.hpp"
+
+namespace weft {
+
+/// The number of tokens a model knows: `Vocab<256>` for bytes.
+template <auto Size>
+struct Vocab {
+  static constexpr auto size = Size;
+};
+
+/// The run-time choices of a language model. The last two are needed only where the type leaves them `Dyn`.
+struct CausalLMOptions {
+  double rms_norm_eps = 1e-5;
+  double rope_theta = 10000;
+  RopeScaling rope_scaling{};
+  Index max_position_embeddings = 2048;
+  bool tie_word_embeddings = false;  ///< the head shares the embedding's weights
+  double initializer_range = 0.02;   ///< standard deviation of the first weights
+  Index padding_id = -1;
+  Index vocab_size = 0;
+  Index hidden_size = 0;
+};
+
+/// What a model is given beside token ids; everything may be left out.
+struct ModelInputs {
+  const std::int32_t* attention_mask = nullptr;  ///< [batch, tokens + cached]: 1 = token, 0 = padding
+  std::span<const Index> position_ids;  ///< [tokens] or [batch * tokens]; 0, 1, 2, ... after the cache otherwise
+};
+
+/// Token embedding, decoder layers and final norm (LlamaModel). Names: `embed_tokens`, `layers.{l}`, `norm`.
+template <class VocabType, class StackType>
+class DecoderModel {
+ public:
+  using Layer = typename StackType::Layer;
+  using T = typename Layer::Element;
+  using Device = typename Layer::Device;
+
+  Embedding<VocabType::size, Layer::kHiddenSize, T, Device> embed_tokens;
+  StackType layers;
+  RMSNorm<Layer::kHiddenSize, T, Device> norm;
+
+  explicit DecoderModel(StackType stack, const CausalLMOptions& options = {})
+      : embed_tokens(options.vocab_size, options.hidden_size),
+        layers(std::move(stack)),
+        norm(options.rms_norm_eps, options.hidden_size),
+        rotary_(layers[0].self_attn.head_dim(), options.rope_theta, options.max_position_embeddings,
+                options.rope_scaling),
+        options_(options) {}
+
+  /// \param ids    [batch, tokens]
+  /// \param cache  null, or what earlier tokens left; the new tokens are added (no derivatives)
+  /// \return       [batch, tokens, hidden]: the normalised output of the last layer
+  template <class Context, class Ids>
+  auto operator()(Context& context, const Ids& ids, const ModelInputs& inputs = {}, KVCache<T>* cache = nullptr) const {
+    return norm(context, run_layers(context, ids, inputs, cache, [](Index, const auto&) {}));
+  }
+
+  /// The same, calling `observe(l, hidden_states)` with the input of every layer l.
+  template <class Context, class Ids, class Observe>
+  auto run_layers(Context& context, const Ids& ids, const ModelInputs& inputs, KVCache<T>* cache,
+                  Observe&& observe) const {
+    static_assert(ShapeOf<Ids>::rank == 2, "model(context, ids): ids must be [batch, tokens]");
+    AttentionInputs<T> shared = attention_inputs(context, ids.extent(0), ids.extent(1), inputs, cache);
+    auto x = embed_tokens(context, ids);
+    for (Index l = 0; l < layers.size(); ++l) {
+      if (cache != nullptr) shared.cache = cache->layer(l);
+      observe(l, x);
+      x = context.evolve(x, [&](const auto& hidden) { return layers[l](context, hidden, shared); });
+    }
+    if (cache != nullptr) cache->advance(ids.extent(1));
+    return x;
+  }
+
+  /// Rotary tables and masks for a batch, in the context's memory.
+  template <class Context>
+  AttentionInputs<T> attention_inputs(Context& context, Index batch, Index tokens, const ModelInputs& inputs,
+                                      const KVCache<T>* cache = nullptr) const {
+    if (cache != nullptr) {
+      if (Context::records) fail("model(tape, ids, cache): a cache serves inference only; use an Inference context");
+      if (cache->batch() != batch) {
+        fail(concat("model(context, ids, cache): the cache holds ", cache->batch(), " texts, ids ", batch));
+      }
+      cache->expect_room_for(tokens);
+    }
+    AttentionInputs<T> shared;
+    shared.causal = true;
+    shared.key_valid = inputs.attention_mask;
+    std::span<const Index> positions = inputs.position_ids;
+    if (positions.empty()) {
+      Index* counted = context.workspace().template allocate<Index>(tokens);
+      for (Index t = 0; t < tokens; ++t) counted[t] = (cache != nullptr ? cache->length() : 0) + t;
+      positions = {counted, static_cast<std::size_t>(tokens)};
+    }
+    const auto rows = static_cast<Index>(positions.size());
+    if (rows != tokens && rows != batch * tokens) {
+      fail(concat("model(context, ids): position_ids must have ", tokens, " or ", batch * tokens, " values, found ",
+                  rows));
+    }
+    const Index head_dim = rotary_.head_dim();
+    const Shape<Dyn, Dyn, Dyn> shape(rows / tokens, tokens, head_dim);
+    T* cos = context.workspace().template allocate<T>(shape.size());
+    T* sin = context.workspace().template allocate<T>(shape.size());
+    rotary_.fill(positions, cos, sin);
+    shared.cos = {cos, shape};
+    shared.sin = {sin, shape};
+    return shared;
+  }
+
+  /// Room for `capacity` tokens of `batch` texts.
+  KVCache<T> make_cache(Index batch, Index capacity) const {
+    return KVCache<T>(layers.size(), batch, capacity, layers[0].self_attn.key_width(),
+                      layers[0].self_attn.value_width());
+  }
+
+  void initialize(Rng& rng) {
+    embed_tokens.initialize(rng, options_.initializer_range, options_.padding_id);
+    layers.initialize(rng, options_.initializer_range);
+  }
+
+  const CausalLMOptions& options() const { return options_; }
+
+  template <class Self, class Visit>
+  static void visit_parameters(Self& self, Visit&& visit, const std::string& prefix) {
+    for_each_parameter(self.embed_tokens, visit, prefix + "embed_tokens.");
+    for_each_parameter(self.layers, visit, prefix + "layers.");
+    for_each_parameter(self.norm, visit, prefix + "norm.");
+  }
+
+ private:
+  RotaryEmbedding rotary_;
+  CausalLMOptions options_;
+};
+
+/// A decoder model with a head that scores the next token (LlamaForCausalLM). Names: `model.*`, `lm_head.weight` unless
+/// the head shares the embedding's weights.
+///
+///     using Block = weft::DecoderLayer<64, weft::LlamaAttentionGIN<64, 4>, weft::LlamaMLP<64, 128>>;
+///     weft::CausalLM<weft::Vocab<256>, weft::Stack<Block, 6>> model(weft::Rng{42});
+template <class VocabType, class StackType>
+class CausalLM {
+ public:
+  using Model = DecoderModel<VocabType, StackType>;
+  using T = typename Model::T;
+  using Element = T;
+  using Device = typename Model::Device;
+  static constexpr auto kVocabSize = VocabType::size;
+  static constexpr auto kHiddenSize = Model::Layer::kHiddenSize;
+
+  Model model;
+  std::optional<Linear<kHiddenSize, kVocabSize, T, Device>> lm_head;  ///< empty when tied
+
+  /// Equal default-constructed layers, first values from `rng`.
+  explicit CausalLM(Rng rng, const CausalLMOptions& options = {}) : CausalLM(StackType(), options) { initialize(rng); }
+
+  /// Given layers; the first values are theirs, the rest zero until `initialize` or a checkpoint sets them.
+  explicit CausalLM(StackType stack, const CausalLMOptions& options = {}) : model(std::move(stack), options) {
+    if (!options.tie_word_embeddings) lm_head.emplace(false, options.hidden_size, options.vocab_size);
+  }
+
+  /// \param ids  [batch, tokens]
+  /// \return     logits [batch, tokens, vocab]
+  template <class Context, class Ids>
+  auto operator()(Context& context, const Ids& ids, const ModelInputs& inputs = {}, KVCache<T>* cache = nullptr) const {
+    return logits(context, model(context, ids, inputs, cache));
+  }
+
+  /// The scores of every token after the given hidden states [..., hidden].
+  template <class Context, class Hidden>
+  auto logits(Context& context, const Hidden& hidden) const {
+    return lm_head ? (*lm_head)(context, hidden) : linear(context, hidden, model.embed_tokens.weight);
+  }
+
+  /// The mean cross-entropy of predicting each next token: label t + 1 from position t (Hugging Face's shift); labels
+  /// equal to `ignore_index` do not count.
+  template <class Context, class Ids, class Labels>
+  auto loss(Context& context, const Ids& ids, const Labels& labels, const ModelInputs& inputs = {}) const {
+    return cross_entropy(context, (*this)(context, ids, inputs), labels, CrossEntropyOptions{.shift = true});
+  }
+
+  void initialize(Rng& rng) {
+    model.initialize(rng);
+    if (lm_head) lm_head->initialize(rng, model.options().initializer_range);
+  }
+
+  KVCache<T> make_cache(Index batch, Index capacity) const { return model.make_cache(batch, capacity); }
+  Index vocab_size() const { return model.embed_tokens.weight.extent(0); }
+
+  template <class Self, class Visit>
+  static void visit_parameters(Self& self, Visit&& visit, const std::string& prefix) {
+    for_each_parameter(self.model, visit, prefix + "model.");
+    if (self.lm_head) for_each_parameter(*self.lm_head, visit, prefix + "lm_head.");
+  }
+};
+
+}  // namespace weft

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Choosing the next token from its scores.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <vector>
+
+#include "weft/tensor/error.hpp"
+#include "weft/tensor/rng.hpp"
+
+namespace weft {
+
+/// How the next token is chosen. Filters apply in Hugging Face's order: temperature, top-k, top-p.
+struct SamplingOptions {
+  bool sample = false;     ///< false: the token with the highest score (greedy)
+  double temperature = 1;  ///< > 0; divides the scores
+  Index top_k = 0;         ///< keep the k most probable tokens; 0: all
+  double top_p = 1;        ///< keep the smallest set of tokens whose probability reaches p, in (0, 1]
+  std::uint64_t seed = 0;
+};
+
+/// Picks tokens; the same seed gives the same choices. Allocates in its constructor only.
+class Sampler {
+ public:
+  Sampler(Index vocab_size, const SamplingOptions& options) : options_(options), rng_(options.seed) {
+    if (!(options.temperature > 0) || !std::isfinite(options.temperature)) {
+      fail(concat("SamplingOptions: temperature must be positive, found ", options.temperature,
+                  " (for the most probable token use sample = false)"));
+    }
+    if (options.top_k < 0) fail(concat("SamplingOptions: top_k must not be negative, found ", options.top_k));
+    if (!(options.top_p > 0 && options.top_p <= 1)) {
+      fail(concat("SamplingOptions: top_p must be in (0, 1], found ", options.top_p));
+    }
+    candidates_.resize(static_cast<std::size_t>(vocab_size));
+  }
+
+  /// \param logits  one score for each token of the vocabulary
+  template <class T>
+  Index operator()(std::span<const T> logits) {
+    if (logits.size() != candidates_.size()) {
+      fail(concat("Sampler: made for ", candidates_.size(), " tokens, found ", logits.size(), " scores"));
+    }
+    if (!options_.sample) return std::max_element(logits.begin(), logits.end()) - logits.begin();
+    for (std::size_t token = 0; token < logits.size(); ++token) {
+      candidates_[token] = {static_cast<double>(logits[token]) / options_.temperature, static_cast<Index>(token)};
+    }
+    return draw(keep_top_p(keep_top_k(candidates_)));
+  }
+
+ private:
+  struct Candidate {
+    double weight;  ///< score, then unnormalised probability
+    Index token;
+  };
+
+  /// Higher weights first; equal ones by token, so that ties do not depend on the sort.
+  static bool better(const Candidate& a, const Candidate& b) {
+    return a.weight != b.weight ? a.weight > b.weight : a.token < b.token;
+  }
+  static bool worse(const Candidate& a, const Candidate& b) { return better(b, a); }
+
+  /// The k best, by selection: no sort of the vocabulary. Scores become probabilities up to a factor.
+  std::span<Candidate> keep_top_k(std::span<Candidate> all) const {
+    const auto k = static_cast<std::size_t>(options_.top_k);
+    if (k > 0 && k < all.size()) {
+      std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(k), all.end(), better);
+      all = all.first(k);
+      std::sort(all.begin(), all.end(), better);
+    }
+    const double best = std::min_element(all.begin(), all.end(), better)->weight;
+    for (Candidate& candidate : all) candidate.weight = std::exp(candidate.weight - best);
+    return all;
+  }
+
+  /// The best until their probability reaches p; taken from a heap, so only those kept are ordered.
+  std::span<Candidate> keep_top_p(std::span<Candidate> all) const {
+    if (options_.top_p >= 1) return all;
+    const double enough = options_.top_p * total(all);
+    std::make_heap(all.begin(), all.end(), worse);
+    double kept = 0;
+    auto end = all.end();
+    while (end != all.begin() && kept < enough) {
+      std::pop_heap(all.begin(), end, worse);
+      kept += (--end)->weight;
+    }
+    return {end, all.end()};
+  }
+
+  Index draw(std::span<const Candidate> candidates) {
+    double remaining = rng_.uniform(draws_++) * total(candidates);
+    for (const Candidate& candidate : candidates) {
+      remaining -= candidate.weight;
+      if (remaining < 0) return candidate.token;
+    }
+    return candidates.back().token;
+  }
+
+  static double total(std::span<const Candidate> candidates) {
+    double sum = 0;
+    for (const Candidate& candidate : candidates) sum += candidate.weight;
+    return sum;
+  }
+
+  SamplingOptions options_;
+  Rng rng_;
+  std::uint64_t draws_ = 0;
+  std::vector<Candidate> candidates_;
+};
+
+}  // namespace weft

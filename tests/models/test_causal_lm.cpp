@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <map>
+
+#include "models/tiny_models.hpp"
+#include "support/catch.hpp"
+#include "weft/autograd/gradcheck.hpp"
+#include "weft/layers/checkpointed.hpp"
+#include "weft/models/adjacency.hpp"
+
+using namespace weft;
+using namespace weft::testing;
+
+namespace {
+
+/// The same values in a model whose extents are known at run time only.
+template <class Config>
+LlamaForCausalLMWithGNN<Dynamic> dynamic_copy(const LlamaForCausalLMWithGNN<Config>& model) {
+  LlamaForCausalLMWithGNN<Dynamic> copy(Config::llama, Config::gnn, Rng(0));
+  std::map<std::string, std::vector<float>> values;
+  for_each_parameter(model, [&](const ParameterName& name, const auto& parameter) {
+    values[name.name].assign(parameter.data(), parameter.data() + parameter.size());
+  });
+  for_each_parameter(copy, [&](const ParameterName& name, auto& parameter) { parameter.value().assign(values.at(name.name)); });
+  return copy;
+}
+
+template <class Model>
+std::vector<float> logits_of(const Model& model, const Ids& ids, const ModelInputs& inputs = {}) {
+  Inference inference;
+  const auto logits = model(inference, ids, inputs);
+  return {logits.data(), logits.data() + logits.size()};
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("a typed model and a dynamic one with the same weights give the same logits", "", TinyLlama, TinyGIN) {
+  const auto model = random_model<TestType>(1);
+  const auto ids = random_ids(2, 9, 2);
+  CHECK(logits_of(model, ids) == logits_of(dynamic_copy(model), ids));
+}
+
+TEMPLATE_TEST_CASE("changing a token moves no logit before it", "", TinyLlama, TinyGIN) {
+  const auto model = random_model<TestType>(1);
+  auto ids = random_ids(1, 11, 2);
+  const auto before = logits_of(model, ids);
+  for (const Index t : {1, 5, 10}) {
+    auto changed = ids.clone();
+    changed(0, t) = (changed(0, t) + 1) % 23;
+    const auto after = logits_of(model, changed);
+    const auto vocab = static_cast<std::size_t>(TestType::llama.vocab_size);
+    const auto unchanged = vocab * static_cast<std::size_t>(t);
+    CHECK(std::equal(before.begin(), before.begin() + static_cast<std::ptrdiff_t>(unchanged), after.begin()));
+    CHECK_FALSE(std::equal(before.begin(), before.end(), after.begin()));
+  }
+}
+
+TEMPLATE_TEST_CASE("logits do not depend on the number of threads, bit for bit", "", TinyLlama, TinyGIN) {
+  const auto model = random_model<TestType>(1);
+  const auto ids = random_ids(3, 40, 2);
+  set_threads(1);
+  const auto one = logits_of(model, ids);
+  set_threads(2);
+  CHECK(logits_of(model, ids) == one);
+}
+
+TEMPLATE_TEST_CASE("the derivative of the loss by every parameter agrees with finite differences", "", TinyLlama, TinyGIN) {
+  auto model = random_model<TestType, double>(3);
+  const auto ids = random_ids(1, 4, 4);
+  const std::vector<std::int32_t> mask{1, 1, 1, 0};
+  const ModelInputs inputs{.attention_mask = mask.data(), .position_ids = {}};
+  const auto result = gradcheck([&](auto& context) { return model.loss(context, ids, ids, inputs); }, std::tuple<>(), model);
+  CHECK(result.message.starts_with("gradcheck: "));
+  CHECK(result.passed);
+}
+
+TEST_CASE("checkpointed layers give the same loss and gradients as plain ones, bit for bit, in less memory") {
+  using Block = DecoderLayer<24, LlamaAttentionGIN<24, 4>, LlamaMLP<24, 40>>;
+  CausalLM<Vocab<23>, Stack<Block, 4>> plain(Rng(5));
+  CausalLM<Vocab<23>, Stack<Checkpointed<Block>, 4>> checkpointed(Rng(5));
+  const auto ids = random_ids(2, 64, 6);
+  const auto train = [&](auto& model) {
+    Tape tape;
+    tape.enable_dropout(Rng(9));
+    const auto loss = model.loss(tape, ids, ids);
+    tape.backward(loss);
+    std::vector<float> all{*loss.data()};
+    for_each_parameter(model, [&](const ParameterName&, const auto& parameter) {
+      if (!parameter.has_gradient()) return;
+      const auto gradient = parameter.gradient().span();
+      all.insert(all.end(), gradient.begin(), gradient.end());
+    });
+    return std::pair(all, tape.peak_bytes());
+  };
+  const auto [expected, plain_bytes] = train(plain);
+  const auto [found, checkpointed_bytes] = train(checkpointed);
+  CHECK(found == expected);
+  CHECK(checkpointed_bytes < plain_bytes);
+}
+
+TEST_CASE("a tied head shares the embedding's weights and their gradient") {
+  using Block = DecoderLayer<24, LlamaAttention<24, 4>, LlamaMLP<24, 40>>;
+  CausalLM<Vocab<23>, Stack<Block, 1>> tied(Rng(5), {.tie_word_embeddings = true});
+  CausalLM<Vocab<23>, Stack<Block, 1>> untied(Rng(5));
+  CHECK(count_parameters(untied) - count_parameters(tied) == 23 * 24);
+  const auto ids = random_ids(1, 5, 6);
+  Tape tape;
+  tape.backward(tied.loss(tape, ids, ids));
+  Index rows_with_gradient = 0;
+  const auto gradient = tied.model.embed_tokens.weight.gradient();
+  for (Index row = 0; row < 23; ++row) rows_with_gradient += gradient(row, 0) != 0 ? 1 : 0;
+  CHECK(rows_with_gradient == 23);  // as a head every row is used, as an embedding at most five
+}
+
+TEST_CASE("the adjacency of a layer is causal and its rows sum to one") {
+  const auto model = random_model<TinyGIN>(1);
+  const auto ids = random_ids(1, 7, 2);
+  Inference inference;
+  const auto weights = adjacency(inference, model.model, ids, 1);
+  for (Index head = 0; head < 4; ++head) {
+    for (Index i = 0; i < 7; ++i) {
+      float sum = 0;
+      for (Index j = 0; j < 7; ++j) {
+        if (j > i) CHECK(weights(0, head, i, j) == 0.0F);
+        sum += weights(0, head, i, j);
+      }
+      CHECK(sum == Approx(1).margin(1e-6));
+    }
+  }
+  CHECK_THROWS_WITH(adjacency(inference, model.model, ids, 2),
+                    "adjacency(context, model, ids, layer): layer must be in [0, 2), found 2");
+}
+
+TEST_CASE("a model refuses impossible inputs in one sentence") {
+  const auto model = random_model<TinyGIN>(1);
+  Inference inference;
+  auto ids = random_ids(1, 3, 2);
+  ids(0, 1) = 23;
+  CHECK_THROWS_WITH(model(inference, ids), Catch::Matchers::ContainsSubstring("23"));
+  CHECK_THROWS_WITH((LlamaForCausalLMWithGNN<TinyGIN>(TinyLlama::llama, TinyGIN::gnn, Rng(1))),
+                    Catch::Matchers::ContainsSubstring("num_key_value_heads"));
+  const std::vector<Index> positions(5);
+  CHECK_THROWS_WITH(model(inference, random_ids(1, 3, 2), {.attention_mask = nullptr, .position_ids = positions}),
+                    "model(context, ids): position_ids must have 3 or 3 values, found 5");
+}

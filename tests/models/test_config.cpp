@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <limits>
+#include <string>
+
+#include "weft/models/config.hpp"
+
+#include "support/catch.hpp"
+
+using Catch::Matchers::ContainsSubstring;
+using weft::GNNConfig;
+using weft::GNNFromAttention;
+using weft::LlamaConfig;
+using weft::RopeType;
+using weft::validate;
+
+namespace {
+
+struct Scribe {
+  static constexpr LlamaConfig llama{.vocab_size = 512,
+                                     .hidden_size = 128,
+                                     .intermediate_size = 256,
+                                     .num_hidden_layers = 4,
+                                     .num_attention_heads = 4,
+                                     .num_key_value_heads = 4};
+  static constexpr GNNConfig gnn{.use_GNN_from_attention = GNNFromAttention::LlamaAttentionGIN,
+                                 .attention_GIN_MLP_multiplier = 0.5,
+                                 .use_sharpening = true};
+};
+static_assert(validate(Scribe::llama, Scribe::gnn));
+static_assert(Scribe::llama.head_size() == 32);
+static_assert(Scribe::gnn.gin_hidden_dim(Scribe::llama.head_size()) == 16);
+
+std::string refusal(const LlamaConfig& llama, const GNNConfig& gnn = {}) {
+  try {
+    validate(llama, gnn);
+  } catch (const weft::Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+GNNConfig gin() { return {.use_GNN_from_attention = GNNFromAttention::LlamaAttentionGIN}; }
+
+}  // namespace
+
+TEST_CASE("what the library builds is accepted") {
+  CHECK(refusal({}).empty());
+  CHECK(refusal({}, gin()).empty());
+  CHECK(refusal({}, {.use_GNN_from_attention = GNNFromAttention::LlamaAttention_Original}).empty());
+  CHECK(refusal({.num_attention_heads = 32, .num_key_value_heads = 8}).empty());
+  CHECK(refusal({.hidden_size = 70, .num_attention_heads = 3, .head_dim = 6}).empty());
+  CHECK(refusal({.rope_scaling = {.type = RopeType::llama3, .factor = 8}}).empty());
+  // Half as many key-value heads, each twice as wide: GIN attention needs its output projection then.
+  GNNConfig wide = gin();
+  wide.attention_GIN_MLP_o_proj_at_end = true;
+  CHECK(refusal({.hidden_size = 64, .num_attention_heads = 8, .num_key_value_heads = 4, .head_dim = 16}, wide).empty());
+}
+
+TEST_CASE("extents that do not fit each other are refused by name") {
+  CHECK_THAT(refusal({.vocab_size = 0}), ContainsSubstring("vocab_size must be positive, found 0"));
+  CHECK_THAT(refusal({.num_hidden_layers = -1}), ContainsSubstring("num_hidden_layers must be positive, found -1"));
+  CHECK_THAT(refusal({.hidden_size = 100, .num_attention_heads = 3}),
+             ContainsSubstring("num_attention_heads must be a divisor of hidden_size"));
+  CHECK_THAT(refusal({.num_key_value_heads = 5}), ContainsSubstring("num_key_value_heads must be a divisor"));
+  CHECK_THAT(refusal({.num_key_value_heads = 64}), ContainsSubstring("num_key_value_heads must be a divisor"));
+  CHECK_THAT(refusal({.hidden_size = 15, .num_attention_heads = 3}), ContainsSubstring("head_dim must be even"));
+  CHECK_THAT(refusal({.num_attention_heads = 1 << 20, .head_dim = 1 << 20}), ContainsSubstring("is an int"));
+}
+
+TEST_CASE("numbers outside of their range are refused by name") {
+  CHECK_THAT(refusal({.rms_norm_eps = -1}), ContainsSubstring("rms_norm_eps must be at least 0"));
+  CHECK_THAT(refusal({.rope_theta = 0}), ContainsSubstring("rope_theta must be positive"));
+  CHECK_THAT(refusal({.rope_theta = std::numeric_limits<double>::quiet_NaN()}), ContainsSubstring("rope_theta"));
+  CHECK_THAT(refusal({.attention_dropout = 1}), ContainsSubstring("attention_dropout must be in [0, 1)"));
+  CHECK_THAT(refusal({.rope_scaling = {.type = RopeType::linear, .factor = 0.5}}),
+             ContainsSubstring("rope_scaling.factor must be at least 1"));
+  CHECK_THAT(refusal({.rope_scaling = {.type = RopeType::llama3, .factor = 8, .low_freq_factor = 4}}),
+             ContainsSubstring("rope_scaling.high_freq_factor must be above low_freq_factor"));
+}
+
+TEST_CASE("special tokens must be rows of the embedding, the default ones too") {
+  CHECK_THAT(refusal({.vocab_size = 10, .eos_token_id = {3, 10}}),
+             ContainsSubstring("eos_token_id must be at least 0 and below vocab_size 10, found 10"));
+  CHECK_THAT(refusal({.vocab_size = 2}), ContainsSubstring("eos_token_id must be at least 0 and below vocab_size 2"));
+  CHECK_THAT(refusal({.pad_token_id = -1}), ContainsSubstring("pad_token_id"));
+  CHECK(refusal({.vocab_size = 2, .bos_token_id = {}, .eos_token_id = {}}).empty());
+}
+
+TEST_CASE("what is not supported yet is refused with what is") {
+  CHECK(refusal({}, {.use_GNN_from_attention = GNNFromAttention::LlamaAttentionPNA}) ==
+        "gnn_config.use_GNN_from_attention must be \"none\", \"LlamaAttention_Original\" or \"LlamaAttentionGIN\", all "
+        "that is supported yet, found \"LlamaAttentionPNA\"");
+  CHECK_THAT(refusal({}, {.MLP_type = weft::MLPType::no_MLP}), ContainsSubstring("found \"no_MLP\""));
+  CHECK_THAT(refusal({}, {.gnn_mode = weft::GNNMode::single}), ContainsSubstring("gnn_config.gnn_mode"));
+  CHECK_THAT(refusal({}, {.use_original_hidden_states = true}), ContainsSubstring("use_original_hidden_states"));
+  CHECK_THAT(refusal({}, {.gnn_logic = weft::GNNLogic::parallel_GNN_MLP}), ContainsSubstring("gnn_config.gnn_logic"));
+}
+
+TEST_CASE("the conditions of GIN attention are checked only where it is used") {
+  GNNConfig threshold = gin();
+  threshold.attention_GIN_MLP_GIN_threshold_mode = weft::ThresholdMode::silu_plus_binary;
+  CHECK_THAT(refusal({}, threshold), ContainsSubstring("threshold_mode must be \"none\""));
+  CHECK_THAT(refusal({}, threshold), ContainsSubstring("found \"silu+binary\""));
+  threshold.use_GNN_from_attention = GNNFromAttention::none;
+  CHECK(refusal({}, threshold).empty());
+
+  CHECK_THAT(refusal({.num_key_value_heads = 8}, gin()), ContainsSubstring("num_key_value_heads must be hidden_size"));
+  const LlamaConfig wide{.hidden_size = 64, .num_attention_heads = 8, .num_key_value_heads = 4, .head_dim = 16};
+  CHECK_THAT(refusal(wide, gin()), ContainsSubstring("unless attention_GIN_MLP_o_proj_at_end is true"));
+  GNNConfig narrow = gin();
+  narrow.attention_GIN_MLP_multiplier = 0.001;
+  CHECK_THAT(refusal({}, narrow), ContainsSubstring("attention_GIN_MLP_multiplier"));
+  GNNConfig raw = gin();
+  raw.attention_GIN_MLP_GIN_use_softmax = false;
+  CHECK_THAT(refusal({}, raw), ContainsSubstring("use_softmax must be true"));
+}
+
+TEST_CASE("a set of token ids has an end") {
+  weft::TokenIds ids{1, 2, 3, 4, 5, 6, 7, 8};
+  CHECK(ids.contains(8));
+  CHECK_THROWS_WITH(ids.push_back(9), ContainsSubstring("at most 8 ids"));
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Small models of both attention kinds, for tests.
+#pragma once
+
+#include "support/random.hpp"
+#include "weft/models/llama.hpp"
+
+namespace weft::testing {
+
+struct TinyLlama {
+  static constexpr LlamaConfig llama{.vocab_size = 23,
+                                     .hidden_size = 24,
+                                     .intermediate_size = 20,
+                                     .num_hidden_layers = 2,
+                                     .num_attention_heads = 4,
+                                     .num_key_value_heads = 2};
+  static constexpr GNNConfig gnn{};
+};
+
+struct TinyGIN {
+  static constexpr LlamaConfig llama{.vocab_size = 23,
+                                     .hidden_size = 24,
+                                     .intermediate_size = 20,
+                                     .num_hidden_layers = 2,
+                                     .num_attention_heads = 4};
+  static constexpr GNNConfig gnn{.use_GNN_from_attention = GNNFromAttention::LlamaAttentionGIN,
+                                 .attention_GIN_MLP_multiplier = 0.5,
+                                 .use_sharpening = true,
+                                 .attention_GIN_MLP_GIN_softmax_temperature = 1.3};
+};
+
+using Ids = Tensor<std::int32_t, Shape<Dyn, Dyn>>;
+
+inline Ids random_ids(Index batch, Index tokens, std::uint64_t seed, std::uint32_t vocab = 23) {
+  Ids ids(Shape<Dyn, Dyn>(batch, tokens));
+  const Rng rng(seed);
+  for (Index i = 0; i < ids.size(); ++i) {
+    ids.data()[i] = static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(i), vocab));
+  }
+  return ids;
+}
+
+/// A model whose weights are large enough that every part shows in the logits.
+template <class Config, class T = float>
+LlamaForCausalLMWithGNN<Config, T> random_model(std::uint64_t seed) {
+  LlamaForCausalLMWithGNN<Config, T> model(Config::llama, Config::gnn, Rng(seed));
+  randomize_parameters(model, seed, 0.3);
+  return model;
+}
+
+}  // namespace weft::testing
