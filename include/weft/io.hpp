@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Everything that reads or writes files: safetensors, config.json, checkpoints, metrics. Needs nlohmann-json.
+#pragma once
+
+#include "weft/io/json_config.hpp"
+#include "weft/io/pretrained.hpp"
+#include "weft/io/safetensors_reader.hpp"
+#include "weft/io/safetensors_writer.hpp"
+#include "weft/train/checkpoint.hpp"
+#include "weft/train/metrics.hpp"

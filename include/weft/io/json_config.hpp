@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// `config.json`: what a checkpoint says about its model.
+#pragma once
+
+#include <cmath>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "weft/io/config_reader.hpp"
+#include "weft/io/text_file.hpp"
+#include "weft/models/config.hpp"
+
+namespace weft {
+
+/// A `config.json` of Hugging Face's Llama, with the reference's `gnn_config` inside, or without: a plain Llama.
+struct PretrainedConfig {
+  LlamaConfig llama{};
+  GNNConfig gnn{};
+
+  /// The fields that neither of the two has, as one JSON object; they come back when the configuration is written.
+  std::string other = R"({"architectures":["LlamaForCausalLMWithGNN"],"model_type":"llama","torch_dtype":"float32"})";
+
+  /// A sentence for each value that was replaced by another while reading. Somebody should see them.
+  std::vector<std::string> notes{};
+};
+
+namespace detail {
+
+inline void expect_object(const JsonValue& json, std::string_view where, std::string_view what) {
+  if (!json.is(JsonKind::object)) fail(concat(where, ": ", what, " must be an object, found ", json_excerpt(json)));
+}
+
+/// A file of another architecture has other fields, and every Llama field would silently get its default.
+inline void expect_llama(JsonValue& config, std::string_view where) {
+  const JsonValue* type = config.find("model_type");
+  if (type != nullptr && !(*type == "llama") && !(*type == "")) {
+    fail(concat(where, ": model_type must be \"llama\", found ", json_excerpt(*type)));
+  }
+}
+
+/// The scaling names its kind `rope_type` today and `type` in older files; where both stand, they must agree.
+inline void read_rope_type(JsonValue& json, std::string_view where, ConfigReader& reader, RopeScaling& scaling) {
+  const JsonValue* old_name = json.find("type");
+  const JsonValue* new_name = json.find("rope_type");
+  if (old_name != nullptr && new_name != nullptr && old_name->text != new_name->text) {
+    fail(concat(where, ": rope_scaling.type and rope_scaling.rope_type must agree, found ", json_excerpt(*old_name),
+                " and ", json_excerpt(*new_name)));
+  }
+  reader("type", scaling.type);
+  reader("rope_type", scaling.type);
+}
+
+/// Hugging Face's files have `rope_scaling`, an object or null, beside `rope_theta`; since transformers 5 they have
+/// `rope_parameters`, which holds both.
+inline void read_rope_scaling(JsonValue& config, const char* name, std::string_view where, LlamaConfig& llama,
+                              std::vector<std::string>& notes) {
+  JsonValue json = config.take(name);
+  if (json.is(JsonKind::null)) return;
+  expect_object(json, where, name);
+  ConfigReader reader(json, where, concat(name, "."), notes);
+  reader("rope_theta", llama.rope_theta);
+  read_rope_type(json, where, reader, llama.rope_scaling);
+  visit_rope_fields(llama.rope_scaling, [&](const char* field, auto& value) { reader.require(field, value); });
+}
+
+/// What every field is written as.
+inline JsonValue field_json(bool truth) { return JsonValue::boolean(truth); }
+inline JsonValue field_json(int number) { return JsonValue::number(number); }
+inline JsonValue field_json(double number) {
+  if (!std::isfinite(number)) fail(concat("config.json: a number must be finite, found ", number));
+  return JsonValue::number(number);
+}
+inline JsonValue field_json(const DerivedExtent<const int>& extent) {
+  return extent.value == 0 ? JsonValue{} : JsonValue::number(extent.value);
+}
+inline JsonValue field_json(const TokenIds& ids) {
+  if (ids.empty()) return {};
+  if (ids.size() == 1) return JsonValue::number(*ids.begin());
+  JsonValue array{JsonKind::array};
+  for (const int id : ids) array.values.push_back(JsonValue::number(id));
+  return array;
+}
+template <NamedEnum Enum>
+JsonValue field_json(Enum value) {
+  return JsonValue::string(name_of(value));
+}
+
+inline JsonValue rope_scaling_json(const RopeScaling& scaling) {
+  if (scaling.type == RopeType::standard) return {};
+  JsonValue json = JsonValue::object();
+  json.set("rope_type", field_json(scaling.type));
+  visit_rope_fields(scaling, [&](const char* name, const auto& field) { json.set(name, field_json(field)); });
+  return json;
+}
+
+/// \param json  the other fields, or null
+inline JsonValue gnn_json(const GNNConfig& gnn, JsonValue json) {
+  json.kind = JsonKind::object;
+  visit_gnn_fields(gnn, [&](const char* name, const auto& field) { json.set(name, field_json(field)); });
+  // The reference multiplies by it, and one of its layers accepts whole numbers only as such.
+  const double multiplier = gnn.attention_GIN_MLP_multiplier;
+  if (multiplier == std::trunc(multiplier) && std::abs(multiplier) < 1e9) {
+    json.set("attention_GIN_MLP_multiplier", field_json(static_cast<int>(multiplier)));
+  }
+  // The reference's constructor does not know it.
+  if (gnn.dropout_rate == GNNConfig{}.dropout_rate) json.take("dropout_rate");
+  return json;
+}
+
+}  // namespace detail
+
+/// Reads a configuration from its JSON text. Fields that are absent have the defaults of Hugging Face and of the
+/// reference; fields that are unknown are kept in `other`. Raises Error with file, field, what may stand there and what
+/// was found when a value has the wrong type or a name that is not one of the allowed. Where the reference takes an
+/// unknown name for the default, so does this, with a sentence in `notes`.
+///
+/// Whether the library can build such a model is asked of `validate`.
+/// \param where  the file, for messages
+inline PretrainedConfig parse_config(std::string_view text, std::string_view where = "config.json") {
+  detail::JsonValue json = detail::parse_json(text, where);
+  detail::expect_object(json, where, "the configuration");
+  detail::expect_llama(json, where);
+  PretrainedConfig config;
+  detail::visit_llama_fields(config.llama, detail::ConfigReader(json, where, "", config.notes));
+  detail::read_rope_scaling(json, "rope_scaling", where, config.llama, config.notes);
+  detail::read_rope_scaling(json, "rope_parameters", where, config.llama, config.notes);
+  if (detail::JsonValue* gnn = json.find("gnn_config")) {
+    detail::expect_object(*gnn, where, "gnn_config");
+    detail::visit_gnn_fields(config.gnn, detail::ConfigReader(*gnn, where, "gnn_config.", config.notes));
+    if (gnn->values.empty()) json.take("gnn_config");
+  }
+  config.other = json.dump();
+  return config;
+}
+
+/// Reads a configuration file; see `parse_config`. At most 16 MiB are accepted.
+inline PretrainedConfig read_config(const std::string& path) {
+  constexpr std::size_t largest = std::size_t{16} << 20U;
+  return parse_config(read_text(path, largest), path);
+}
+
+/// The JSON text of a configuration, with sorted keys, as Hugging Face writes it. `parse_config` of it gives the same
+/// configuration.
+inline std::string config_text(const PretrainedConfig& config) {
+  detail::JsonValue json = detail::parse_json(config.other, "PretrainedConfig::other");
+  detail::expect_object(json, "PretrainedConfig::other", "it");
+  detail::visit_llama_fields(config.llama,
+                             [&](const char* name, const auto& field) { json.set(name, detail::field_json(field)); });
+  json.set("rope_scaling", detail::rope_scaling_json(config.llama.rope_scaling));
+  json.set("gnn_config", detail::gnn_json(config.gnn, json.take("gnn_config")));
+  return json.dump(2) + "\n";
+}
+
+/// Replaces a configuration file as a whole or not at all; see AtomicFile.
+inline void write_config(const std::string& path, const PretrainedConfig& config) {
+  write_text(path, config_text(config));
+}
+
+}  // namespace weft

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// A file as memory.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "weft/io/file_descriptor.hpp"
+
+namespace weft {
+
+/// A file mapped into memory, read only: pages are read when they are touched, and the operating system may drop them
+/// again. Replacing the file by renaming another over it (as AtomicFile does) leaves the mapping intact; a program that
+/// shortens it in place makes every reader fault.
+class MappedFile {
+ public:
+  MappedFile() = default;
+
+  /// Raises Error when the file does not exist, may not be read, or is no regular file.
+  explicit MappedFile(const std::string& path) {
+    detail::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file) detail::fail_on_file("open", path);
+    struct stat status {};
+    if (::fstat(file.get(), &status) != 0) detail::fail_on_file("read", path);
+    if (S_ISDIR(status.st_mode)) fail(concat("cannot read ", path, ": it is a folder"));
+    if (!S_ISREG(status.st_mode)) fail(concat("cannot read ", path, ": it is not a regular file"));
+    size_ = static_cast<std::size_t>(status.st_size);
+    if (size_ == 0) return;  // an empty range cannot be mapped
+    void* data = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
+    if (data == MAP_FAILED) detail::fail_on_file("map", path);
+    data_ = static_cast<const std::byte*>(data);
+  }
+
+  MappedFile(MappedFile&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  MappedFile& operator=(MappedFile&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  ~MappedFile() {
+    if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+  }
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+
+ private:
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace weft

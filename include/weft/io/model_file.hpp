@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// The parameters of a model in a safetensors file, under their state_dict names.
+#pragma once
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "weft/autograd/parameter.hpp"
+#include "weft/io/safetensors_reader.hpp"
+#include "weft/io/safetensors_writer.hpp"
+
+namespace weft {
+
+/// Writes every parameter of a layer or model, also under the second name that some parameters of the reference carry,
+/// so that PyTorch's strict loading finds what it expects. The file is written beside `path` and renamed.
+template <class Model>
+void save_parameters(const std::string& path, const Model& model) {
+  SafetensorsWriter writer({{"format", "pt"}});
+  for_each_parameter(model, [&](const ParameterName& name, const auto& parameter) {
+    writer.add(name.name, parameter);
+    if (!name.alias.empty()) writer.add(name.alias, parameter);
+  });
+  writer.write(path);
+}
+
+namespace detail {
+
+/// The name under which a file has a parameter: the first, or else the second if that is there.
+inline std::string name_in_file(const SafetensorsFile& file, const std::string& prefix, const ParameterName& name) {
+  const bool only_alias =
+      !file.contains(prefix + name.name) && !name.alias.empty() && file.contains(prefix + name.alias);
+  return prefix + (only_alias ? name.alias : name.name);
+}
+
+/// Checks that a parameter is in the file with its shape and an element type that converts.
+template <class P>
+void expect_loadable(const SafetensorsFile& file, const std::string& name, const P& parameter) {
+  const SafetensorsTensor& tensor = file.tensor(name);
+  const auto extents = parameter.shape().extents();
+  if (!same_extents(tensor.shape, extents)) {
+    fail(concat(file.path(), ": tensor ", in_quotes(tensor.name), " must have shape ", parameter.shape().text(),
+                ", found ", tensor.type_text()));
+  }
+  const bool floating =
+      tensor.dtype == "F32" || tensor.dtype == "F64" || tensor.dtype == "F16" || tensor.dtype == "BF16";
+  if (!floating) {
+    fail(concat(file.path(), ": tensor ", in_quotes(tensor.name), " must have elements F32, F64, F16 or BF16, found ",
+                tensor.dtype));
+  }
+}
+
+}  // namespace detail
+
+/// Fills every parameter of a layer or model. Of a parameter with two names either or both may be there; the first wins.
+/// Raises Error, with the model as it was, when one is missing, has another shape, or when the file holds others.
+///
+/// \param prefix  in front of every name in the file
+template <class Model>
+void load_parameters(const SafetensorsFile& file, Model& model, const std::string& prefix = "") {
+  std::vector<std::string> known{"lm_head.weight"};  // of a tied model: a copy of the embedding, allowed and not used
+  for_each_parameter(model, [&](const ParameterName& name, const auto& parameter) {
+    detail::expect_loadable(file, detail::name_in_file(file, prefix, name), parameter);
+    known.push_back(prefix + name.name);
+    if (!name.alias.empty()) known.push_back(prefix + name.alias);
+  });
+  if (prefix.empty()) file.expect_no_others(known);
+  for_each_parameter(model, [&](const ParameterName& name, auto& parameter) {
+    file.load_into(parameter, detail::name_in_file(file, prefix, name));
+  });
+}
+
+/// The same from a path.
+template <class Model>
+void load_parameters(const std::string& path, Model& model) {
+  load_parameters(SafetensorsFile(path), model);
+}
+
+}  // namespace weft

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Safetensors files, written whole or not at all.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "weft/io/atomic_file.hpp"
+#include "weft/io/safetensors_rules.hpp"
+#include "weft/tensor/types.hpp"
+
+namespace weft {
+
+/// Collects tensors by reference and streams them to a file:
+///
+///     SafetensorsWriter writer;
+///     for_each_parameter(model, [&](const ParameterName& name, const auto& p) { writer.add(name.name, p); });
+///     writer.write("model.safetensors");
+///
+/// The same tensors give the same bytes, whatever the order of `add`: the widest elements come first, so that each
+/// tensor is aligned to its elements, and equal widths by name, as the format's own writer sorts them.
+class SafetensorsWriter {
+ public:
+  /// \param metadata  strings that go with the tensors
+  explicit SafetensorsWriter(std::map<std::string, std::string> metadata = {}) : metadata_(std::move(metadata)) {}
+
+  /// Adds a tensor, view or parameter, whose elements must stay where they are until `write`.
+  template <class Source>
+  void add(std::string name, const Source& source) {
+    using Element = std::remove_const_t<typename Source::Element>;
+    const auto extents = source.shape().extents();
+    Entry entry{std::move(name), element_name<Element>, sizeof(Element), {extents.begin(), extents.end()}};
+    entry.data = reinterpret_cast<const std::byte*>(source.data());
+    entry.bytes = static_cast<std::size_t>(source.shape().size()) * sizeof(Element);
+    if constexpr (!Source::Device::host_accessible) entry.copy_to_host = Source::Device::copy_to_host;
+    entries_.push_back(std::move(entry));
+  }
+
+  /// Replaces `path` by a file of all tensors added; see AtomicFile for what happens when that fails. Raises Error
+  /// also for a name that appears twice or is no UTF-8.
+  void write(const std::string& path) {
+    std::sort(entries_.begin(), entries_.end(),
+              [](const Entry& a, const Entry& b) { return a.width != b.width ? a.width > b.width : a.name < b.name; });
+    const std::string header = header_text(path);
+    AtomicFile file(path);
+    write_length(file, header.size());
+    file.write(header);
+    for (const Entry& entry : entries_) write_elements(file, entry);
+    file.commit();
+  }
+
+ private:
+  struct Entry {
+    std::string name;
+    std::string_view dtype;
+    std::size_t width;
+    std::vector<Index> shape;
+    const std::byte* data = nullptr;
+    std::size_t bytes = 0;
+    void (*copy_to_host)(void*, const void*, std::size_t) = nullptr;  ///< null: already there
+  };
+
+  std::string header_text(const std::string& path) const {
+    std::string text = "{";
+    if (!metadata_.empty()) text += "\"__metadata__\":{" + metadata_text() + "}";
+    std::size_t begin = 0;
+    for (const Entry& entry : entries_) {
+      text += concat(text.size() > 1 ? "," : "", detail::json_string(entry.name), ":{\"dtype\":\"", entry.dtype,
+                     "\",\"shape\":[", extents_text(entry.shape), "],\"data_offsets\":[", begin, ",",
+                     begin + entry.bytes, "]}");
+      begin += entry.bytes;
+    }
+    text += "}";
+    text.append((8 - text.size() % 8) % 8, ' ');
+    check(text, path);
+    return text;
+  }
+
+  std::string metadata_text() const {
+    std::string text;
+    for (const auto& [key, value] : metadata_) {
+      text += concat(text.empty() ? "" : ",", detail::json_string(key), ":", detail::json_string(value));
+    }
+    return text;
+  }
+
+  static std::string extents_text(const std::vector<Index>& shape) {
+    std::string text;
+    for (const Index extent : shape) text += concat(text.empty() ? "" : ",", extent);
+    return text;
+  }
+
+  /// What the reader would refuse is not written.
+  static void check(std::string_view header, std::string_view path) {
+    const std::string where = concat("cannot write ", path);
+    if (header.size() > detail::longest_safetensors_header) {
+      fail(concat(where, ": the header must be at most ", detail::longest_safetensors_header, " bytes long, found ",
+                  header.size()));
+    }
+    detail::SafetensorsHeader parsed = detail::SafetensorsHeaderReader(header, where).read();
+    detail::sort_safetensors_names(parsed.entries, where);
+  }
+
+  static void write_length(AtomicFile& file, std::uint64_t length) {
+    std::byte bytes[detail::safetensors_length_bytes];
+    for (std::byte& byte : bytes) {
+      byte = static_cast<std::byte>(length & 0xFFU);
+      length >>= 8U;
+    }
+    file.write(bytes);
+  }
+
+  static void write_elements(AtomicFile& file, const Entry& entry) {
+    if (entry.copy_to_host == nullptr) {
+      file.write({entry.data, entry.bytes});
+      return;
+    }
+    constexpr std::size_t chunk = std::size_t{1} << 20U;
+    std::vector<std::byte> staged(std::min(chunk, entry.bytes));
+    for (std::size_t done = 0; done < entry.bytes; done += chunk) {
+      const std::size_t count = std::min(chunk, entry.bytes - done);
+      entry.copy_to_host(staged.data(), entry.data + done, count);
+      file.write({staged.data(), count});
+    }
+  }
+
+  std::map<std::string, std::string> metadata_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace weft

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Whole files as strings.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "weft/io/atomic_file.hpp"
+#include "weft/io/mapped_file.hpp"
+
+namespace weft {
+
+/// The bytes of a file. Raises Error when it cannot be read, or is longer than `largest` bytes.
+inline std::string read_text(const std::string& path, std::size_t largest = std::string::npos) {
+  const MappedFile file(path);
+  if (file.bytes().size() > largest) {
+    fail(concat("cannot read ", path, ": at most ", largest, " bytes are expected, found ", file.bytes().size()));
+  }
+  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
+
+/// Replaces the file's content as a whole or not at all; see AtomicFile.
+inline void write_text(const std::string& path, std::string_view text) {
+  AtomicFile file(path);
+  file.write(text);
+  file.commit();
+}
+
+}  // namespace weft

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "weft/io/json_config.hpp"
+#include "weft/io/safetensors_reader.hpp"
+
+#include "support/catch.hpp"
+#include "train/temporary_folder.hpp"
+
+using Catch::Matchers::ContainsSubstring;
+using weft::config_text;
+using weft::GNNConfig;
+using weft::LlamaConfig;
+using weft::parse_config;
+using weft::PretrainedConfig;
+using weft::read_config;
+using weft::detail::JsonValue;
+using weft::detail::parse_json;
+
+namespace {
+
+const std::string goldens = WEFT_TEST_DATA;
+
+/// No field has its default.
+PretrainedConfig unusual() {
+  PretrainedConfig config;
+  config.llama = {.vocab_size = 300,
+                  .hidden_size = 560,
+                  .intermediate_size = 512,
+                  .num_hidden_layers = 6,
+                  .num_attention_heads = 8,
+                  .num_key_value_heads = 4,
+                  .head_dim = 140,
+                  .hidden_act = weft::HiddenAct::gelu_pytorch_tanh,
+                  .max_position_embeddings = 256,
+                  .initializer_range = 0.1 + 0.2,
+                  .rms_norm_eps = 1e-5,
+                  .tie_word_embeddings = true,
+                  .rope_theta = 500000.0,
+                  .rope_scaling = {.type = weft::RopeType::llama3,
+                                   .factor = 32,
+                                   .low_freq_factor = 1.5,
+                                   .high_freq_factor = 5,
+                                   .original_max_position_embeddings = 128},
+                  .attention_bias = true,
+                  .attention_dropout = 0.25,
+                  .mlp_bias = true,
+                  .pad_token_id = 0,
+                  .bos_token_id = {},
+                  .eos_token_id = {5, 6, 7}};
+  config.gnn = {.use_GNN_from_attention = weft::GNNFromAttention::LlamaAttentionGIN,
+                .residual_epsilon_uniform_value = 0.3,
+                .attention_GIN_MLP_multiplier = 0.5,
+                .initial_sharpening_value = 1.25,
+                .use_sharpening = true,
+                .MLP_type = weft::MLPType::shallow_MLP,
+                .attention_GIN_MLP_GIN_learnable_threshold = true,
+                .attention_GIN_MLP_GIN_threshold_value = 0.125,
+                .attention_GIN_MLP_GIN_threshold_mode = weft::ThresholdMode::silu_plus_binary,
+                .attention_GIN_MLP_GIN_binary_scale = 0.7,
+                .attention_GIN_MLP_GIN_top_k_fraction_of_sequence_length = 0.45,
+                .attention_GIN_MLP_scoring_hidden_dim = 20,
+                .attention_GIN_MLP_GIN_use_softmax = false,
+                .attention_GIN_MLP_GIN_softmax_temperature = 1.7,
+                .attention_GIN_MLP_GIN_sharp_softplus_beta = 6,
+                .attention_GIN_MLP_GIN_mode = weft::GINMode::GINLayer_Var_A,
+                .use_differential_attention_group_norm = true,
+                .attention_GIN_MLP_use_scoring_fnct = true,
+                .sharpening_value_init = weft::SharpeningInit::random,
+                .use_differential_attention = true,
+                .attention_GIN_MLP_o_proj_at_end = true,
+                .gnn_mode = weft::GNNMode::per_head,
+                .use_original_hidden_states = true,
+                .gnn_logic = weft::GNNLogic::parallel_GNN_MLP,
+                .dropout_rate = 0.3};
+  return config;
+}
+
+}  // namespace
+
+TEST_CASE("every field survives the way through a file") {
+  const PretrainedConfig config = unusual();
+  const PretrainedConfig again = parse_config(config_text(config));
+  CHECK(again.llama == config.llama);
+  CHECK(again.gnn == config.gnn);
+  CHECK(again.other == config.other);
+  CHECK(again.notes.empty());
+
+  // A field that the file did not carry would have come back with its default.
+  JsonValue json = parse_json(config_text(config), "test");
+  const JsonValue defaults = parse_json(config_text({}), "test");
+  for (const std::string& key : json.keys) {
+    INFO(key);
+    const bool is_other = key == "architectures" || key == "model_type" || key == "torch_dtype";
+    CHECK((json.find(key)->dump() == JsonValue(defaults).find(key)->dump()) == is_other);
+  }
+}
+
+TEST_CASE("a default configuration has the defaults of Hugging Face") {
+  const PretrainedConfig config = parse_config("{}");
+  CHECK(config.llama == LlamaConfig{});
+  CHECK(config.gnn == GNNConfig{});
+  CHECK(config.llama.kv_heads() == 32);
+  CHECK(config.llama.head_size() == 128);
+  CHECK(parse_config(config_text({})).llama == LlamaConfig{});
+}
+
+TEST_CASE("the defaults of a graph configuration are the reference's") {
+  JsonValue all = parse_json(weft::read_text(goldens + "/gnn_config_defaults.json"), "defaults");
+  for (const std::string& key : all.keys) {
+    INFO(key);
+    JsonValue root = JsonValue::object();
+    root.set("gnn_config", *all.find(key));
+    const PretrainedConfig config = parse_config(root.dump());
+    CHECK(config.gnn == GNNConfig{});
+    // Each of our fields is one of the reference's, by name; only dropout_rate is not of its constructor.
+    JsonValue written = parse_json(config_text({}), "test").take("gnn_config");
+    for (const std::string& field : written.keys) {
+      INFO(field);
+      CHECK(all.find(key)->find(field) != nullptr);
+    }
+  }
+}
+
+TEST_CASE("every configuration of the goldens is read") {
+  int read = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(goldens)) {
+    const std::string path = entry.path();
+    INFO(path);
+    PretrainedConfig config;
+    if (path.ends_with("config.json")) {
+      config = read_config(path);
+      CHECK_NOTHROW(weft::validate(config.llama, config.gnn));
+    } else if (path.ends_with(".safetensors")) {
+      const weft::SafetensorsFile file(path);
+      const auto found = file.metadata().find("config");
+      if (found == file.metadata().end()) continue;
+      config = parse_config(found->second, path);
+    } else {
+      continue;
+    }
+    ++read;
+    const PretrainedConfig again = parse_config(config_text(config));
+    CHECK(again.llama == config.llama);
+    CHECK(again.gnn == config.gnn);
+    CHECK(again.other.size() >= config.other.size());
+  }
+  CHECK(read >= 30);
+}
+
+TEST_CASE("a golden model's configuration is the one it was made with") {
+  const PretrainedConfig config = read_config(goldens + "/models/gin_readme/config.json");
+  CHECK(config.llama.hidden_size == 30);
+  CHECK(config.llama.head_dim == 10);
+  CHECK(config.llama.rms_norm_eps == 1e-5);
+  CHECK(config.llama.bos_token_id == weft::TokenIds{1});
+  CHECK(config.gnn.use_GNN_from_attention == weft::GNNFromAttention::LlamaAttentionGIN);
+  CHECK(config.gnn.attention_GIN_MLP_multiplier == 0.5);
+  CHECK(config.gnn.use_sharpening);
+  const PretrainedConfig llama = read_config(goldens + "/models/plain_llama/config.json");
+  CHECK(llama.llama.rope_scaling == weft::RopeScaling{weft::RopeType::llama3, 8, 1, 4, 32});
+}
+
+TEST_CASE("a golden model's file is written as Hugging Face wrote it, but for the null it omits") {
+  const std::string path = goldens + "/models/gin_readme/config.json";
+  JsonValue written = parse_json(config_text(read_config(path)), "test");
+  CHECK(written.take("pad_token_id").is(weft::detail::JsonKind::null));
+  CHECK(written.dump() == parse_json(weft::read_text(path), path).dump());
+}
+
+TEST_CASE("fields that are unknown come back") {
+  const std::string text = R"({"gnn_config":{"top_k":8,"num_latents_list":[64,32]},"transformers_version":"4.46.3",)"
+                           R"("x":{"y":[1e-05,null]}})";
+  CHECK(parse_config(text).other == R"({"gnn_config":{"num_latents_list":[64,32],"top_k":8},)"
+                                    R"("transformers_version":"4.46.3","x":{"y":[1e-05,null]}})");
+  JsonValue written = parse_json(config_text(parse_config(text)), "test");
+  CHECK(written.find("x")->dump() == R"({"y":[1e-05,null]})");
+  CHECK(written.find("gnn_config")->find("top_k")->dump() == "8");
+}
+
+TEST_CASE("whole numbers are taken for real ones, and null where nothing is meant") {
+  CHECK(parse_config(R"({"rope_theta":10000})").llama.rope_theta == 10000.0);
+  CHECK(parse_config(R"({"gnn_config":{"initial_sharpening_value":2}})").gnn.initial_sharpening_value == 2.0);
+  const LlamaConfig llama = parse_config(R"({"num_key_value_heads":null,"head_dim":null,"pad_token_id":null,)"
+                                         R"("rope_scaling":null,"eos_token_id":[1,2]})")
+                                .llama;
+  CHECK(llama.kv_heads() == 32);
+  CHECK(llama.pad_token_id.empty());
+  CHECK(llama.eos_token_id.contains(2));
+  CHECK(parse_config(R"({"gnn_config":{"attention_GIN_MLP_multiplier":2.0}})").gnn == GNNConfig{});
+}
+
+TEST_CASE("the multiplier is written as a whole number where it is one") {
+  PretrainedConfig config;
+  CHECK_THAT(config_text(config), ContainsSubstring("\"attention_GIN_MLP_multiplier\": 2,"));
+  config.gnn.attention_GIN_MLP_multiplier = 0.5;
+  CHECK_THAT(config_text(config), ContainsSubstring("\"attention_GIN_MLP_multiplier\": 0.5,"));
+  CHECK_THAT(config_text(config), !ContainsSubstring("dropout_rate"));
+}
+
+TEST_CASE("other names of the same thing are understood") {
+  CHECK(parse_config(R"({"hidden_act":"swish"})").llama.hidden_act == weft::HiddenAct::silu);
+  CHECK(parse_config(R"({"hidden_act":"gelu_new"})").llama.hidden_act == weft::HiddenAct::gelu_pytorch_tanh);
+  const auto scaling = [](const char* text) { return parse_config(text).llama.rope_scaling; };
+  const weft::RopeScaling linear{.type = weft::RopeType::linear, .factor = 4};
+  CHECK(scaling(R"({"rope_scaling":{"type":"linear","factor":4.0}})") == linear);
+  CHECK(scaling(R"({"rope_scaling":{"rope_type":"linear","type":"linear","factor":4}})") == linear);
+  CHECK(scaling(R"({"rope_scaling":{"rope_type":"default"}})") == weft::RopeScaling{});
+  const LlamaConfig new_style =
+      parse_config(R"({"rope_parameters":{"rope_type":"linear","factor":4,"rope_theta":5e5}})").llama;
+  CHECK(new_style.rope_scaling == linear);
+  CHECK(new_style.rope_theta == 5e5);
+}
+
+TEST_CASE("a name that the reference takes for its default is noted") {
+  const PretrainedConfig config = parse_config(R"({"gnn_config":{"use_GNN_from_attention":"something_else"}})", "f");
+  CHECK(config.gnn == GNNConfig{});
+  REQUIRE(config.notes.size() == 1);
+  CHECK(config.notes[0] ==
+        "f: gnn_config.use_GNN_from_attention: \"something_else\" is not known; \"none\" is used, as by the reference");
+}
+
+TEST_CASE("a value of the wrong type is refused with file, field and what was found") {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {R"([])", "f: the configuration must be an object, found []"},
+      {R"({"gnn_config":[]})", "f: gnn_config must be an object, found []"},
+      {R"({"model_type":"mistral"})", "f: model_type must be \"llama\", found \"mistral\""},
+      {R"({"vocab_size":"512"})", "f: vocab_size must be a whole number of 32 bits, found \"512\""},
+      {R"({"vocab_size":512.0})", "f: vocab_size must be a whole number of 32 bits, found 512.0"},
+      {R"({"vocab_size":2147483648})", "f: vocab_size must be a whole number of 32 bits, found 2147483648"},
+      {R"({"vocab_size":null})", "f: vocab_size must be a whole number of 32 bits, found null"},
+      {R"({"head_dim":0})", "f: head_dim must be positive or null, found 0"},
+      {R"({"rms_norm_eps":"1e-5"})", "f: rms_norm_eps must be a number, found \"1e-5\""},
+      {R"({"rms_norm_eps":1e999})", "f: rms_norm_eps must be a number, found 1e999"},
+      {R"({"mlp_bias":1})", "f: mlp_bias must be true or false, found 1"},
+      {R"({"eos_token_id":["a"]})", "f: eos_token_id must be a whole number of 32 bits, found \"a\""},
+      {R"({"eos_token_id":[1,2,3,4,5,6,7,8,9]})", "f: eos_token_id must be at most 8 ids, found [1,2,3,4,5,6,7,8,9]"},
+      {R"({"eos_token_id":{}})", "f: eos_token_id must be a whole number of 32 bits, found {}"},
+      {R"({"hidden_act":"mish"})",
+       "f: hidden_act must be one of \"silu\", \"gelu\", \"gelu_pytorch_tanh\", \"relu\", "
+       "\"sigmoid\", \"tanh\", found \"mish\""},
+      {R"({"hidden_act":0})", "f: hidden_act must be one of"},
+      {R"({"rope_scaling":2})", "f: rope_scaling must be an object, found 2"},
+      {R"({"rope_scaling":{"type":"yarn"}})",
+       "f: rope_scaling.type must be one of \"default\", \"linear\", \"dynamic\", \"llama3\", found \"yarn\""},
+      {R"({"rope_scaling":{"type":"linear","rope_type":"dynamic","factor":2}})", "must agree"},
+      {R"({"rope_scaling":{"type":"linear"}})", "f: rope_scaling.factor is expected, but not there"},
+      {R"({"rope_scaling":{"type":"llama3","factor":8}})", "f: rope_scaling.low_freq_factor is expected"},
+      {R"({"gnn_config":{"use_sharpening":"yes"}})",
+       "f: gnn_config.use_sharpening must be true or false, found \"yes\""},
+      {R"({"gnn_config":{"use_GNN_from_attention":null}})", "f: gnn_config.use_GNN_from_attention must be one of"},
+      {R"({"gnn_config":{"gnn_mode":"both"}})",
+       "f: gnn_config.gnn_mode must be one of \"none\", \"single\", \"per_head\", found \"both\""},
+      {R"({"gnn_config":{"attention_GIN_MLP_GIN_threshold_mode":"gelu"}})", "found \"gelu\""},
+      {R"({"vocab_size":1,"vocab_size":1})", "f: the key \"vocab_size\" must not appear twice"},
+  };
+  for (const auto& [text, message] : cases) {
+    INFO(text);
+    CHECK_THROWS_WITH(parse_config(text, "f"), ContainsSubstring(message));
+  }
+}
+
+TEST_CASE("a configuration file shortened at any byte is refused") {
+  const std::string whole = config_text(unusual());
+  const std::size_t last = whole.find_last_of('}');
+  for (std::size_t size = 0; size <= last; ++size) {
+    INFO(size);
+    REQUIRE_THROWS_AS(parse_config(whole.substr(0, size)), weft::Error);
+  }
+}
+
+TEST_CASE("a configuration that cannot be said in JSON is not written") {
+  PretrainedConfig config;
+  config.llama.rope_theta = std::nan("");
+  CHECK_THROWS_WITH(config_text(config), ContainsSubstring("a number must be finite"));
+  config = {};
+  config.other = "[]";
+  CHECK_THROWS_WITH(config_text(config), ContainsSubstring("PretrainedConfig::other"));
+}
+
+TEST_CASE("a configuration file is replaced as a whole") {
+  const weft::testing::TemporaryFolder folder;
+  weft::write_config(folder / "config.json", unusual());
+  CHECK(read_config(folder / "config.json").llama == unusual().llama);
+  CHECK_THROWS_WITH(read_config(folder / "none.json"), ContainsSubstring("No such file or directory"));
+}
