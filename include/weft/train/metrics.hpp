@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// What happened in a training run, one line of JSON for each event.
+#pragma once
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "weft/io/json_value.hpp"
+#include "weft/io/text_file.hpp"
+#include "weft/train/trainer.hpp"
+
+namespace weft {
+
+namespace detail {
+
+/// The shortest digits that give the same number; null for what JSON cannot say.
+inline std::string number_text(double number) {
+  return std::isfinite(number) ? JsonValue::number(number).text : "null";
+}
+
+}  // namespace detail
+
+/// `{"step":1,"epoch":0.01,"loss":5.5,"learning_rate":0.001,"gradient_norm":2.1,"tokens_per_second":9000.0}`
+inline std::string as_json_line(const StepReport& report) {
+  const auto text = detail::number_text;
+  return concat("{\"step\":", report.step, ",\"epoch\":", text(report.epoch), ",\"loss\":", text(report.loss),
+                ",\"learning_rate\":", text(report.learning_rate), ",\"gradient_norm\":", text(report.gradient_norm),
+                ",\"tokens_per_second\":", text(report.tokens_per_second), "}");
+}
+
+/// `{"step":100,"validation_loss":2.2,"validation_perplexity":9.0,"validation_bits_per_byte":3.2}`
+inline std::string as_json_line(const EvaluationReport& report) {
+  const auto text = detail::number_text;
+  return concat("{\"step\":", report.step, ",\"validation_loss\":", text(report.loss),
+                ",\"validation_perplexity\":", text(report.perplexity),
+                ",\"validation_bits_per_byte\":", text(report.bits_per_byte), "}");
+}
+
+/// A file of such lines (JSON Lines). Each is handed to the operating system at once: a killed process leaves whole lines.
+class MetricsLog {
+ public:
+  /// Raises Error when the file cannot be written, or a line that was to be kept is not JSON.
+  /// \param completed_steps  the step from which a run goes on: what an earlier run wrote up to there is kept, later
+  ///                         lines are dropped, because their steps come again. 0 starts an empty file.
+  explicit MetricsLog(std::string path, Index completed_steps = 0) : path_(std::move(path)) {
+    write_text(path_, completed_steps > 0 ? lines_until(completed_steps) : std::string());
+    file_ = detail::FileDescriptor(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+    if (!file_) detail::fail_on_file("write", path_);
+  }
+
+  void write(const StepReport& report) { append(as_json_line(report) + "\n"); }
+  void write(const EvaluationReport& report) { append(as_json_line(report) + "\n"); }
+
+ private:
+  std::string lines_until(Index completed_steps) const {
+    if (::access(path_.c_str(), F_OK) != 0) return {};
+    const std::string text = read_text(path_);
+    std::string kept;
+    std::size_t begin = 0;
+    // What follows the last line's end was being written when the process ended.
+    for (std::size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
+      const std::string_view line(text.data() + begin, end + 1 - begin);
+      if (step_of(line) <= static_cast<std::uint64_t>(completed_steps)) kept += line;
+      begin = end + 1;
+    }
+    return kept;
+  }
+
+  std::uint64_t step_of(std::string_view line) const {
+    std::uint64_t step = 0;
+    detail::JsonReader reader(line, path_);
+    reader.object("a line", [&](const std::string& key) {
+      if (key == "step") {
+        step = reader.natural(key);
+      } else {
+        detail::read_json_value(reader, key);
+      }
+    });
+    return step;
+  }
+
+  void append(std::string_view line) {
+    while (!line.empty()) {
+      const auto written = ::write(file_.get(), line.data(), line.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) detail::fail_on_file("write", path_);
+      line.remove_prefix(static_cast<std::size_t>(written));
+    }
+  }
+
+  std::string path_;
+  detail::FileDescriptor file_;
+};
+
+}  // namespace weft

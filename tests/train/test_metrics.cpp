@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <limits>
+#include <string>
+
+#include "weft/train/metrics.hpp"
+
+#include "support/catch.hpp"
+#include "train/temporary_folder.hpp"
+
+using weft::EvaluationReport;
+using weft::MetricsLog;
+using weft::StepReport;
+using weft::testing::TemporaryFolder;
+
+namespace {
+
+StepReport step(weft::Index number) {
+  return {.step = number, .max_steps = 9, .epoch = 0.5, .loss = 2.25, .learning_rate = 1e-3, .gradient_norm = 3,
+          .tokens_per_second = 1000};
+}
+
+}  // namespace
+
+TEST_CASE("every event is one line of JSON that holds its numbers exactly") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "metrics.jsonl";
+  MetricsLog log(path);
+  StepReport first = step(1);
+  first.loss = 0.1 + 0.2;
+  log.write(first);
+  log.write(EvaluationReport{.step = 1, .loss = 2, .perplexity = 7.4, .bits_per_byte = 2.9});
+  first.gradient_norm = std::numeric_limits<double>::infinity();
+  log.write(first);
+  CHECK(weft::read_text(path) ==
+        "{\"step\":1,\"epoch\":0.5,\"loss\":0.30000000000000004,\"learning_rate\":0.001,\"gradient_norm\":3.0,"
+        "\"tokens_per_second\":1000.0}\n"
+        "{\"step\":1,\"validation_loss\":2.0,\"validation_perplexity\":7.4,\"validation_bits_per_byte\":2.9}\n"
+        "{\"step\":1,\"epoch\":0.5,\"loss\":0.30000000000000004,\"learning_rate\":0.001,\"gradient_norm\":null,"
+        "\"tokens_per_second\":1000.0}\n");
+}
+
+TEST_CASE("a run that goes on drops the lines of steps that it repeats; a new one starts an empty file") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "metrics.jsonl";
+  std::string expected;
+  {
+    MetricsLog log(path);
+    for (const int number : {1, 2, 3, 4, 5}) {
+      log.write(step(number));
+      if (number <= 4) expected += weft::as_json_line(step(number)) + "\n";
+    }
+  }
+  weft::write_text(path, weft::read_text(path) + "{\"step\": 2, \"lo");  // killed while it wrote
+  {
+    MetricsLog log(path, 3);
+    log.write(step(4));
+  }
+  CHECK(weft::read_text(path) == expected);
+
+  const MetricsLog late(folder / "new.jsonl", 7);  // nothing to keep yet
+  CHECK(weft::read_text(folder / "new.jsonl").empty());
+  const MetricsLog fresh(path);
+  CHECK(weft::read_text(path).empty());
+}
+
+TEST_CASE("metrics that cannot be written, or are none, are refused with the path and left alone") {
+  const TemporaryFolder folder;
+  CHECK_THROWS_WITH(MetricsLog(folder / "missing/metrics.jsonl"),
+                    Catch::Matchers::ContainsSubstring("missing/metrics.jsonl: No such file"));
+  weft::write_text(folder / "letter.txt", "Dear reader,\n");
+  CHECK_THROWS_WITH(MetricsLog(folder / "letter.txt", 3), Catch::Matchers::ContainsSubstring("letter.txt: not JSON"));
+  CHECK(weft::read_text(folder / "letter.txt") == "Dear reader,\n");
+}
