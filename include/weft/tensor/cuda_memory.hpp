@@ -3,10 +3,10 @@
 /// Memory of an NVIDIA GPU, by the CUDA runtime. For programs compiled with nvcc.
 #pragma once
 
-#include <cuda_runtime_api.h>
-
 #include <cstddef>
 #include <memory>
+
+#include <cuda_runtime_api.h>
 
 #include "weft/tensor/error.hpp"
 
@@ -20,6 +20,7 @@ inline void expect_cuda_success(cudaError_t status, std::string_view what) {
 /// The memory half of a device (see `Cpu`): owning buffers, copies and zeros in the memory of the current GPU. Copies from
 /// and to the host are finished on return; the rest happens in the order of the default stream.
 struct CudaMemory {
+  /// Gives memory back to the GPU.
   struct Free {
     void operator()(std::byte* pointer) const { cudaFree(pointer); }  // an error here has no one left to hear it
   };

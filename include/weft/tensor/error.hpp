@@ -35,10 +35,7 @@ inline std::atomic<ErrorHandler>& error_handler() {
 inline std::string to_text(std::string_view text) { return std::string(text); }
 
 template <class Number>
-  requires std::is_arithmetic_v<Number>
-std::string to_text(Number number) {
-  return std::to_string(number);
-}
+requires std::is_arithmetic_v<Number> std::string to_text(Number number) { return std::to_string(number); }
 
 }  // namespace detail
 

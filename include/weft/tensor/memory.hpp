@@ -17,7 +17,7 @@ inline constexpr std::size_t kAlignment = 64;
 namespace detail {
 
 struct AlignedDelete {
-  void operator()(std::byte* pointer) const { ::operator delete(pointer, std::align_val_t{kAlignment}); }
+  void operator()(std::byte* pointer) const { ::operator delete (pointer, std::align_val_t{kAlignment}); }
 };
 
 }  // namespace detail
@@ -25,8 +25,9 @@ struct AlignedDelete {
 /// Owns `bytes` of uninitialised memory aligned to `kAlignment`.
 using AlignedBytes = std::unique_ptr<std::byte[], detail::AlignedDelete>;
 
+/// Uninitialised memory that starts at a multiple of `kAlignment`; std::bad_alloc where there is none.
 inline AlignedBytes allocate_aligned(std::size_t bytes) {
-  return AlignedBytes(static_cast<std::byte*>(::operator new(bytes, std::align_val_t{kAlignment})));
+  return AlignedBytes(static_cast<std::byte*>(::operator new (bytes, std::align_val_t{kAlignment})));
 }
 
 /// Rounds a number of bytes up to the next multiple of `kAlignment`.

@@ -37,7 +37,7 @@ void parallel_for(Index count, Index grain, Body&& body) {
   [[maybe_unused]] const Index ranges = std::min<Index>(thread_count(), count / std::max<Index>(1, grain));
 #ifdef _OPENMP
   if (ranges > 1) {
-#pragma omp parallel num_threads(static_cast<int>(ranges))
+#pragma omp parallel num_threads(static_cast <int>(ranges))
     {
       const Index parts = omp_get_num_threads();
       const Index part = omp_get_thread_num();

@@ -30,6 +30,7 @@ constexpr std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c
 /// A family of random streams under one seed. Copies are independent; the state is two numbers that can be saved.
 class Rng {
  public:
+  /// All that a generator remembers.
   struct State {
     std::uint64_t seed = 0;
     std::uint64_t stream = 0;
@@ -56,9 +57,7 @@ class Rng {
   }
 
   /// The i-th uniform value in [0, 1), with 24 random bits.
-  float uniform(std::uint64_t index) const {
-    return static_cast<float>(words(index / 4)[index % 4] >> 8) * 0x1.0p-24F;
-  }
+  float uniform(std::uint64_t index) const { return static_cast<float>(words(index / 4)[index % 4] >> 8) * 0x1.0p-24F; }
 
   /// The i-th standard normal value (Box and Muller, from two 32-bit words, in double).
   double normal(std::uint64_t index) const {

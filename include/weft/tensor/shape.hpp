@@ -29,9 +29,23 @@ concept ExtentType = std::same_as<Extent, int> || std::same_as<Extent, DynamicEx
 template <auto Extent>
 inline constexpr bool is_dynamic = std::same_as<std::remove_const_t<decltype(Extent)>, DynamicExtent>;
 
-/// The rule of most operations: two extents agree when they are equal, or when one is known only at run time.
+namespace detail {
+
 template <auto First, auto Second>
-concept SameExtent = is_dynamic<First> || is_dynamic<Second> || First == Second;
+constexpr bool extents_agree() {
+  if constexpr (is_dynamic<First> || is_dynamic<Second>) {
+    return true;
+  } else {
+    return First == Second;
+  }
+}
+
+}  // namespace detail
+
+/// The rule of most operations: two extents agree when they are equal, or when one is known only at run time. (One call,
+/// because g++ then prints both extents where it does not hold.)
+template <auto First, auto Second>
+concept SameExtent = detail::extents_agree<First, Second>();
 
 namespace detail {
 
@@ -62,7 +76,8 @@ constexpr bool same_extents(std::span<const Index> first, std::span<const Index>
 template <auto... Extents>
 class Shape {
   static_assert((ExtentType<decltype(Extents)> && ...), "Shape: every extent must be an int or weft::Dyn");
-  static_assert(((detail::static_value<Extents>() >= -1) && ...), "Shape: an extent must not be negative");
+  static_assert(((is_dynamic<Extents> || detail::static_value<Extents>() >= 0) && ...),
+                "Shape: an extent must not be negative");
 
  public:
   static constexpr int rank = static_cast<int>(sizeof...(Extents));
@@ -74,8 +89,9 @@ class Shape {
 
   /// One value for each `Dyn`, in order.
   template <std::convertible_to<Index>... Values>
-    requires(sizeof...(Values) > 0 && static_cast<int>(sizeof...(Values)) == dynamic_rank)
-  constexpr explicit Shape(Values... values) : dynamic_{static_cast<Index>(values)...} {}
+  requires(sizeof...(Values) > 0 &&
+           static_cast<int>(sizeof...(Values)) == dynamic_rank) constexpr explicit Shape(Values... values)
+      : dynamic_{static_cast<Index>(values)...} {}
 
   /// From run-time extents of every axis; the known ones are checked.
   static Shape from(const std::array<Index, sizeof...(Extents)>& extents, std::string_view what = "Shape") {
@@ -255,10 +271,10 @@ Index resolve_extent(Index value, std::string_view what) {
 
 /// Asserts that two axes agree: at compile time where both are known, with the same sentence at run time otherwise. A
 /// macro because C++20 wants the sentence of a `static_assert` as a literal, and it must not be written twice.
-#define WEFT_EXPECT_SAME_EXTENT(x_shape, x_axis, y_shape, y_axis, sentence)                                      \
-  static_assert(::weft::SameExtent<::weft::extent_of<std::remove_cvref_t<decltype(x_shape)>, (x_axis)>,            \
-                                   ::weft::extent_of<std::remove_cvref_t<decltype(y_shape)>, (y_axis)>>,           \
-                sentence);                                                                                         \
+#define WEFT_EXPECT_SAME_EXTENT(x_shape, x_axis, y_shape, y_axis, sentence)                              \
+  static_assert(::weft::SameExtent<::weft::extent_of<std::remove_cvref_t<decltype(x_shape)>, (x_axis)>,  \
+                                   ::weft::extent_of<std::remove_cvref_t<decltype(y_shape)>, (y_axis)>>, \
+                sentence);                                                                               \
   ::weft::detail::expect_same_extent(x_shape, (x_axis), y_shape, (y_axis), sentence)
 
 namespace weft::detail {

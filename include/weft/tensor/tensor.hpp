@@ -46,8 +46,8 @@ class TensorView {
 
   /// A view of mutable elements is a view of constant ones.
   template <class Mutable>
-    requires std::is_same_v<const Mutable, T>
-  TensorView(const TensorView<Mutable, ShapeType, DeviceType>& view) : TensorView(view.data(), view.shape()) {}
+  requires std::is_same_v<const Mutable, T> TensorView(const TensorView<Mutable, ShapeType, DeviceType>& view)
+      : TensorView(view.data(), view.shape()) {}
 
   T* data() const { return data_; }
   const ShapeType& shape() const { return shape_; }
@@ -118,12 +118,8 @@ class Tensor {
   using Shape = ShapeType;
   using Device = DeviceType;
 
-  Tensor()
-    requires(ShapeType::is_static)
-      : Tensor(ShapeType{}) {}
-  Tensor()
-    requires(!ShapeType::is_static)
-  = default;
+  Tensor() requires(ShapeType::is_static) : Tensor(ShapeType{}) {}
+  Tensor() requires(!ShapeType::is_static) = default;
 
   explicit Tensor(ShapeType shape) : shape_(shape), buffer_(DeviceType::allocate(bytes())) {
     DeviceType::zero(buffer_.get(), bytes());

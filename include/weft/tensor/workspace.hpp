@@ -89,6 +89,7 @@ class BasicWorkspace {
   std::size_t peak_ = 0;
 };
 
+/// The workspace of host memory.
 using Workspace = BasicWorkspace<Cpu>;
 
 }  // namespace weft

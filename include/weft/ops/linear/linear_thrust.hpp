@@ -90,7 +90,8 @@ struct LinearBiasElement {
 template <>
 struct LinearKernels<Thrust> {
   template <class T, class Weight>
-  static void forward(const LinearSize& size, const T* x, const Weight* weight, const T* bias, const T* residual, T* y) {
+  static void forward(const LinearSize& size, const T* x, const Weight* weight, const T* bias, const T* residual,
+                      T* y) {
     Thrust::for_each_index(size.rows * size.out_features,
                            kernels::LinearElement<T, Weight>{size, x, weight, bias, residual, y});
   }
