@@ -3,12 +3,9 @@
 
 set(WEFT_COMPONENTS io thrust cuda)
 
-# Eigen and xsimd are required; OpenMP gives threads where the compiler has it. Targets that the program made itself
+# xsimd is required; OpenMP gives threads where the compiler has it. Targets that the program made itself
 # (FetchContent, for instance) are taken as they are.
 macro(weft_find_dependencies)
-  if(NOT TARGET Eigen3::Eigen)
-    find_package(Eigen3 3.4 REQUIRED NO_MODULE)
-  endif()
   if(NOT TARGET xsimd)
     find_package(xsimd REQUIRED)
     if(xsimd_VERSION VERSION_LESS 8.1)
