@@ -7,10 +7,11 @@
 
 #include <CLI/CLI.hpp>
 
-#include "support/text_pictures.hpp"
-#include "support/progress_bar.hpp"
 #include "weft/io.hpp"
 #include "weft/weft.hpp"
+
+#include "support/progress_bar.hpp"
+#include "support/text_pictures.hpp"
 
 namespace {
 
@@ -53,15 +54,16 @@ bool train(const Arguments& arguments, const std::string& checkpoint, const std:
   Model model(weft::Rng(arguments.seed));
   weft::TokenDataset data(weft::bytes_as_tokens(weft::read_corpus(arguments.corpus)),
                           {.block_size = 128, .validation = 0.05, .seed = arguments.seed});
-  weft::Trainer trainer(model, {.learning_rate = 3e-3,
-                                .batch_size = 16,
-                                .max_steps = arguments.steps,
-                                .weight_decay = 0.1,
-                                .schedule = weft::Schedule::cosine,
-                                .warmup_steps = std::min<weft::Index>(100, arguments.steps / 10),
-                                .evaluate_every = std::max<weft::Index>(1, std::min<weft::Index>(100, arguments.steps / 5)),
-                                .evaluation_batches = 24,
-                                .seed = arguments.seed});
+  weft::Trainer trainer(model,
+                        {.learning_rate = 3e-3,
+                         .batch_size = 16,
+                         .max_steps = arguments.steps,
+                         .weight_decay = 0.1,
+                         .schedule = weft::Schedule::cosine,
+                         .warmup_steps = std::min<weft::Index>(100, arguments.steps / 10),
+                         .evaluate_every = std::max<weft::Index>(1, std::min<weft::Index>(100, arguments.steps / 5)),
+                         .evaluation_batches = 24,
+                         .seed = arguments.seed});
   if (arguments.resume) weft::load_checkpoint(checkpoint, trainer, data);
   weft::MetricsLog log(metrics, trainer.completed_steps());
   std::cerr << "GIN-Llama with " << weft::count_parameters(model) << " parameters, " << data.tokens().size()
@@ -97,8 +99,8 @@ void show(const Arguments& arguments, const std::string& checkpoint, const std::
   examples::draw_loss(metrics, folder + "loss.png");
   examples::draw_adjacency(model, tokenizer, arguments.prompt, folder + "adjacency.png");
   std::cout << "\n" << arguments.prompt << std::flush;
-  const weft::GenerationOptions options{.max_new_tokens = 400,
-                                        .sampling = {.sample = true, .temperature = 0.8, .top_p = 0.95, .seed = arguments.seed}};
+  const weft::GenerationOptions options{
+      .max_new_tokens = 400, .sampling = {.sample = true, .temperature = 0.8, .top_p = 0.95, .seed = arguments.seed}};
   weft::generate(model, tokenizer, arguments.prompt, options, [](std::string_view piece) {
     std::cout << piece << std::flush;
     return interrupted == 0;
@@ -133,7 +135,9 @@ int main(int argc, char** argv) {
   CLI::App app("Trains a small graph-aware Llama on a text, byte by byte, and lets it speak.");
   Arguments arguments;
   app.add_option("--corpus", arguments.corpus, "UTF-8 text to learn")->required();
-  app.add_option("--steps", arguments.steps, "updates of the weights")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--steps", arguments.steps, "updates of the weights")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--output", arguments.output, "folder for checkpoint and pictures")->capture_default_str();
   app.add_option("--prompt", arguments.prompt, "what the model continues")->capture_default_str();
   app.add_option("--save-every", arguments.save_every, "steps between checkpoints")

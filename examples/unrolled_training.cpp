@@ -53,8 +53,8 @@ std::vector<double> train_by_hand(Net& model, weft::TokenDataset data) {
 std::vector<double> train_with_trainer(Net& model, weft::TokenDataset data) {
   std::vector<double> losses;
   weft::Trainer(model, options).fit(data, {.on_step = [&](const weft::StepReport& report) {
-    losses.push_back(report.loss);
-  }});
+                                      losses.push_back(report.loss);
+                                    }});
   return losses;
 }
 

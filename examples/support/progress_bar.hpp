@@ -4,19 +4,20 @@
 /// for each tenth.
 #pragma once
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <string>
+
+#include <unistd.h>
 
 namespace examples {
 
 class ProgressBar {
  public:
   /// \param total  steps of the whole job; \param done  steps that an earlier run has done
-  ProgressBar(long total, long done) : total_(std::max(1L, total)), first_(done), terminal_(isatty(STDERR_FILENO) == 1) {}
+  ProgressBar(long total, long done)
+      : total_(std::max(1L, total)), first_(done), terminal_(isatty(STDERR_FILENO) == 1) {}
 
   /// Shows `done` steps and a text; at most ten times a second.
   void update(long done, const std::string& text) {
@@ -52,7 +53,8 @@ class ProgressBar {
 
   std::string line(long done, const std::string& text) const {
     const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
-    const double left = done > first_ ? seconds / static_cast<double>(done - first_) * static_cast<double>(total_ - done) : 0;
+    const double left =
+        done > first_ ? seconds / static_cast<double>(done - first_) * static_cast<double>(total_ - done) : 0;
     char time[48];
     std::snprintf(time, sizeof time, "%d:%02d left", static_cast<int>(left) / 60, static_cast<int>(left) % 60);
     return std::to_string(done) + "/" + std::to_string(total_) + "  " + text + "  " + time;

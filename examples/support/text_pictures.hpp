@@ -9,9 +9,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "support/gnuplot.hpp"
 #include "weft/io.hpp"
 #include "weft/weft.hpp"
+
+#include "support/gnuplot.hpp"
 
 namespace examples {
 
@@ -38,10 +39,11 @@ inline void draw_loss(const std::string& metrics, const std::string& path) {
     }
   }
   Gnuplot gnuplot(path, 900, 500);
-  gnuplot.send("set xlabel 'step'\nset ylabel 'bits per byte'\nset grid lc rgb '#dddddd'\nset key top right\n"
-               "set yrange [1:6]\n"
-               "plot '-' with lines lc rgb '#9ecae1' title 'training', "
-               "'-' with linespoints pt 7 ps 0.6 lw 2 lc rgb '#d6604d' title 'validation'\n");
+  gnuplot.send(
+      "set xlabel 'step'\nset ylabel 'bits per byte'\nset grid lc rgb '#dddddd'\nset key top right\n"
+      "set yrange [1:6]\n"
+      "plot '-' with lines lc rgb '#9ecae1' title 'training', "
+      "'-' with linespoints pt 7 ps 0.6 lw 2 lc rgb '#d6604d' title 'validation'\n");
   gnuplot.send(training + "e\n" + validation + "e\n");
   report_picture(gnuplot, path);
 }
@@ -58,7 +60,8 @@ void draw_adjacency(const Model& model, const weft::ByteTokenizer& tokenizer, co
                     const std::string& path) {
   const auto tokens = tokenizer.encode(text);
   const auto count = static_cast<weft::Index>(tokens.size());
-  const weft::TensorView<const std::int32_t, weft::Shape<weft::Dyn, weft::Dyn>> ids(tokens.data(), weft::Shape<weft::Dyn, weft::Dyn>(1, count));
+  const weft::TensorView<const std::int32_t, weft::Shape<weft::Dyn, weft::Dyn>> ids(
+      tokens.data(), weft::Shape<weft::Dyn, weft::Dyn>(1, count));
   weft::Inference inference;
   const auto weights = weft::adjacency(inference, model.model, ids, model.model.layers.size() - 1);
 
@@ -69,7 +72,9 @@ void draw_adjacency(const Model& model, const weft::ByteTokenizer& tokenizer, co
       rows += j <= i ? std::to_string(weights(0, 0, i, j)) + " " : std::string("NaN ");
     }
     rows += "\n";
-    ticks += std::string(i > 0 ? ", " : "") + Gnuplot::quoted(label(static_cast<unsigned char>(text[static_cast<std::size_t>(i)]))) + " " + std::to_string(i);
+    ticks += std::string(i > 0 ? ", " : "") +
+             Gnuplot::quoted(label(static_cast<unsigned char>(text[static_cast<std::size_t>(i)]))) + " " +
+             std::to_string(i);
   }
   Gnuplot gnuplot(path, 700, 640);
   gnuplot.send("set size square\nset xtics (" + ticks + ") nomirror\nset ytics (" + ticks +
