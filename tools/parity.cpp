@@ -29,7 +29,8 @@ std::vector<Found> find_cases(const fs::path& folder) {
 
 /// Runs one case and prints its line; whether it passed.
 bool run(const Found& found) {
-  std::string name = found.model.empty() ? fs::path(found.path).stem().string() : fs::path(found.model).filename().string();
+  std::string name =
+      found.model.empty() ? fs::path(found.path).stem().string() : fs::path(found.model).filename().string();
   std::string type = "?";
   try {
     parity::GoldenCase golden(found.path);

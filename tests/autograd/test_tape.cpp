@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "support/catch.hpp"
-#include "support/random.hpp"
 #include "weft/autograd/gradcheck.hpp"
 #include "weft/layers/checkpointed.hpp"
 #include "weft/layers/linear.hpp"
+
+#include "support/catch.hpp"
+#include "support/random.hpp"
 
 using namespace weft;
 using weft::testing::random_tensor;
@@ -154,8 +155,8 @@ TEST_CASE("checkpointing changes neither values nor gradients, bit for bit") {
   };
   const auto expected = run(plain);
   CHECK(run(checkpointed) == expected);
-  const auto result = gradcheck([&](auto& context, auto& in) { return checkpointed(context, in); }, std::tie(x),
-                                checkpointed);
+  const auto result =
+      gradcheck([&](auto& context, auto& in) { return checkpointed(context, in); }, std::tie(x), checkpointed);
   CHECK(result.message == "gradcheck: 49 derivatives agree");
 }
 

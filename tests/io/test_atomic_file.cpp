@@ -12,7 +12,7 @@
 #include "weft/io/text_file.hpp"
 
 #include "support/catch.hpp"
-#include "train/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 
 using Catch::Matchers::ContainsSubstring;
 using weft::AtomicFile;

@@ -7,7 +7,7 @@
 #include "weft/io/safetensors_reader.hpp"
 
 #include "support/catch.hpp"
-#include "train/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 
 using Catch::Matchers::ContainsSubstring;
 using weft::config_text;
@@ -16,7 +16,7 @@ using weft::LlamaConfig;
 using weft::parse_config;
 using weft::PretrainedConfig;
 using weft::read_config;
-using weft::detail::JsonValue;
+using weft::detail::Json;
 using weft::detail::parse_json;
 
 namespace {
@@ -89,12 +89,12 @@ TEST_CASE("every field survives the way through a file") {
   CHECK(again.notes.empty());
 
   // A field that the file did not carry would have come back with its default.
-  JsonValue json = parse_json(config_text(config), "test");
-  const JsonValue defaults = parse_json(config_text({}), "test");
-  for (const std::string& key : json.keys) {
+  const Json json = parse_json(config_text(config), "test");
+  const Json defaults = parse_json(config_text({}), "test");
+  for (const auto& [key, value] : json.items()) {
     INFO(key);
     const bool is_other = key == "architectures" || key == "model_type" || key == "torch_dtype";
-    CHECK((json.find(key)->dump() == JsonValue(defaults).find(key)->dump()) == is_other);
+    CHECK((value == defaults.at(key)) == is_other);
   }
 }
 
@@ -108,18 +108,16 @@ TEST_CASE("a default configuration has the defaults of Hugging Face") {
 }
 
 TEST_CASE("the defaults of a graph configuration are the reference's") {
-  JsonValue all = parse_json(weft::read_text(goldens + "/gnn_config_defaults.json"), "defaults");
-  for (const std::string& key : all.keys) {
+  const Json all = parse_json(weft::read_text(goldens + "/gnn_config_defaults.json"), "defaults");
+  for (const auto& [key, defaults] : all.items()) {
     INFO(key);
-    JsonValue root = JsonValue::object();
-    root.set("gnn_config", *all.find(key));
-    const PretrainedConfig config = parse_config(root.dump());
+    const PretrainedConfig config = parse_config(Json({{"gnn_config", defaults}}).dump());
     CHECK(config.gnn == GNNConfig{});
     // Each of our fields is one of the reference's, by name; only dropout_rate is not of its constructor.
-    JsonValue written = parse_json(config_text({}), "test").take("gnn_config");
-    for (const std::string& field : written.keys) {
+    const Json written = parse_json(config_text({}), "test").at("gnn_config");
+    for (const auto& [field, value] : written.items()) {
       INFO(field);
-      CHECK(all.find(key)->find(field) != nullptr);
+      CHECK(defaults.contains(field));
     }
   }
 }
@@ -165,8 +163,9 @@ TEST_CASE("a golden model's configuration is the one it was made with") {
 
 TEST_CASE("a golden model's file is written as Hugging Face wrote it, but for the null it omits") {
   const std::string path = goldens + "/models/gin_readme/config.json";
-  JsonValue written = parse_json(config_text(read_config(path)), "test");
-  CHECK(written.take("pad_token_id").is(weft::detail::JsonKind::null));
+  Json written = parse_json(config_text(read_config(path)), "test");
+  CHECK(written.at("pad_token_id").is_null());
+  written.erase("pad_token_id");
   CHECK(written.dump() == parse_json(weft::read_text(path), path).dump());
 }
 
@@ -175,9 +174,9 @@ TEST_CASE("fields that are unknown come back") {
                            R"("x":{"y":[1e-05,null]}})";
   CHECK(parse_config(text).other == R"({"gnn_config":{"num_latents_list":[64,32],"top_k":8},)"
                                     R"("transformers_version":"4.46.3","x":{"y":[1e-05,null]}})");
-  JsonValue written = parse_json(config_text(parse_config(text)), "test");
-  CHECK(written.find("x")->dump() == R"({"y":[1e-05,null]})");
-  CHECK(written.find("gnn_config")->find("top_k")->dump() == "8");
+  const Json written = parse_json(config_text(parse_config(text)), "test");
+  CHECK(written.at("x").dump() == R"({"y":[1e-05,null]})");
+  CHECK(written.at("gnn_config").at("top_k") == 8);
 }
 
 TEST_CASE("whole numbers are taken for real ones, and null where nothing is meant") {
@@ -233,7 +232,10 @@ TEST_CASE("a value of the wrong type is refused with file, field and what was fo
       {R"({"vocab_size":null})", "f: vocab_size must be a whole number of 32 bits, found null"},
       {R"({"head_dim":0})", "f: head_dim must be positive or null, found 0"},
       {R"({"rms_norm_eps":"1e-5"})", "f: rms_norm_eps must be a number, found \"1e-5\""},
-      {R"({"rms_norm_eps":1e999})", "f: rms_norm_eps must be a number, found 1e999"},
+      {R"({"rms_norm_eps":1e999})", "f: number overflow parsing '1e999'"},
+      {R"({"vocab_size":18446744073709551611})",
+       "f: vocab_size must be a whole number of 32 bits, found 18446744073709"},
+      {R"({"pad_token_id":-2147483649})", "f: pad_token_id must be a whole number of 32 bits, found -2147483649"},
       {R"({"mlp_bias":1})", "f: mlp_bias must be true or false, found 1"},
       {R"({"eos_token_id":["a"]})", "f: eos_token_id must be a whole number of 32 bits, found \"a\""},
       {R"({"eos_token_id":[1,2,3,4,5,6,7,8,9]})", "f: eos_token_id must be at most 8 ids, found [1,2,3,4,5,6,7,8,9]"},
@@ -278,6 +280,8 @@ TEST_CASE("a configuration that cannot be said in JSON is not written") {
   config = {};
   config.other = "[]";
   CHECK_THROWS_WITH(config_text(config), ContainsSubstring("PretrainedConfig::other"));
+  config.other = R"({"gnn_config":[1]})";
+  CHECK_THROWS_WITH(config_text(config), "PretrainedConfig::other: gnn_config must be an object, found [1]");
 }
 
 TEST_CASE("a configuration file is replaced as a whole") {

@@ -9,7 +9,7 @@
 
 #include "io/safetensors_bytes.hpp"
 #include "support/catch.hpp"
-#include "train/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 
 using Catch::Matchers::ContainsSubstring;
 using weft::Dyn;

@@ -8,7 +8,7 @@
 
 #include "support/catch.hpp"
 #include "support/random.hpp"
-#include "train/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 
 using Catch::Matchers::ContainsSubstring;
 using weft::Dyn;
@@ -135,6 +135,6 @@ TEST_CASE("what the reader would refuse is not written, and the old file stays")
     return message;
   };
   CHECK_THAT(refusal("a", "a"), ContainsSubstring("tensor \"a\": its name must not appear twice"));
-  CHECK_THAT(refusal("a", "\xFF"), ContainsSubstring("expected UTF-8"));
+  CHECK_THAT(refusal("a", "\xFF"), ContainsSubstring("names and metadata must be UTF-8"));
   CHECK_THAT(refusal("a", "__metadata__"), ContainsSubstring("__metadata__"));
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "weft/autograd/operand.hpp"
 #include "weft/layers/rotary_embedding.hpp"
+#include "weft/ops/rotary/rotary.hpp"
 
 #include "support/catch.hpp"
-#include "weft/autograd/operand.hpp"
-#include "weft/ops/rotary/rotary.hpp"
 
 using namespace weft;
 
@@ -44,22 +44,28 @@ TEST_CASE("RotaryEmbedding turns a known vector to the known one") {
 
 TEST_CASE("RotaryEmbedding's linear scaling divides the frequencies") {
   const RotaryEmbedding rotary(16, 1e4, 128, {.type = RopeType::linear, .factor = 4});
-  check_frequencies(rotary, {0.25, 0.07905694097280502, 0.02500000037252903, 0.007905694656074047, 0.0024999999441206455,
-                             0.0007905694656074047, 0.0002500000118743628, 7.905694656074047e-05});
+  check_frequencies(rotary,
+                    {0.25, 0.07905694097280502, 0.02500000037252903, 0.007905694656074047, 0.0024999999441206455,
+                     0.0007905694656074047, 0.0002500000118743628, 7.905694656074047e-05});
 }
 
 TEST_CASE("RotaryEmbedding's llama3 scaling has three bands") {
   const RotaryEmbedding small(32, 5e5, 128,
                               {.type = RopeType::llama3, .factor = 8, .original_max_position_embeddings = 32});
-  check_frequencies(small, {1.0, 0.21466737985610962, 0.024240344762802124, 0.010674637742340565, 0.004700753837823868,
-                            0.0020700551103800535, 0.0009115831344388425, 0.00040143076330423355,
-                            0.00017677668074611574, 7.784655463183299e-05, 3.428102354519069e-05,
-                            1.5096217794052791e-05, 6.647869668086059e-06, 2.927499735960737e-06,
-                            1.289173155782919e-06, 5.677088097399974e-07});
+  check_frequencies(small,
+                    {1.0, 0.21466737985610962, 0.024240344762802124, 0.010674637742340565, 0.004700753837823868,
+                     0.0020700551103800535, 0.0009115831344388425, 0.00040143076330423355, 0.00017677668074611574,
+                     7.784655463183299e-05, 3.428102354519069e-05, 1.5096217794052791e-05, 6.647869668086059e-06,
+                     2.927499735960737e-06, 1.289173155782919e-06, 5.677088097399974e-07});
   const RotaryEmbedding large(128, 5e5, 131072, {.type = RopeType::llama3, .factor = 32});  // Llama-3.2-3B
-  const std::pair<std::size_t, double> known[] = {
-      {0, 1.0},              {1, 8.146172166e-01},  {28, 3.211446106e-03}, {29, 2.118406817e-03},
-      {32, 4.295567051e-04}, {34, 9.708286234e-05}, {35, 2.389053043e-05}, {63, 7.672314695e-08}};
+  const std::pair<std::size_t, double> known[] = {{0, 1.0},
+                                                  {1, 8.146172166e-01},
+                                                  {28, 3.211446106e-03},
+                                                  {29, 2.118406817e-03},
+                                                  {32, 4.295567051e-04},
+                                                  {34, 9.708286234e-05},
+                                                  {35, 2.389053043e-05},
+                                                  {63, 7.672314695e-08}};
   for (const auto& [k, frequency] : known) {
     INFO("frequency " << k);
     CHECK(double(large.inverse_frequencies()[k]) == Approx(frequency).epsilon(5e-7));
@@ -101,6 +107,7 @@ TEST_CASE("RotaryEmbedding refuses impossible settings by name") {
                     Catch::Matchers::ContainsSubstring("factor of rope_scaling must be positive"));
   CHECK_THROWS_WITH(RotaryEmbedding(2, 1e4, 128, {.type = RopeType::dynamic, .factor = 2}),
                     Catch::Matchers::ContainsSubstring("rope_type dynamic needs head_dim >= 4"));
-  CHECK_THROWS_WITH(RotaryEmbedding(8, 1e4, 128, {.type = RopeType::llama3, .low_freq_factor = 4}),
-                    Catch::Matchers::ContainsSubstring("rope_type llama3 needs 0 < low_freq_factor < high_freq_factor"));
+  CHECK_THROWS_WITH(
+      RotaryEmbedding(8, 1e4, 128, {.type = RopeType::llama3, .low_freq_factor = 4}),
+      Catch::Matchers::ContainsSubstring("rope_type llama3 needs 0 < low_freq_factor < high_freq_factor"));
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <map>
 
-#include "models/tiny_models.hpp"
-#include "support/catch.hpp"
 #include "weft/autograd/gradcheck.hpp"
 #include "weft/layers/checkpointed.hpp"
 #include "weft/models/adjacency.hpp"
+
+#include "models/tiny_models.hpp"
+#include "support/catch.hpp"
 
 using namespace weft;
 using namespace weft::testing;
@@ -20,7 +21,8 @@ LlamaForCausalLMWithGNN<Dynamic> dynamic_copy(const LlamaForCausalLMWithGNN<Conf
   for_each_parameter(model, [&](const ParameterName& name, const auto& parameter) {
     values[name.name].assign(parameter.data(), parameter.data() + parameter.size());
   });
-  for_each_parameter(copy, [&](const ParameterName& name, auto& parameter) { parameter.value().assign(values.at(name.name)); });
+  for_each_parameter(
+      copy, [&](const ParameterName& name, auto& parameter) { parameter.value().assign(values.at(name.name)); });
   return copy;
 }
 
@@ -33,7 +35,8 @@ std::vector<float> logits_of(const Model& model, const Ids& ids, const ModelInpu
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("a typed model and a dynamic one with the same weights give the same logits", "", TinyLlama, TinyGIN) {
+TEMPLATE_TEST_CASE("a typed model and a dynamic one with the same weights give the same logits", "", TinyLlama,
+                   TinyGIN) {
   const auto model = random_model<TestType>(1);
   const auto ids = random_ids(2, 9, 2);
   CHECK(logits_of(model, ids) == logits_of(dynamic_copy(model), ids));
@@ -63,12 +66,14 @@ TEMPLATE_TEST_CASE("logits do not depend on the number of threads, bit for bit",
   CHECK(logits_of(model, ids) == one);
 }
 
-TEMPLATE_TEST_CASE("the derivative of the loss by every parameter agrees with finite differences", "", TinyLlama, TinyGIN) {
+TEMPLATE_TEST_CASE("the derivative of the loss by every parameter agrees with finite differences", "", TinyLlama,
+                   TinyGIN) {
   auto model = random_model<TestType, double>(3);
   const auto ids = random_ids(1, 4, 4);
   const std::vector<std::int32_t> mask{1, 1, 1, 0};
   const ModelInputs inputs{.attention_mask = mask.data(), .position_ids = {}};
-  const auto result = gradcheck([&](auto& context) { return model.loss(context, ids, ids, inputs); }, std::tuple<>(), model);
+  const auto result =
+      gradcheck([&](auto& context) { return model.loss(context, ids, ids, inputs); }, std::tuple<>(), model);
   CHECK(result.message.starts_with("gradcheck: "));
   CHECK(result.passed);
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <set>
 
+#include "weft/models/generate.hpp"
+
 #include "models/tiny_models.hpp"
 #include "support/allocation_counter.hpp"
 #include "support/catch.hpp"
-#include "weft/models/generate.hpp"
 
 using namespace weft;
 using namespace weft::testing;
@@ -66,7 +67,8 @@ TEST_CASE("a truncated cache continues differently but correctly") {
   rest(0, 0) = ids(0, 4);
   rest(0, 1) = ids(0, 5);
   const auto again = model(inference, rest, {}, &cache);
-  for (Index v = 0; v < 23; ++v) CHECK(again(0, 1, v) == Approx(expected[static_cast<std::size_t>(5 * 23 + v)]).margin(1e-5));
+  for (Index v = 0; v < 23; ++v)
+    CHECK(again(0, 1, v) == Approx(expected[static_cast<std::size_t>(5 * 23 + v)]).margin(1e-5));
 }
 
 TEST_CASE("a cache serves inference only") {
@@ -97,7 +99,8 @@ TEST_CASE("sampling repeats itself for a seed and differs between seeds") {
   const auto model = random_model<TinyGIN>(7);
   const std::vector<std::int32_t> prompt{3};
   const auto with_seed = [&](std::uint64_t seed) {
-    return generate(model, prompt, {.max_new_tokens = 30, .sampling = {.sample = true, .temperature = 1.5, .seed = seed}});
+    return generate(model, prompt,
+                    {.max_new_tokens = 30, .sampling = {.sample = true, .temperature = 1.5, .seed = seed}});
   };
   CHECK(with_seed(1) == with_seed(1));
   CHECK(with_seed(1) != with_seed(2));
@@ -109,7 +112,8 @@ TEST_CASE("generation stops at a stop token and where a callback says so") {
   const auto all = generate(model, prompt, {.max_new_tokens = 6});
   const auto stop = Index{all[2]};
   const auto first = std::find(all.begin(), all.end(), all[2]) - all.begin();
-  CHECK(generate(model, prompt, {.max_new_tokens = 6, .stop_tokens = {stop}}).size() == static_cast<std::size_t>(first + 1));
+  CHECK(generate(model, prompt, {.max_new_tokens = 6, .stop_tokens = {stop}}).size() ==
+        static_cast<std::size_t>(first + 1));
   int calls = 0;
   CHECK(generate(model, prompt, {.max_new_tokens = 6}, [&](std::int32_t) { return ++calls < 4; }).size() == 4);
   CHECK(generate(model, prompt, {.max_new_tokens = 0}).empty());
@@ -160,7 +164,8 @@ TEST_CASE("sampling options outside of their range are refused") {
   CHECK_THROWS_WITH(Sampler(4, {.top_k = -1}), "SamplingOptions: top_k must not be negative, found -1");
   CHECK_THROWS_WITH(Sampler(4, {.top_p = 0}), Catch::Matchers::ContainsSubstring("top_p must be in (0, 1]"));
   Sampler sampler(4, {});
-  CHECK_THROWS_WITH(sampler(std::span<const float>(std::vector<float>(3))), "Sampler: made for 4 tokens, found 3 scores");
+  CHECK_THROWS_WITH(sampler(std::span<const float>(std::vector<float>(3))),
+                    "Sampler: made for 4 tokens, found 3 scores");
 }
 
 TEST_CASE("bytes become text again, and a stream gives whole characters only") {

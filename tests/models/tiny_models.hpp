@@ -3,8 +3,9 @@
 /// Small models of both attention kinds, for tests.
 #pragma once
 
-#include "support/random.hpp"
 #include "weft/models/llama.hpp"
+
+#include "support/random.hpp"
 
 namespace weft::testing {
 
@@ -19,11 +20,8 @@ struct TinyLlama {
 };
 
 struct TinyGIN {
-  static constexpr LlamaConfig llama{.vocab_size = 23,
-                                     .hidden_size = 24,
-                                     .intermediate_size = 20,
-                                     .num_hidden_layers = 2,
-                                     .num_attention_heads = 4};
+  static constexpr LlamaConfig llama{
+      .vocab_size = 23, .hidden_size = 24, .intermediate_size = 20, .num_hidden_layers = 2, .num_attention_heads = 4};
   static constexpr GNNConfig gnn{.use_GNN_from_attention = GNNFromAttention::LlamaAttentionGIN,
                                  .attention_GIN_MLP_multiplier = 0.5,
                                  .use_sharpening = true,

@@ -34,7 +34,8 @@ inline constexpr T not_a_number = std::numeric_limits<T>::quiet_NaN();
 template <class T>
 class Guarded {
  public:
-  explicit Guarded(Index count, Index shift = 0) : shift_(shift), count_(count), memory_(kMargin * 2 + shift + count, kCanary) {}
+  explicit Guarded(Index count, Index shift = 0)
+      : shift_(shift), count_(count), memory_(kMargin * 2 + shift + count, kCanary) {}
 
   T* data() { return memory_.data() + kMargin + shift_; }
   const T* data() const { return memory_.data() + kMargin + shift_; }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "weft/autograd/gradcheck.hpp"
+#include "weft/ops/activation/activation.hpp"
+#include "weft/ops/activation/activation_naive.hpp"
+
 #include "ops/op_checks.hpp"
 #include "ops/row_checks.hpp"
 #include "support/catch.hpp"
 #include "support/random.hpp"
-#include "weft/autograd/gradcheck.hpp"
-#include "weft/ops/activation/activation.hpp"
-#include "weft/ops/activation/activation_naive.hpp"
 
 using namespace weft;
 using namespace weft::testing;
@@ -56,12 +57,14 @@ TEMPLATE_TEST_CASE("activations agree with the naive form for every awkward size
           slopes.push_back(kernels::activation_slope_naive<Wide<T>>(activation, x[i]) * dy[i]);
         }
         CHECK(largest_error(y, expected, [&](Index i) { return 1 + std::abs(x[i]); }) < bound<T>(activation));
-        CHECK(largest_error(dx, slopes, [&](Index i) { return (1 + std::abs(x[i])) * std::abs(dy[i]); }) < bound<T>(activation));
+        CHECK(largest_error(dx, slopes, [&](Index i) { return (1 + std::abs(x[i])) * std::abs(dy[i]); }) <
+              bound<T>(activation));
         CHECK((y.intact() && dx.intact()));
 
         ActivationKernels<Cpu>::backward(activation, count, x.data(), dy.data(), GradientTarget<T>{dx.data(), true});
         for (auto& slope : slopes) slope *= 2;
-        CHECK(largest_error(dx, slopes, [&](Index i) { return (1 + std::abs(x[i])) * std::abs(dy[i]); }) < 2 * bound<T>(activation));
+        CHECK(largest_error(dx, slopes, [&](Index i) { return (1 + std::abs(x[i])) * std::abs(dy[i]); }) <
+              2 * bound<T>(activation));
       }
     }
   }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "support/catch.hpp"
-#include "support/random.hpp"
 #include "weft/ops/adamw/adamw_kernels.hpp"
 #include "weft/ops/adamw/adamw_naive.hpp"
 #include "weft/ops/global_norm/global_norm_kernels.hpp"
+
+#include "support/catch.hpp"
+#include "support/random.hpp"
 
 using namespace weft;
 using weft::testing::random_tensor;
@@ -29,7 +30,8 @@ TEMPLATE_TEST_CASE("AdamW's kernel agrees with its definition on awkward sizes",
   }
 }
 
-TEMPLATE_TEST_CASE("the sum of squares agrees with double arithmetic and does not depend on threads", "", float, double) {
+TEMPLATE_TEST_CASE("the sum of squares agrees with double arithmetic and does not depend on threads", "", float,
+                   double) {
   for (const Index count : {0, 1, 17, 1000, 100003}) {
     const auto x = random_tensor<TestType>(Shape<Dyn>(count), 1);
     double expected = 0;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ops/op_checks.hpp"
-#include "ops/row_checks.hpp"
-#include "support/catch.hpp"
-#include "support/random.hpp"
 #include "weft/autograd/gradcheck.hpp"
 #include "weft/ops/add/add.hpp"
 #include "weft/ops/add/add_naive.hpp"
 #include "weft/ops/scale/scale.hpp"
+
+#include "ops/op_checks.hpp"
+#include "ops/row_checks.hpp"
+#include "support/catch.hpp"
+#include "support/random.hpp"
 
 using namespace weft;
 using namespace weft::testing;

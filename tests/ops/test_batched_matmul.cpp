@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "support/catch.hpp"
-#include "support/random.hpp"
 #include "weft/autograd/gradcheck.hpp"
 #include "weft/ops/batched_matmul/batched_matmul.hpp"
 #include "weft/ops/batched_matmul/batched_matmul_naive.hpp"
+
+#include "support/catch.hpp"
+#include "support/random.hpp"
 
 using namespace weft;
 using weft::testing::random_tensor;
 
 TEST_CASE("batched_matmul agrees with its definition on awkward sizes") {
-  for (const BatchedMatmulSize size : {BatchedMatmulSize{1, 1, 1, 1}, {3, 7, 5, 17}, {2, 33, 64, 3}, {0, 2, 2, 2}, {2, 3, 0, 4}}) {
+  for (const BatchedMatmulSize size :
+       {BatchedMatmulSize{1, 1, 1, 1}, {3, 7, 5, 17}, {2, 33, 64, 3}, {0, 2, 2, 2}, {2, 3, 0, 4}}) {
     const auto a = random_tensor<float>(Shape<Dyn, Dyn, Dyn>(size.batch, size.rows, size.inner), 1);
     const auto b = random_tensor<float>(Shape<Dyn, Dyn, Dyn>(size.batch, size.inner, size.columns), 2);
     Inference inference;
@@ -18,7 +20,8 @@ TEST_CASE("batched_matmul agrees with its definition on awkward sizes") {
     kernels::batched_matmul_naive(size, a.data(), b.data(), expected.data());
     // A sum of `inner` products of standard normal values, each rounded once or twice.
     const double tolerance = 4 * 1.2e-7 * (static_cast<double>(size.inner) + 1);
-    for (Index i = 0; i < c.size(); ++i) CHECK(c.data()[i] == Approx(expected[static_cast<std::size_t>(i)]).margin(tolerance));
+    for (Index i = 0; i < c.size(); ++i)
+      CHECK(c.data()[i] == Approx(expected[static_cast<std::size_t>(i)]).margin(tolerance));
   }
 }
 
@@ -35,7 +38,8 @@ TEST_CASE("batched_matmul names both extents when shapes disagree") {
   const Tensor<float, Shape<Dyn, Dyn, Dyn>> a(Shape<Dyn, Dyn, Dyn>(2, 3, 4));
   const Tensor<float, Shape<Dyn, Dyn, Dyn>> b(Shape<Dyn, Dyn, Dyn>(2, 5, 6));
   Inference inference;
-  CHECK_THROWS_WITH(batched_matmul(inference, a, b),
-                    "batched_matmul(a, b): the last axis of a must equal the middle axis of b, found 4 (shape [2, 3, 4]) and "
-                    "5 (shape [2, 5, 6])");
+  CHECK_THROWS_WITH(
+      batched_matmul(inference, a, b),
+      "batched_matmul(a, b): the last axis of a must equal the middle axis of b, found 4 (shape [2, 3, 4]) and "
+      "5 (shape [2, 5, 6])");
 }

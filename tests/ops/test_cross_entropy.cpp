@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "weft/ops/cross_entropy/cross_entropy.hpp"
-
 #include <limits>
+
+#include "weft/autograd/gradcheck.hpp"
+#include "weft/ops/cross_entropy/cross_entropy.hpp"
+#include "weft/ops/cross_entropy/cross_entropy_naive.hpp"
 
 #include "ops/op_checks.hpp"
 #include "support/catch.hpp"
 #include "support/random.hpp"
-#include "weft/autograd/gradcheck.hpp"
-#include "weft/ops/cross_entropy/cross_entropy_naive.hpp"
 
 using namespace weft;
 using weft::testing::largest_difference;
@@ -35,8 +35,7 @@ void compare_with_naive(Index rows, Index vocabulary, bool shift, bool accumulat
   const auto targets = random_targets<std::int64_t>(Shape<Dyn>(rows), vocabulary, 2);
   const CrossEntropySize size{rows, vocabulary, rows, -100, shift};
   std::vector<T> log_sum_exp(static_cast<std::size_t>(rows));
-  const auto found =
-      CrossEntropyKernels<Cpu>::sum(size, logits.data(), targets.data(), log_sum_exp.data());
+  const auto found = CrossEntropyKernels<Cpu>::sum(size, logits.data(), targets.data(), log_sum_exp.data());
   const auto expected = kernels::cross_entropy_naive(size, logits.data(), targets.data());
   CHECK(found.count == expected.count);
   // Each exponential is off by a few units in the last place; the differences and the logarithm are exact in double.
@@ -50,7 +49,8 @@ void compare_with_naive(Index rows, Index vocabulary, bool shift, bool accumulat
   const T dloss = T(0.7);
   CrossEntropyKernels<Cpu>::backward(size, logits.data(), targets.data(), log_sum_exp.data(), &dloss, 2.0,
                                      GradientTarget<T>{gradient.data(), accumulate});
-  kernels::cross_entropy_backward_naive(size, logits.data(), targets.data(), double(dloss) / 2, expected_gradient.data());
+  kernels::cross_entropy_backward_naive(size, logits.data(), targets.data(), double(dloss) / 2,
+                                        expected_gradient.data());
   // exp(x - lse): the rounded lse (below 32 here) shifts every exponent by up to 16 epsilon; sums are below 4.
   CHECK(largest_difference(gradient, expected_gradient) <= 32 * epsilon);
 }
@@ -106,7 +106,8 @@ TEST_CASE("cross_entropy with shift predicts the next token of the same sequence
     }
   }
   Inference inference;
-  CHECK(cross_entropy(inference, logits, targets, {.shift = true}).data()[0] == Approx(sum / double(count)).epsilon(1e-13));
+  CHECK(cross_entropy(inference, logits, targets, {.shift = true}).data()[0] ==
+        Approx(sum / double(count)).epsilon(1e-13));
   CHECK(cross_entropy_sum(logits, targets, {.shift = true}).mean() == Approx(sum / double(count)).epsilon(1e-13));
 }
 
@@ -160,22 +161,25 @@ TEST_CASE("cross_entropy refuses targets, shapes and normalisers that make no se
   Tensor<std::int64_t, Shape<Dyn>> targets(Shape<Dyn>(3));
   Inference inference;
   targets(2) = 7;
-  CHECK_THROWS_WITH(cross_entropy(inference, logits, targets),
-                    "cross_entropy(logits, targets): the target at position 2 is 7, neither in the vocabulary [0, 7) nor "
-                    "the ignored -100");
+  CHECK_THROWS_WITH(
+      cross_entropy(inference, logits, targets),
+      "cross_entropy(logits, targets): the target at position 2 is 7, neither in the vocabulary [0, 7) nor "
+      "the ignored -100");
   targets(2) = -1;
-  CHECK_THROWS_WITH(cross_entropy_sum(logits, targets, {.ignore_index = 0, .shift = true}),
-                    "cross_entropy(logits, targets): the target at position 2 is -1, neither in the vocabulary [0, 7) nor "
-                    "the ignored 0");
+  CHECK_THROWS_WITH(
+      cross_entropy_sum(logits, targets, {.ignore_index = 0, .shift = true}),
+      "cross_entropy(logits, targets): the target at position 2 is -1, neither in the vocabulary [0, 7) nor "
+      "the ignored 0");
   targets(2) = 0;
   CHECK_THROWS_WITH(cross_entropy(inference, logits, targets, {.normaliser = -1}),
                     Catch::Matchers::ContainsSubstring("normaliser must be positive, or 0"));
   CHECK_THROWS_WITH(cross_entropy_sum(logits, targets, {.normaliser = 3}),
                     "cross_entropy_sum(logits, targets): a sum takes no normaliser");
   const Tensor<std::int32_t, Shape<Dyn>> too_many(Shape<Dyn>(4));
-  CHECK_THROWS_WITH(cross_entropy(inference, logits, too_many),
-                    "cross_entropy(logits, targets): targets must have the shape of logits without its last axis, found 3 "
-                    "(shape [3, 7]) and 4 (shape [4])");
+  CHECK_THROWS_WITH(
+      cross_entropy(inference, logits, too_many),
+      "cross_entropy(logits, targets): targets must have the shape of logits without its last axis, found 3 "
+      "(shape [3, 7]) and 4 (shape [4])");
   const auto row = random_tensor<float>(Shape<3>(), 1);
   const Tensor<std::int32_t, Shape<>> scalar;
   CHECK_THROWS_WITH(cross_entropy(inference, row, scalar, {.shift = true}),

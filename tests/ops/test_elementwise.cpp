@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ops/op_checks.hpp"
-#include "ops/row_checks.hpp"
-#include "support/catch.hpp"
 #include "weft/ops/elementwise/block_sum.hpp"
 #include "weft/ops/elementwise/drop_last_axis.hpp"
 #include "weft/ops/elementwise/rows.hpp"
 #include "weft/ops/elementwise/same_shape.hpp"
 #include "weft/ops/elementwise/vector_math.hpp"
+
+#include "ops/op_checks.hpp"
+#include "ops/row_checks.hpp"
+#include "support/catch.hpp"
 
 using namespace weft;
 using namespace weft::testing;
@@ -48,9 +49,8 @@ TEMPLATE_TEST_CASE("vector functions keep their relative accuracy", "", float, d
   CHECK(largest_relative_error<T>(-limit, limit, fast_exp, [](W x) { return std::exp(x); }) < 1.5);
   CHECK(largest_relative_error<T>(T(1e-3), T(10), fast_tanh, [](W x) { return std::tanh(x); }) < 2.5);
   CHECK(largest_relative_error<T>(-limit, T(40), fast_sigmoid, [](W x) { return 1 / (1 + std::exp(-x)); }) < 3);
-  CHECK(largest_relative_error<T>(T(-30), T(30), fast_softplus, [](W x) {
-          return x > 20 ? x : std::log1p(std::exp(x));
-        }) < 2.5);
+  CHECK(largest_relative_error<T>(T(-30), T(30), fast_softplus,
+                                  [](W x) { return x > 20 ? x : std::log1p(std::exp(x)); }) < 2.5);
 }
 
 TEMPLATE_TEST_CASE("the normal distribution is accurate around 0 and, in float, in its lower tail", "", float, double) {
@@ -61,9 +61,8 @@ TEMPLATE_TEST_CASE("the normal distribution is accurate around 0 and, in float, 
   const auto exact = [](W x) { return std::erfc(-x / std::sqrt(W(2))) / 2; };
   CHECK(largest_relative_error<T>(T(-1), T(6), distribution, exact) < (std::is_same_v<T, float> ? 6 : 40));
   // e^(-x²/2) carries the rounding of x²/2, which is below x² / 4 epsilons of the result.
-  CHECK(largest_relative_error<T>(T(-3), T(3), density, [](W x) {
-          return std::exp(-x * x / 2) / std::sqrt(2 * std::acos(W(-1)));
-        }) < 6);
+  CHECK(largest_relative_error<T>(T(-3), T(3), density,
+                                  [](W x) { return std::exp(-x * x / 2) / std::sqrt(2 * std::acos(W(-1))); }) < 6);
   if (std::is_same_v<T, float>) CHECK(largest_relative_error<T>(T(-12), T(-1), distribution, exact) < 60);
 }
 
@@ -123,7 +122,8 @@ TEMPLATE_TEST_CASE("sums and maxima along a row agree with their definitions", "
       sums[0] += values;
       sums[1] = kernels::multiply_add(values, values, sums[1]);
     });
-    // Each lane adds few terms; one epsilon of the sum of absolute values, bounded by sqrt(count · squares), covers them.
+    // Each lane adds few terms; one epsilon of the sum of absolute values, bounded by sqrt(count · squares), covers
+    // them.
     CHECK(std::abs(static_cast<double>(found[0] - sum)) <= epsilon<T> * std::sqrt(double(count) * double(squares)));
     CHECK(std::abs(static_cast<double>(found[1] - squares)) <= 4 * epsilon<T> * static_cast<double>(squares));
     CHECK(kernels::row_max(count, row.data()) == largest);
@@ -136,7 +136,7 @@ TEMPLATE_TEST_CASE("lanes beyond the end of an array read as what is asked for",
   for (Index count = 1; count < kernels::kLanes<T>; ++count) {
     if (count > 4) break;
     T lanes[kernels::kLanes<T>];
-    kernels::load_or(values, T{9}, kernels::PartialVector{count}).store_unaligned(lanes);
+    kernels::PartialVector{count}.load_or(values, T{9}).store_unaligned(lanes);
     for (Index i = 0; i < kernels::kLanes<T>; ++i) CHECK(lanes[i] == (i < count ? values[i] : T{9}));
   }
 }

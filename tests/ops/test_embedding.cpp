@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "weft/autograd/gradcheck.hpp"
 #include "weft/ops/embedding/embedding.hpp"
+#include "weft/ops/embedding/embedding_naive.hpp"
 
 #include "ops/op_checks.hpp"
 #include "support/catch.hpp"
 #include "support/random.hpp"
-#include "weft/autograd/gradcheck.hpp"
-#include "weft/ops/embedding/embedding_naive.hpp"
 
 using namespace weft;
 using weft::testing::random_tensor;

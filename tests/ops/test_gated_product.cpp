@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "weft/autograd/gradcheck.hpp"
+#include "weft/ops/gated_product/gated_product.hpp"
+#include "weft/ops/gated_product/gated_product_naive.hpp"
+
 #include "ops/op_checks.hpp"
 #include "ops/row_checks.hpp"
 #include "support/catch.hpp"
 #include "support/random.hpp"
-#include "weft/autograd/gradcheck.hpp"
-#include "weft/ops/gated_product/gated_product.hpp"
-#include "weft/ops/gated_product/gated_product_naive.hpp"
 
 using namespace weft;
 using namespace weft::testing;
@@ -44,8 +45,10 @@ TEMPLATE_TEST_CASE("gated_product agrees with the naive form for every awkward s
                                               dgate_expected.data(), dup_expected.data());
         const auto reach = [&](Index i) { return 1 + std::abs(gate[i]); };
         CHECK(largest_error(y, y_expected, [&](Index i) { return reach(i) * std::abs(up[i]); }) < bound<T>(activation));
-        CHECK(largest_error(dgate, dgate_expected, [&](Index i) { return reach(i) * std::abs(up[i] * dy[i]); }) < bound<T>(activation));
-        CHECK(largest_error(dup, dup_expected, [&](Index i) { return reach(i) * std::abs(dy[i]); }) < bound<T>(activation));
+        CHECK(largest_error(dgate, dgate_expected, [&](Index i) { return reach(i) * std::abs(up[i] * dy[i]); }) <
+              bound<T>(activation));
+        CHECK(largest_error(dup, dup_expected, [&](Index i) { return reach(i) * std::abs(dy[i]); }) <
+              bound<T>(activation));
         CHECK((y.intact() && dgate.intact() && dup.intact()));
       }
     }

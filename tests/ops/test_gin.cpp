@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "weft/ops/gin/gin.hpp"
-
 #include <array>
 #include <limits>
 #include <span>
 
+#include "weft/autograd/gradcheck.hpp"
+#include "weft/ops/gin/gin.hpp"
+#include "weft/ops/gin/gin_naive.hpp"
+
 #include "ops/op_checks.hpp"
 #include "support/catch.hpp"
 #include "support/random.hpp"
-#include "weft/autograd/gradcheck.hpp"
-#include "weft/ops/gin/gin_naive.hpp"
 
 using namespace weft;
 using weft::testing::largest_difference;
@@ -109,8 +109,8 @@ std::vector<T> run_operation(const Case& c, const Heads<T>& heads) {
   } else {
     finish(gin_update(tape, watched_x, watched_aggregated, heads.all, c.options));
   }
-  for (const auto& gradient : {to_vector(tape.gradient(watched_x)), to_vector(tape.gradient(watched_aggregated)),
-                               all_gradients<T>(heads)}) {
+  for (const auto& gradient :
+       {to_vector(tape.gradient(watched_x)), to_vector(tape.gradient(watched_aggregated)), all_gradients<T>(heads)}) {
     results.insert(results.end(), gradient.begin(), gradient.end());
   }
   return results;
@@ -118,8 +118,8 @@ std::vector<T> run_operation(const Case& c, const Heads<T>& heads) {
 
 template <class T>
 GINHead<T> plain(const Head<T, Dyn, Dyn>& head) {
-  return {{head.epsilon.data(), nullptr},     {head.normlayer_weight.data(), nullptr}, {head.mlp0_weight.data(), nullptr},
-          {head.mlp0_bias.data(), nullptr},   {head.mlp4_weight.data(), nullptr},      {head.mlp4_bias.data(), nullptr}};
+  return {{head.epsilon.data(), nullptr},   {head.normlayer_weight.data(), nullptr}, {head.mlp0_weight.data(), nullptr},
+          {head.mlp0_bias.data(), nullptr}, {head.mlp4_weight.data(), nullptr},      {head.mlp4_bias.data(), nullptr}};
 }
 
 /// The same by the naive kernels.
@@ -154,8 +154,8 @@ std::vector<T> run_naive(const Case& c, const Heads<T>& heads) {
     target.mlp4_weight = take(c.size.hidden * c.size.dim);
     target.mlp4_bias = take(c.size.dim);
   }
-  kernels::gin_naive(c.size, rules, x.data(), aggregated.data(), parameters.data(), c.residual ? residual.data() : nullptr,
-                     results.data());
+  kernels::gin_naive(c.size, rules, x.data(), aggregated.data(), parameters.data(),
+                     c.residual ? residual.data() : nullptr, results.data());
   kernels::gin_backward_naive(c.size, rules, x.data(), aggregated.data(), parameters.data(), dy.data(), dx, daggregated,
                               targets.data());
   return results;
@@ -163,8 +163,8 @@ std::vector<T> run_naive(const Case& c, const Heads<T>& heads) {
 
 /// Both in double, and the fast one in float beside it.
 void compare_with_naive(const Case& c) {
-  INFO("rows " << c.size.rows << ", heads " << c.size.heads << " on " << c.size.key_value_heads << ", dim " << c.size.dim
-               << ", hidden " << c.size.hidden << (c.dropout ? ", dropout" : ""));
+  INFO("rows " << c.size.rows << ", heads " << c.size.heads << " on " << c.size.key_value_heads << ", dim "
+               << c.size.dim << ", hidden " << c.size.hidden << (c.dropout ? ", dropout" : ""));
   const Heads<double> heads(c.size.heads, c.size.dim, c.size.hidden);
   const auto expected = run_naive(c, heads);
   const auto found = run_operation(c, heads);
@@ -183,6 +183,7 @@ void compare_with_naive(const Case& c) {
 TEST_CASE("gin_update agrees with the naive form for every awkward size") {
   compare_with_naive({{0, 2, 2, 3, 2}});
   compare_with_naive({{1, 1, 1, 1, 1}});
+  compare_with_naive({{33, 6, 2, 400, 5}});  // too wide for all heads at once, and three of them share a slice of x
   for (const Index rows : {1, 7, 32, 33, 130}) {
     compare_with_naive({{rows, 2, 2, 16, 8}, {}, false, true});
     compare_with_naive({{rows, 3, 1, 17, 33}, {.rms_norm_eps = 1e-3}, false, false});
@@ -251,7 +252,8 @@ TEST_CASE("gin_update's dropout drops the share it is told and repeats with its 
     dropped += std::count(factors.begin(), factors.end(), 0.0F);
   }
   const double drawn = 40 * 992;
-  CHECK(std::abs(static_cast<double>(dropped) - 0.3 * drawn) < 5 * std::sqrt(drawn * 0.3 * 0.7));  // 5 standard deviations
+  CHECK(std::abs(static_cast<double>(dropped) - 0.3 * drawn) <
+        5 * std::sqrt(drawn * 0.3 * 0.7));  // 5 standard deviations
 }
 
 TEST_CASE("gin_update's results have the same bits for any number of threads") {
@@ -268,21 +270,24 @@ TEST_CASE("gin_update refuses shapes that do not fit") {
   const auto aggregated = random_tensor<float>(Shape<Dyn, Dyn, Dyn>(1, 3, 4), 2);
   Inference inference;
   const Heads<float> three(3, 2, 3);
-  CHECK_THROWS_WITH(gin_update(inference, x, aggregated, three.all),
-                    "gin_update(x, aggregated, heads): the last axis of aggregated must be heads * dim, found 4 for 3 heads "
-                    "of 2");
+  CHECK_THROWS_WITH(
+      gin_update(inference, x, aggregated, three.all),
+      "gin_update(x, aggregated, heads): the last axis of aggregated must be heads * dim, found 4 for 3 heads "
+      "of 2");
   const auto wide = random_tensor<float>(Shape<Dyn, Dyn, Dyn>(1, 3, 6), 1);
   CHECK_THROWS_WITH(gin_update(inference, x, wide, three.all),
                     "gin_update(x, aggregated, heads): the last axis of x must be key_value_heads * dim, where "
                     "key_value_heads divides the number of heads, found 4 for 3 heads of 2");
   Heads<float> mixed(2, 2, 3);
   mixed.all[1] = Head<float, Dyn, Dyn>(2, 5);
-  CHECK_THROWS_WITH(gin_update(inference, x, aggregated, mixed.all),
-                    "gin_update(x, aggregated, heads): all heads must be of one size, found mlp0_weight [5, 2] after [3, 2]");
+  CHECK_THROWS_WITH(
+      gin_update(inference, x, aggregated, mixed.all),
+      "gin_update(x, aggregated, heads): all heads must be of one size, found mlp0_weight [5, 2] after [3, 2]");
   const Heads<float> heads(2, 2, 3);
-  CHECK_THROWS_WITH(gin_update(inference, x, aggregated, heads.all, {}, wide),
-                    "gin_update(x, aggregated, heads, options, residual): residual must have shape [1, 3, 4], found [1, 3, "
-                    "6]");
+  CHECK_THROWS_WITH(
+      gin_update(inference, x, aggregated, heads.all, {}, wide),
+      "gin_update(x, aggregated, heads, options, residual): residual must have shape [1, 3, 4], found [1, 3, "
+      "6]");
   CHECK_THROWS_WITH(gin_update(inference, x, aggregated, heads.all, {.dropout_rate = 1}),
                     Catch::Matchers::ContainsSubstring("dropout_rate must be in [0, 1), found 1"));
   const std::vector<Head<float, Dyn, Dyn>> nobody;

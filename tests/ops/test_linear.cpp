@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "support/catch.hpp"
-#include "support/random.hpp"
 #include "weft/autograd/gradcheck.hpp"
 #include "weft/ops/linear/linear.hpp"
+
+#include "support/catch.hpp"
+#include "support/random.hpp"
 
 using namespace weft;
 using weft::testing::random_tensor;
@@ -28,8 +29,8 @@ TEST_CASE("linear computes x Wᵀ + b + residual for static and dynamic extents"
   static_assert(std::is_same_v<ShapeOf<decltype(y)>, Shape<Dyn, Dyn, 5>>);
   for (Index row = 0; row < 6; ++row) {
     for (Index column = 0; column < 5; ++column) {
-      const double expected = expected_element(x.data(), weight.data(), 7, row, column) + bias(column) +
-                              residual.data()[row * 5 + column];
+      const double expected =
+          expected_element(x.data(), weight.data(), 7, row, column) + bias(column) + residual.data()[row * 5 + column];
       CHECK(y.data()[row * 5 + column] == Approx(expected).margin(1e-5));
     }
   }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "weft/ops/rotary/rotary.hpp"
-
 #include <limits>
+
+#include "weft/autograd/gradcheck.hpp"
+#include "weft/ops/linear/linear.hpp"
+#include "weft/ops/rotary/rotary.hpp"
+#include "weft/ops/rotary/rotary_naive.hpp"
 
 #include "ops/op_checks.hpp"
 #include "support/catch.hpp"
 #include "support/random.hpp"
-#include "weft/autograd/gradcheck.hpp"
-#include "weft/ops/rotary/rotary_naive.hpp"
 
 using namespace weft;
 using weft::testing::largest_difference;
@@ -81,18 +82,39 @@ TEST_CASE("rotary_embedding refuses heads and tables that do not fit") {
   const auto x = random_tensor<float>(Shape<Dyn, Dyn, Dyn>(2, 3, 12), 1);
   const auto table = random_tensor<float>(Shape<Dyn, Dyn, Dyn>(1, 3, 6), 2);
   Inference inference;
-  CHECK_THROWS_WITH(rotary_embedding(inference, x, table, table, 3),
-                    "rotary_embedding(x, cos, sin, heads): the last axis of x must be heads * head_dim, found 12 for 3 heads "
-                    "of 6");
+  CHECK_THROWS_WITH(
+      rotary_embedding(inference, x, table, table, 3),
+      "rotary_embedding(x, cos, sin, heads): the last axis of x must be heads * head_dim, found 12 for 3 heads "
+      "of 6");
   const auto odd = random_tensor<float>(Shape<Dyn, Dyn, Dyn>(1, 3, 3), 2);
   CHECK_THROWS_WITH(rotary_embedding(inference, x, odd, odd, 4),
                     "rotary_embedding(x, cos, sin, heads): head_dim must be even, found 3");
   const auto longer = random_tensor<float>(Shape<Dyn, Dyn, Dyn>(1, 4, 6), 2);
-  CHECK_THROWS_WITH(rotary_embedding(inference, x, longer, longer, 2),
-                    "rotary_embedding(x, cos, sin, heads): x and the tables must have as many tokens, found 3 (shape [2, 3, "
-                    "12]) and 4 (shape [1, 4, 6])");
+  CHECK_THROWS_WITH(
+      rotary_embedding(inference, x, longer, longer, 2),
+      "rotary_embedding(x, cos, sin, heads): x and the tables must have as many tokens, found 3 (shape [2, 3, "
+      "12]) and 4 (shape [1, 4, 6])");
   const auto three = random_tensor<float>(Shape<Dyn, Dyn, Dyn>(3, 3, 6), 2);
-  CHECK_THROWS_WITH(rotary_embedding(inference, x, three, three, 2),
-                    "rotary_embedding(x, cos, sin, heads): cos and sin must be [1 or batch, tokens, head_dim] for x of shape "
-                    "[2, 3, 12], found [3, 3, 6] and [3, 3, 6]");
+  CHECK_THROWS_WITH(
+      rotary_embedding(inference, x, three, three, 2),
+      "rotary_embedding(x, cos, sin, heads): cos and sin must be [1 or batch, tokens, head_dim] for x of shape "
+      "[2, 3, 12], found [3, 3, 6] and [3, 3, 6]");
+}
+
+TEST_CASE("rotary_embedding in place gives the same values and gradients in the memory of its argument") {
+  auto x = random_tensor<double>(Shape<Dyn, Dyn, Dyn>(2, 3, 12), 1);
+  const auto weight = random_tensor<double>(Shape<12, 12>(), 6);
+  const auto cos = random_tensor<double>(Shape<Dyn, Dyn, Dyn>(1, 3, 6), 2);
+  const auto sin = random_tensor<double>(cos.shape(), 3);
+  const auto in_place = [&](auto& context, auto& in) {
+    const auto projected = linear(context, in, weight);
+    const auto rotated = rotary_embedding_in_place(context, projected, cos, sin, 2);
+    CHECK(rotated.data() == projected.data());
+    return rotated;
+  };
+  CHECK(gradcheck(in_place, std::tie(x)).message == "gradcheck: 72 derivatives agree");
+  Inference inference;
+  const auto expected = rotary_embedding(inference, linear(inference, x, weight), cos, sin, 2);
+  const auto found = in_place(inference, x);
+  CHECK(std::equal(found.data(), found.data() + found.size(), expected.data()));
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "weft/autograd/gradcheck.hpp"
+#include "weft/ops/softmax/softmax.hpp"
+#include "weft/ops/softmax/softmax_naive.hpp"
+
 #include "ops/op_checks.hpp"
 #include "ops/row_checks.hpp"
 #include "support/catch.hpp"
 #include "support/random.hpp"
-#include "weft/autograd/gradcheck.hpp"
-#include "weft/ops/softmax/softmax.hpp"
-#include "weft/ops/softmax/softmax_naive.hpp"
 
 using namespace weft;
 using namespace weft::testing;

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <limits>
 
-#include "support/catch.hpp"
 #include "weft/tensor/types.hpp"
+
+#include "support/catch.hpp"
 
 using weft::bf16;
 
 TEST_CASE("bf16 rounds to nearest, ties to even") {
   CHECK(float(bf16(1.0F)) == 1.0F);
-  CHECK(bf16(1.0F + 0x1.0p-9F).bits() == bf16(1.0F).bits());                    // below half: down
-  CHECK(float(bf16(1.0F + 0x1.0p-8F)) == 1.0F);                                 // tie, even below
-  CHECK(float(bf16(1.0F + 0x1.8p-7F)) == 1.0F + 0x1.0p-6F);                     // tie, even above
-  CHECK(float(bf16(1.0F + 0x1.1p-8F)) == 1.0F + 0x1.0p-7F);                     // above half: up
+  CHECK(bf16(1.0F + 0x1.0p-9F).bits() == bf16(1.0F).bits());  // below half: down
+  CHECK(float(bf16(1.0F + 0x1.0p-8F)) == 1.0F);               // tie, even below
+  CHECK(float(bf16(1.0F + 0x1.8p-7F)) == 1.0F + 0x1.0p-6F);   // tie, even above
+  CHECK(float(bf16(1.0F + 0x1.1p-8F)) == 1.0F + 0x1.0p-7F);   // above half: up
   CHECK(float(bf16(-3.0e38F)) == Approx(-3.0e38F).epsilon(0.01));
 }
 

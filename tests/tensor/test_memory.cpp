@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <vector>
 
-#include "support/catch.hpp"
 #include "weft/tensor/parallel.hpp"
 #include "weft/tensor/scratch.hpp"
 #include "weft/tensor/workspace.hpp"
+
+#include "support/catch.hpp"
 
 using namespace weft;
 

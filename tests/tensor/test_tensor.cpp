@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "support/catch.hpp"
 #include "weft/tensor/tensor.hpp"
+
+#include "support/catch.hpp"
 
 using namespace weft;
 

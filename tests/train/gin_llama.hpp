@@ -21,7 +21,8 @@ using GINLlama = CausalLM<Vocab<256>, Stack<GINBlock, 2>>;
 inline GINLlama make_gin_llama(std::uint64_t seed = 42, double dropout = 0.1) {
   const LlamaAttentionGINOptions attention{
       .o_proj_at_end = true, .multiplier = 1.5, .use_sharpening = true, .gin = {.dropout_rate = dropout}};
-  Stack<GINBlock, 2> layers([&](int) { return GINBlock(LlamaAttentionGIN<48, 3, 3, 16, 24>(attention), LlamaMLP<48, 80>()); });
+  Stack<GINBlock, 2> layers(
+      [&](int) { return GINBlock(LlamaAttentionGIN<48, 3, 3, 16, 24>(attention), LlamaMLP<48, 80>()); });
   GINLlama model(std::move(layers));
   Rng rng(seed);
   model.initialize(rng);

@@ -102,7 +102,7 @@ TEST_CASE("AdamW agrees with its equations in double, with decay groups and miss
   }
 }
 
-TEST_CASE("a parameter without a gradient is left alone, decay included; one with a zero gradient is decayed") {
+TEST_CASE("a parameter without a gradient is left alone, decay included, while one with a zero gradient is decayed") {
   LetterModel<double> model;
   AdamW<double> optimizer((ParameterList(model)), {.weight_decay = 0.5});
   const auto before = weft::testing::weights_of(model);

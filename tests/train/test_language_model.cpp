@@ -8,8 +8,8 @@
 
 #include "support/allocation_counter.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 #include "train/gin_llama.hpp"
-#include "train/temporary_folder.hpp"
 
 using weft::Index;
 using weft::StepReport;
@@ -45,7 +45,9 @@ Result train(int threads) {
   GINLlama model = make_gin_llama();
   TokenDataset data = make_data();
   Result result;
-  Trainer(model, options).fit(data, {.on_step = [&](const StepReport& report) { result.losses.push_back(report.loss); }});
+  Trainer(model, options).fit(data, {.on_step = [&](const StepReport& report) {
+                                result.losses.push_back(report.loss);
+                              }});
   result.weights = weights_of(model);
   weft::set_threads(before);
   return result;

@@ -5,7 +5,7 @@
 #include "weft/train/metrics.hpp"
 
 #include "support/catch.hpp"
-#include "train/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 
 using weft::EvaluationReport;
 using weft::MetricsLog;
@@ -15,7 +15,12 @@ using weft::testing::TemporaryFolder;
 namespace {
 
 StepReport step(weft::Index number) {
-  return {.step = number, .max_steps = 9, .epoch = 0.5, .loss = 2.25, .learning_rate = 1e-3, .gradient_norm = 3,
+  return {.step = number,
+          .max_steps = 9,
+          .epoch = 0.5,
+          .loss = 2.25,
+          .learning_rate = 1e-3,
+          .gradient_norm = 3,
           .tokens_per_second = 1000};
 }
 
@@ -39,7 +44,7 @@ TEST_CASE("every event is one line of JSON that holds its numbers exactly") {
         "\"tokens_per_second\":1000.0}\n");
 }
 
-TEST_CASE("a run that goes on drops the lines of steps that it repeats; a new one starts an empty file") {
+TEST_CASE("a run that goes on drops the lines of steps that it repeats, and a new one starts an empty file") {
   const TemporaryFolder folder;
   const std::string path = folder / "metrics.jsonl";
   std::string expected;

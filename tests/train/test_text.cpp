@@ -2,7 +2,7 @@
 #include "weft/train/text.hpp"
 
 #include "support/catch.hpp"
-#include "train/temporary_folder.hpp"
+#include "support/temporary_folder.hpp"
 
 using Catch::Matchers::ContainsSubstring;
 using weft::find_invalid_utf8;
@@ -21,9 +21,9 @@ TEST_CASE("UTF-8 of every length is accepted up to its borders") {
 }
 
 TEST_CASE("what is not UTF-8 is found where it begins") {
-  for (const std::string bad : {"\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC2", "\xC2\x41", "\xE0\x9F\xBF", "\xE1\x80",
-                                "\xED\xA0\x80", "\xF0\x8F\xBF\xBF", "\xF1\x80\x80", "\xF4\x90\x80\x80",
-                                "\xF5\x80\x80\x80", "\xFF"}) {
+  for (const std::string bad :
+       {"\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC2", "\xC2\x41", "\xE0\x9F\xBF", "\xE1\x80", "\xED\xA0\x80",
+        "\xF0\x8F\xBF\xBF", "\xF1\x80\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF"}) {
     CHECK(find_invalid_utf8(bad) == 0);
     CHECK(find_invalid_utf8("ab\xC3\xA9" + bad) == 4);
     CHECK(find_invalid_utf8("ab\xC3\xA9" + bad + "more") == 4);

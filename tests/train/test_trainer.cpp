@@ -15,8 +15,8 @@ using weft::StepReport;
 using weft::TokenDataset;
 using weft::Trainer;
 using weft::TrainingOptions;
-using weft::testing::letters;
 using weft::testing::LetterModel;
+using weft::testing::letters;
 using weft::testing::weights_of;
 
 namespace {
@@ -34,9 +34,9 @@ Result train(const TrainingOptions& options, double dropout = 0) {
   Result result;
   Trainer trainer(model, options);
   CHECK(trainer.fit(data, {.on_step = [&](const StepReport& report) {
-    result.losses.push_back(report.loss);
-    result.norms.push_back(report.gradient_norm);
-  }}));
+                      result.losses.push_back(report.loss);
+                      result.norms.push_back(report.gradient_norm);
+                    }}));
   const auto weights = weights_of(model);
   result.weights.assign(weights.begin(), weights.end());
   return result;
@@ -158,12 +158,12 @@ TEST_CASE("the learning rate follows the schedule, and reports count from 1") {
   Trainer trainer(model, {.learning_rate = 0.5, .batch_size = 8, .max_steps = 10, .warmup_steps = 4});
   std::vector<double> rates;
   trainer.fit(data, {.on_step = [&](const StepReport& report) {
-    rates.push_back(report.learning_rate);
-    CHECK(report.step == static_cast<Index>(rates.size()));
-    CHECK(report.max_steps == 10);
-    CHECK(report.epoch == Approx(static_cast<double>(report.step) * 8 / 40));
-    CHECK(report.tokens_per_second > 0);
-  }});
+                rates.push_back(report.learning_rate);
+                CHECK(report.step == static_cast<Index>(rates.size()));
+                CHECK(report.max_steps == 10);
+                CHECK(report.epoch == Approx(static_cast<double>(report.step) * 8 / 40));
+                CHECK(report.tokens_per_second > 0);
+              }});
   REQUIRE(rates.size() == 10);
   CHECK(rates[0] == 0);
   CHECK(rates[2] == 0.25);
@@ -246,7 +246,8 @@ TEST_CASE("options outside of their ranges are refused by name") {
   LetterModel<float> model;
   using Catch::Matchers::ContainsSubstring;
   CHECK_THROWS_WITH(Trainer(model, {.batch_size = 0}), "TrainingOptions: batch_size must be at least 1, found 0");
-  CHECK_THROWS_WITH(Trainer(model, {.gradient_accumulation_steps = 0}), ContainsSubstring("gradient_accumulation_steps"));
+  CHECK_THROWS_WITH(Trainer(model, {.gradient_accumulation_steps = 0}),
+                    ContainsSubstring("gradient_accumulation_steps"));
   CHECK_THROWS_WITH(Trainer(model, {.learning_rate = -1}), ContainsSubstring("learning_rate must not be negative"));
   CHECK_THROWS_WITH(Trainer(model, {.max_steps = -1}), ContainsSubstring("max_steps"));
   TokenDataset data(letters(400), {.block_size = 10});

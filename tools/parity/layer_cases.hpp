@@ -54,8 +54,9 @@ template <class Layer, class Weights>
 void run_attention(GoldenCase& golden, Layer& layer, const AttentionCase& attention, Weights&& weights) {
   load_layer(golden, layer);
   auto x = golden.tensor<float, Dyn, Dyn, Dyn>("in.hidden_states");
-  run_layer(golden, layer, [&](auto& context, const auto& h) { return layer(context, h, attention.inputs); },
-            {"hidden_states"}, x);
+  run_layer(
+      golden, layer, [&](auto& context, const auto& h) { return layer(context, h, attention.inputs); },
+      {"hidden_states"}, x);
   if (golden.has("out.attn_weights")) {
     weft::Inference inference;
     golden.compare("out.attn_weights", weights(inference, x));
@@ -67,7 +68,8 @@ inline void rms_norm_case(GoldenCase& golden) {
   weft::RMSNorm<Dyn> layer(arguments.at("eps"), arguments.at("hidden_size"));
   load_layer(golden, layer);
   auto x = golden.tensor<float, Dyn, Dyn, Dyn>("in.x");
-  run_layer(golden, layer, [&](auto& context, const auto& in) { return layer(context, in); }, {"x"}, x);
+  run_layer(
+      golden, layer, [&](auto& context, const auto& in) { return layer(context, in); }, {"x"}, x);
 }
 
 inline void rotary_case(GoldenCase& golden) {
@@ -88,7 +90,8 @@ inline void mlp_case(GoldenCase& golden) {
                                  llama.intermediate_size);
   load_layer(golden, layer);
   auto x = golden.tensor<float, Dyn, Dyn, Dyn>("in.x");
-  run_layer(golden, layer, [&](auto& context, const auto& in) { return layer(context, in); }, {"x"}, x);
+  run_layer(
+      golden, layer, [&](auto& context, const auto& in) { return layer(context, in); }, {"x"}, x);
 }
 
 inline void attention_case(GoldenCase& golden) {
@@ -108,8 +111,9 @@ inline void gin_layer_case(GoldenCase& golden) {
   load_layer(golden, layer);
   auto x = golden.tensor<float, Dyn, Dyn, Dyn>("in.x");
   auto adjacency = golden.tensor<float, Dyn, Dyn, Dyn>("in.adjacency");
-  run_layer(golden, layer, [&](auto& context, const auto& in, const auto& a) { return layer(context, in, a); },
-            {"x", "adjacency"}, x, adjacency);
+  run_layer(
+      golden, layer, [&](auto& context, const auto& in, const auto& a) { return layer(context, in, a); },
+      {"x", "adjacency"}, x, adjacency);
 }
 
 inline void gin_attention_case(GoldenCase& golden) {

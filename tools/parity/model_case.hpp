@@ -5,8 +5,9 @@
 
 #include <string>
 
-#include "parity/run_layer.hpp"
 #include "weft/train/adamw.hpp"
+
+#include "parity/run_layer.hpp"
 
 namespace parity {
 

@@ -6,8 +6,9 @@
 #include <set>
 #include <string>
 
-#include "parity/golden_case.hpp"
 #include "weft/weft.hpp"
+
+#include "parity/golden_case.hpp"
 
 namespace parity {
 

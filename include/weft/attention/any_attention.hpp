@@ -16,8 +16,7 @@ template <class... Kinds>
 class AnyAttention {
  public:
   template <class Kind>
-    requires(std::is_same_v<Kind, Kinds> || ...)
-  AnyAttention(Kind kind) : kind_(std::move(kind)) {}
+  requires(std::is_same_v<Kind, Kinds> || ...) AnyAttention(Kind kind) : kind_(std::move(kind)) {}
 
   template <class Context, class X, class T, class Residual>
   auto operator()(Context& context, const X& x, const AttentionInputs<T>& inputs, const Residual& residual) const {

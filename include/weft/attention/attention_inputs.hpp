@@ -12,9 +12,9 @@ template <class T>
 struct CachedKeysValues {
   T* keys = nullptr;
   T* values = nullptr;
-  Index capacity = 0;      ///< tokens that fit
-  Index length = 0;        ///< tokens already there
-  Index key_width = 0;     ///< kv_heads * head_dim
+  Index capacity = 0;   ///< tokens that fit
+  Index length = 0;     ///< tokens already there
+  Index key_width = 0;  ///< kv_heads * head_dim
   Index value_width = 0;
 
   explicit operator bool() const { return keys != nullptr; }

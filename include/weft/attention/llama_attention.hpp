@@ -50,9 +50,10 @@ class LlamaAttention {
   /// \param residual  [batch, tokens, hidden], added to the result, or `none`
   /// \return          [batch, tokens, hidden]
   template <class Context, class X, class Residual = None>
-  auto operator()(Context& context, const X& x, const AttentionInputs<T>& inputs, const Residual& residual = none) const {
-    const auto q = rotary_embedding(context, q_proj(context, x), inputs.cos, inputs.sin, heads_);
-    const auto k = rotary_embedding(context, k_proj(context, x), inputs.cos, inputs.sin, key_value_heads_);
+  auto operator()(Context& context, const X& x, const AttentionInputs<T>& inputs,
+                  const Residual& residual = none) const {
+    const auto q = rotary_embedding_in_place(context, q_proj(context, x), inputs.cos, inputs.sin, heads_);
+    const auto k = rotary_embedding_in_place(context, k_proj(context, x), inputs.cos, inputs.sin, key_value_heads_);
     const auto v = v_proj(context, x);
     return o_proj(context, attend(context, q, k, v, none, inputs, options()), residual);
   }
@@ -60,8 +61,8 @@ class LlamaAttention {
   /// The adjacency of the layer, [batch, heads, tokens, tokens]: for plots and inspection.
   template <class X>
   auto attention_weights(Inference& context, const X& x, const AttentionInputs<T>& inputs) const {
-    const auto q = rotary_embedding(context, q_proj(context, x), inputs.cos, inputs.sin, heads_);
-    const auto k = rotary_embedding(context, k_proj(context, x), inputs.cos, inputs.sin, key_value_heads_);
+    const auto q = rotary_embedding_in_place(context, q_proj(context, x), inputs.cos, inputs.sin, heads_);
+    const auto k = rotary_embedding_in_place(context, k_proj(context, x), inputs.cos, inputs.sin, key_value_heads_);
     return dense_attention_weights(context, q, k, T{1}, inputs, options());
   }
 
@@ -85,9 +86,7 @@ class LlamaAttention {
   }
 
  private:
-  AttentionHeads options() const {
-    return {heads_, key_value_heads_, 1 / std::sqrt(static_cast<double>(head_dim_))};
-  }
+  AttentionHeads options() const { return {heads_, key_value_heads_, 1 / std::sqrt(static_cast<double>(head_dim_))}; }
 
   Index heads_;
   Index key_value_heads_;

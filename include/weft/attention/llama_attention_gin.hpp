@@ -18,11 +18,11 @@ namespace weft {
 /// The run-time choices of `LlamaAttentionGIN`; names after the reference's `GNNConfig`. Extents are needed only where
 /// the type leaves them `Dyn`.
 struct LlamaAttentionGINOptions {
-  bool bias = false;                ///< `attention_bias`: on q_proj, k_proj and o_proj
-  bool o_proj_at_end = false;       ///< `attention_GIN_MLP_o_proj_at_end`
-  double multiplier = 2;            ///< `attention_GIN_MLP_multiplier`: hidden width of each GIN, int(multiplier * head_dim)
-  double softmax_temperature = 1;   ///< `attention_GIN_MLP_GIN_softmax_temperature`: divides the masked scores
-  bool use_sharpening = false;      ///< a learned factor on the masked scores
+  bool bias = false;           ///< `attention_bias`: on q_proj, k_proj and o_proj
+  bool o_proj_at_end = false;  ///< `attention_GIN_MLP_o_proj_at_end`
+  double multiplier = 2;       ///< `attention_GIN_MLP_multiplier`: hidden width of each GIN, int(multiplier * head_dim)
+  double softmax_temperature = 1;  ///< `attention_GIN_MLP_GIN_softmax_temperature`: divides the masked scores
+  bool use_sharpening = false;     ///< a learned factor on the masked scores
   SharpeningInit sharpening_init = SharpeningInit::value;
   double initial_sharpening_value = 1;
   double residual_epsilon_uniform_value = 0.1;  ///< first value of a parameter that the reference never reads
@@ -46,16 +46,17 @@ template <auto HiddenSize, auto Heads, auto KeyValueHeads = Heads, auto HeadDim 
 class LlamaAttentionGIN {
   static constexpr auto kQueryWidth = multiply_extents<Heads, HeadDim>();
   static constexpr auto kKeyWidth = multiply_extents<KeyValueHeads, HeadDim>();
-  static_assert(SameExtent<kKeyWidth, HiddenSize>,
-                "LlamaAttentionGIN: key_value_heads * head_dim must equal hidden_size, because the values are slices of the "
-                "input");
+  static_assert(
+      SameExtent<kKeyWidth, HiddenSize>,
+      "LlamaAttentionGIN: key_value_heads * head_dim must equal hidden_size, because the values are slices of the "
+      "input");
 
  public:
   Linear<HiddenSize, kQueryWidth, T, DeviceType> q_proj;
   Linear<HiddenSize, kKeyWidth, T, DeviceType> k_proj;
   std::optional<Linear<kQueryWidth, HiddenSize, T, DeviceType>> o_proj;
-  std::optional<Parameter<T, Shape<>, DeviceType>> sharpening;            ///< where initialised with a value
-  std::optional<Parameter<T, Shape<1>, DeviceType>> sharpening_random;    ///< where initialised at random
+  std::optional<Parameter<T, Shape<>, DeviceType>> sharpening;             ///< where initialised with a value
+  std::optional<Parameter<T, Shape<1>, DeviceType>> sharpening_random;     ///< where initialised at random
   std::vector<GINLayer<HeadDim, GINHiddenDim, T, DeviceType>> gin_layers;  ///< one for each head
   std::optional<Parameter<T, Shape<>, DeviceType>> threshold;
   Parameter<T, Shape<>, DeviceType> residual_epsilon;
@@ -73,9 +74,10 @@ class LlamaAttentionGIN {
     options_.head_dim = resolve_extent<HeadDim>(options.head_dim, "LlamaAttentionGIN: head_dim");
     options_.hidden_size = resolve_extent<HiddenSize>(options.hidden_size, "LlamaAttentionGIN: hidden_size");
     if (key_width() != options_.hidden_size) {
-      fail(concat("LlamaAttentionGIN: key_value_heads * head_dim must equal hidden_size, because the values are slices of "
-                  "the input, found ",
-                  options_.key_value_heads, " * ", options_.head_dim, " and ", options_.hidden_size));
+      fail(concat(
+          "LlamaAttentionGIN: key_value_heads * head_dim must equal hidden_size, because the values are slices of "
+          "the input, found ",
+          options_.key_value_heads, " * ", options_.head_dim, " and ", options_.hidden_size));
     }
     if (options.o_proj_at_end) o_proj.emplace(options.bias, options.heads * options.head_dim, options.hidden_size);
     if (options.use_sharpening) make_sharpening();
@@ -97,9 +99,11 @@ class LlamaAttentionGIN {
   /// \param residual  added to the result, or `none`
   /// \return          [batch, tokens, heads * head_dim], or [batch, tokens, hidden] with o_proj
   template <class Context, class X, class Residual = None>
-  auto operator()(Context& context, const X& x, const AttentionInputs<T>& inputs, const Residual& residual = none) const {
-    const auto q = rotary_embedding(context, q_proj(context, x), inputs.cos, inputs.sin, options_.heads);
-    const auto k = rotary_embedding(context, k_proj(context, x), inputs.cos, inputs.sin, options_.key_value_heads);
+  auto operator()(Context& context, const X& x, const AttentionInputs<T>& inputs,
+                  const Residual& residual = none) const {
+    const auto q = rotary_embedding_in_place(context, q_proj(context, x), inputs.cos, inputs.sin, options_.heads);
+    const auto k =
+        rotary_embedding_in_place(context, k_proj(context, x), inputs.cos, inputs.sin, options_.key_value_heads);
     const auto aggregate = [&](const auto& sharpness) {
       return attend(context, q, k, x, sharpness, causal_by_default(inputs), heads());
     };
@@ -115,8 +119,9 @@ class LlamaAttentionGIN {
   /// The adjacency of the layer, [batch, heads, tokens, tokens]: for plots and inspection.
   template <class X>
   auto attention_weights(Inference& context, const X& x, const AttentionInputs<T>& inputs) const {
-    const auto q = rotary_embedding(context, q_proj(context, x), inputs.cos, inputs.sin, options_.heads);
-    const auto k = rotary_embedding(context, k_proj(context, x), inputs.cos, inputs.sin, options_.key_value_heads);
+    const auto q = rotary_embedding_in_place(context, q_proj(context, x), inputs.cos, inputs.sin, options_.heads);
+    const auto k =
+        rotary_embedding_in_place(context, k_proj(context, x), inputs.cos, inputs.sin, options_.key_value_heads);
     const T alpha = sharpening ? sharpening->data()[0] : sharpening_random ? sharpening_random->data()[0] : T{1};
     return dense_attention_weights(context, q, k, alpha, causal_by_default(inputs), heads());
   }

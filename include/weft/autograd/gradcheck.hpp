@@ -14,12 +14,14 @@
 
 namespace weft {
 
+/// The step and the tolerances of `gradcheck`; the defaults suit values around 1.
 struct GradcheckOptions {
   double step = 1e-6;  ///< of the central difference
   double atol = 1e-5;  ///< |analytic - numeric| <= atol + rtol |numeric|
   double rtol = 1e-3;
 };
 
+/// Whether derivatives agree; converts to `bool`.
 struct GradcheckResult {
   bool passed = true;
   std::string message;  ///< where it failed first, or how many derivatives agreed
@@ -96,9 +98,8 @@ GradcheckResult gradcheck(Function function, std::tuple<Inputs&...> inputs, Laye
     detail::compare_derivatives(concat("input ", position), input.data(), input.size(), analytic, options, evaluate,
                                 result, agreed);
   };
-  [&]<std::size_t... I>(std::index_sequence<I...>) {
-    (check_input(I, std::get<I>(inputs), std::get<I>(watched)), ...);
-  }(std::index_sequence_for<Inputs...>{});
+  [&]<std::size_t... I>(std::index_sequence<I...>) { (check_input(I, std::get<I>(inputs), std::get<I>(watched)), ...); }
+  (std::index_sequence_for<Inputs...>{});
   for_each_parameter(layer, [&](const ParameterName& name, auto& parameter) {
     const double* analytic = parameter.has_gradient() ? parameter.gradient().data() : nullptr;
     detail::compare_derivatives(name.name, parameter.data(), parameter.size(), analytic, options, evaluate, result,

@@ -9,10 +9,10 @@ namespace weft {
 
 /// The gradient of one tensor while a tape runs backwards. The first contribution overwrites, later ones add.
 struct Gradient {
-  void* data = nullptr;    ///< null until a first contribution arrives (parameters: their own memory)
-  std::size_t bytes = 0;   ///< size of the tensor
-  bool filled = false;     ///< whether a contribution has arrived since the last reset
-  bool keep = false;       ///< whether the memory outlives the backward pass: parameters and watched tensors
+  void* data = nullptr;   ///< null until a first contribution arrives (parameters: their own memory)
+  std::size_t bytes = 0;  ///< size of the tensor
+  bool filled = false;    ///< whether a contribution has arrived since the last reset
+  bool keep = false;      ///< whether the memory outlives the backward pass: parameters and watched tensors
 
   template <class T>
   const T* values() const {

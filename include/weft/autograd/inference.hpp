@@ -30,6 +30,12 @@ class BasicInference {
     return {workspace_.template allocate<T>(shape.size()), shape};
   }
 
+  /// A new result in the memory of another that nothing reads any more.
+  template <class T, class ShapeType>
+  Result<T, ShapeType> overwrite(const Result<T, ShapeType>& x, bool /*needs_gradient*/) {
+    return x;
+  }
+
   /// x becomes body(x), in place: what `body` allocated is given back, so that a deep stack needs the memory of one layer.
   template <class T, class ShapeType, class Body>
   Result<T, ShapeType> evolve(const Result<T, ShapeType>& x, Body&& body) {
@@ -49,6 +55,7 @@ class BasicInference {
   BasicWorkspace<DeviceType> workspace_;
 };
 
+/// The inference context of host memory.
 using Inference = BasicInference<Cpu>;
 
 }  // namespace weft

@@ -83,7 +83,8 @@ class BasicTape {
   /// d loss / d x of a watched or retained tensor, until the next `reset`.
   template <class T, class ShapeType>
   TensorView<const T, ShapeType, DeviceType> gradient(const Variable<T, ShapeType, DeviceType>& x) const {
-    if (!has_gradient(x)) fail("Tape::gradient(x): no gradient has reached x (was it watched, and does the loss use it?)");
+    if (!has_gradient(x))
+      fail("Tape::gradient(x): no gradient has reached x (was it watched, and does the loss use it?)");
     return {x.gradient_slot()->template values<T>(), x.shape()};
   }
 
@@ -156,6 +157,13 @@ class BasicTape {
             needs_gradient && recording_ ? new_gradient(bytes) : nullptr};
   }
 
+  /// A new result in the memory of another that nothing reads any more, forwards or backwards.
+  template <class T, class ShapeType>
+  Result<T, ShapeType> overwrite(const Result<T, ShapeType>& x, bool needs_gradient) {
+    const std::size_t bytes = static_cast<std::size_t>(x.size()) * sizeof(T);
+    return {x, needs_gradient && recording_ ? new_gradient(bytes) : nullptr};
+  }
+
   /// body(x); a tape keeps what it computes, because intermediate results are needed backwards.
   template <class T, class ShapeType, class Body>
   Result<T, ShapeType> evolve(const Result<T, ShapeType>& x, Body&& body) {
@@ -167,7 +175,8 @@ class BasicTape {
   /// Appends `backward(tape)` for the operation that made `output`. It is skipped when no gradient reaches the output.
   template <class Backward>
   void record(Gradient* output, const Backward& backward) {
-    static_assert(std::is_trivially_destructible_v<Backward>, "record(output, backward): plain values and pointers only");
+    static_assert(std::is_trivially_destructible_v<Backward>,
+                  "record(output, backward): plain values and pointers only");
     if (output == nullptr) return;
     void* memory = nodes_.template allocate<std::byte>(sizeof(RecordedNode<Backward>));
     last_ = new (memory) RecordedNode<Backward>(last_, output, backward);
@@ -254,6 +263,7 @@ class BasicTape {
   Rng dropout_;
 };
 
+/// The tape of host memory.
 using Tape = BasicTape<Cpu>;
 
 }  // namespace weft

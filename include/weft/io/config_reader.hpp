@@ -3,13 +3,14 @@
 /// Fields of a configuration out of JSON, each checked for its type.
 #pragma once
 
-#include <charconv>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "weft/io/config_fields.hpp"
-#include "weft/io/json_value.hpp"
+#include "weft/io/strict_json.hpp"
 
 namespace weft::detail {
 
@@ -19,67 +20,76 @@ class ConfigReader {
  public:
   /// \param prefix  stands before field names in messages, "" or "gnn_config."
   /// \param notes   gets a sentence where a value was replaced
-  ConfigReader(JsonValue& object, std::string_view where, std::string prefix, std::vector<std::string>& notes)
+  ConfigReader(Json& object, std::string_view where, std::string prefix, std::vector<std::string>& notes)
       : object_(object), where_(where), prefix_(std::move(prefix)), notes_(notes) {}
 
   template <class Field>
   void operator()(const char* name, Field&& field) {
-    if (object_.find(name) == nullptr) return;
-    read(name, object_.take(name), field);
+    const auto member = object_.find(name);
+    if (member == object_.end()) return;
+    read(name, *member, field);
+    object_.erase(member);
   }
 
   /// The same for a field that must be there.
   template <class Field>
   void require(const char* name, Field&& field) {
-    if (object_.find(name) == nullptr) fail(concat(where_, ": ", prefix_, name, " is expected, but not there"));
+    if (!object_.contains(name)) fail(concat(where_, ": ", prefix_, name, " is expected, but not there"));
     (*this)(name, field);
   }
 
-  [[noreturn]] void refuse(std::string_view name, std::string_view expected, const JsonValue& found) const {
+  [[noreturn]] void refuse(std::string_view name, std::string_view expected, const Json& found) const {
     fail(concat(where_, ": ", prefix_, name, " must be ", expected, ", found ", json_excerpt(found)));
   }
 
  private:
-  void read(const char* name, const JsonValue& json, bool& truth) const {
-    if (!json.is(JsonKind::boolean)) refuse(name, "true or false", json);
-    truth = json.text == "true";
+  void read(const char* name, const Json& json, bool& truth) const {
+    if (!json.is_boolean()) refuse(name, "true or false", json);
+    truth = json.get<bool>();
   }
 
-  void read(const char* name, const JsonValue& json, double& number) const {
-    if (!json.is(JsonKind::number) || !read_digits(json.text, number)) refuse(name, "a number", json);
+  void read(const char* name, const Json& json, double& number) const {
+    if (!json.is_number()) refuse(name, "a number", json);
+    number = json.get<double>();
   }
 
-  void read(const char* name, const JsonValue& json, int& number) const {
-    if (!json.is(JsonKind::number) || !read_digits(json.text, number)) refuse(name, "a whole number of 32 bits", json);
+  void read(const char* name, const Json& json, int& number) const {
+    const bool fits = json.is_number_unsigned()
+                          ? std::in_range<int>(json.get<std::uint64_t>())
+                          : json.is_number_integer() && std::in_range<int>(json.get<std::int64_t>());
+    if (!fits) refuse(name, "a whole number of 32 bits", json);
+    number = json.get<int>();
   }
 
-  void read(const char* name, const JsonValue& json, const DerivedExtent<int>& extent) const {
+  void read(const char* name, const Json& json, const DerivedExtent<int>& extent) const {
     extent.value = 0;
-    if (json.is(JsonKind::null)) return;
+    if (json.is_null()) return;
     read(name, json, extent.value);
     if (extent.value <= 0) refuse(name, "positive or null", json);
   }
 
-  void read(const char* name, const JsonValue& json, TokenIds& ids) const {
+  void read(const char* name, const Json& json, TokenIds& ids) const {
     ids = {};
-    if (json.is(JsonKind::null)) return;
-    if (json.values.size() > TokenIds::capacity) refuse(name, concat("at most ", TokenIds::capacity, " ids"), json);
+    if (json.is_null()) return;
     int id = 0;
-    if (!json.is(JsonKind::array)) {
+    if (!json.is_array()) {
       read(name, json, id);
       ids = id;
+      return;
     }
-    for (const JsonValue& element : json.values) {
+    if (json.size() > TokenIds::capacity) refuse(name, concat("at most ", TokenIds::capacity, " ids"), json);
+    for (const Json& element : json) {
       read(name, element, id);
       ids.push_back(id);
     }
   }
 
   template <NamedEnum Enum>
-  void read(const char* name, const JsonValue& json, Enum& value) const {
-    if (json.is(JsonKind::string) && read_name(json.text, value)) return;
+  void read(const char* name, const Json& json, Enum& value) const {
+    const auto* text = json.get_ptr<const std::string*>();
+    if (text != nullptr && read_name(*text, value)) return;
     if constexpr (unknown_name_is_default<Enum>) {
-      if (json.is(JsonKind::string)) {
+      if (text != nullptr) {
         value = Enum{};
         notes_.push_back(concat(where_, ": ", prefix_, name, ": ", json_excerpt(json), " is not known; \"",
                                 name_of(value), "\" is used, as by the reference"));
@@ -87,13 +97,6 @@ class ConfigReader {
       }
     }
     refuse(name, "one of " + allowed<Enum>(), json);
-  }
-
-  /// All digits, or nothing: 1.0 is no int, and 1e999 no double.
-  template <class Number>
-  static bool read_digits(std::string_view digits, Number& number) {
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    return error == std::errc() && end == digits.data() + digits.size();
   }
 
   template <class Enum>
@@ -113,7 +116,7 @@ class ConfigReader {
     return names;
   }
 
-  JsonValue& object_;
+  Json& object_;
   std::string_view where_;
   std::string prefix_;
   std::vector<std::string>& notes_;

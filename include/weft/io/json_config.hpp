@@ -29,23 +29,25 @@ struct PretrainedConfig {
 
 namespace detail {
 
-inline void expect_object(const JsonValue& json, std::string_view where, std::string_view what) {
-  if (!json.is(JsonKind::object)) fail(concat(where, ": ", what, " must be an object, found ", json_excerpt(json)));
+inline void expect_object(const Json& json, std::string_view where, std::string_view what) {
+  if (!json.is_object()) fail(concat(where, ": ", what, " must be an object, found ", json_excerpt(json)));
 }
 
 /// A file of another architecture has other fields, and every Llama field would silently get its default.
-inline void expect_llama(JsonValue& config, std::string_view where) {
-  const JsonValue* type = config.find("model_type");
-  if (type != nullptr && !(*type == "llama") && !(*type == "")) {
+inline void expect_llama(const Json& config, std::string_view where) {
+  const auto type = config.find("model_type");
+  if (type == config.end()) return;
+  const auto* name = type->get_ptr<const std::string*>();
+  if (name == nullptr || (*name != "llama" && !name->empty())) {
     fail(concat(where, ": model_type must be \"llama\", found ", json_excerpt(*type)));
   }
 }
 
 /// The scaling names its kind `rope_type` today and `type` in older files; where both stand, they must agree.
-inline void read_rope_type(JsonValue& json, std::string_view where, ConfigReader& reader, RopeScaling& scaling) {
-  const JsonValue* old_name = json.find("type");
-  const JsonValue* new_name = json.find("rope_type");
-  if (old_name != nullptr && new_name != nullptr && old_name->text != new_name->text) {
+inline void read_rope_type(const Json& json, std::string_view where, ConfigReader& reader, RopeScaling& scaling) {
+  const auto old_name = json.find("type");
+  const auto new_name = json.find("rope_type");
+  if (old_name != json.end() && new_name != json.end() && *old_name != *new_name) {
     fail(concat(where, ": rope_scaling.type and rope_scaling.rope_type must agree, found ", json_excerpt(*old_name),
                 " and ", json_excerpt(*new_name)));
   }
@@ -55,10 +57,13 @@ inline void read_rope_type(JsonValue& json, std::string_view where, ConfigReader
 
 /// Hugging Face's files have `rope_scaling`, an object or null, beside `rope_theta`; since transformers 5 they have
 /// `rope_parameters`, which holds both.
-inline void read_rope_scaling(JsonValue& config, const char* name, std::string_view where, LlamaConfig& llama,
+inline void read_rope_scaling(Json& config, const char* name, std::string_view where, LlamaConfig& llama,
                               std::vector<std::string>& notes) {
-  JsonValue json = config.take(name);
-  if (json.is(JsonKind::null)) return;
+  const auto member = config.find(name);
+  if (member == config.end()) return;
+  Json json = std::move(*member);
+  config.erase(member);
+  if (json.is_null()) return;
   expect_object(json, where, name);
   ConfigReader reader(json, where, concat(name, "."), notes);
   reader("rope_theta", llama.rope_theta);
@@ -67,47 +72,44 @@ inline void read_rope_scaling(JsonValue& config, const char* name, std::string_v
 }
 
 /// What every field is written as.
-inline JsonValue field_json(bool truth) { return JsonValue::boolean(truth); }
-inline JsonValue field_json(int number) { return JsonValue::number(number); }
-inline JsonValue field_json(double number) {
+inline Json field_json(bool truth) { return truth; }
+inline Json field_json(int number) { return number; }
+inline Json field_json(double number) {
   if (!std::isfinite(number)) fail(concat("config.json: a number must be finite, found ", number));
-  return JsonValue::number(number);
+  return number;
 }
-inline JsonValue field_json(const DerivedExtent<const int>& extent) {
-  return extent.value == 0 ? JsonValue{} : JsonValue::number(extent.value);
+inline Json field_json(const DerivedExtent<const int>& extent) {
+  return extent.value == 0 ? Json() : Json(extent.value);
 }
-inline JsonValue field_json(const TokenIds& ids) {
-  if (ids.empty()) return {};
-  if (ids.size() == 1) return JsonValue::number(*ids.begin());
-  JsonValue array{JsonKind::array};
-  for (const int id : ids) array.values.push_back(JsonValue::number(id));
+inline Json field_json(const TokenIds& ids) {
+  if (ids.empty()) return nullptr;
+  if (ids.size() == 1) return *ids.begin();
+  Json array = Json::array();
+  for (const int id : ids) array.push_back(id);
   return array;
 }
 template <NamedEnum Enum>
-JsonValue field_json(Enum value) {
-  return JsonValue::string(name_of(value));
+Json field_json(Enum value) {
+  return name_of(value);
 }
 
-inline JsonValue rope_scaling_json(const RopeScaling& scaling) {
-  if (scaling.type == RopeType::standard) return {};
-  JsonValue json = JsonValue::object();
-  json.set("rope_type", field_json(scaling.type));
-  visit_rope_fields(scaling, [&](const char* name, const auto& field) { json.set(name, field_json(field)); });
+inline Json rope_scaling_json(const RopeScaling& scaling) {
+  if (scaling.type == RopeType::standard) return nullptr;
+  Json json = {{"rope_type", field_json(scaling.type)}};
+  visit_rope_fields(scaling, [&](const char* name, const auto& field) { json[name] = field_json(field); });
   return json;
 }
 
-/// \param json  the other fields, or null
-inline JsonValue gnn_json(const GNNConfig& gnn, JsonValue json) {
-  json.kind = JsonKind::object;
-  visit_gnn_fields(gnn, [&](const char* name, const auto& field) { json.set(name, field_json(field)); });
+/// \param json  an object with the other fields, or null
+inline void write_gnn_fields(Json& json, const GNNConfig& gnn) {
+  visit_gnn_fields(gnn, [&](const char* name, const auto& field) { json[name] = field_json(field); });
   // The reference multiplies by it, and one of its layers accepts whole numbers only as such.
   const double multiplier = gnn.attention_GIN_MLP_multiplier;
   if (multiplier == std::trunc(multiplier) && std::abs(multiplier) < 1e9) {
-    json.set("attention_GIN_MLP_multiplier", field_json(static_cast<int>(multiplier)));
+    json["attention_GIN_MLP_multiplier"] = static_cast<int>(multiplier);
   }
   // The reference's constructor does not know it.
-  if (gnn.dropout_rate == GNNConfig{}.dropout_rate) json.take("dropout_rate");
-  return json;
+  if (gnn.dropout_rate == GNNConfig{}.dropout_rate) json.erase("dropout_rate");
 }
 
 }  // namespace detail
@@ -120,19 +122,19 @@ inline JsonValue gnn_json(const GNNConfig& gnn, JsonValue json) {
 /// Whether the library can build such a model is asked of `validate`.
 /// \param where  the file, for messages
 inline PretrainedConfig parse_config(std::string_view text, std::string_view where = "config.json") {
-  detail::JsonValue json = detail::parse_json(text, where);
+  detail::Json json = detail::parse_json(text, where);
   detail::expect_object(json, where, "the configuration");
   detail::expect_llama(json, where);
   PretrainedConfig config;
   detail::visit_llama_fields(config.llama, detail::ConfigReader(json, where, "", config.notes));
   detail::read_rope_scaling(json, "rope_scaling", where, config.llama, config.notes);
   detail::read_rope_scaling(json, "rope_parameters", where, config.llama, config.notes);
-  if (detail::JsonValue* gnn = json.find("gnn_config")) {
+  if (const auto gnn = json.find("gnn_config"); gnn != json.end()) {
     detail::expect_object(*gnn, where, "gnn_config");
     detail::visit_gnn_fields(config.gnn, detail::ConfigReader(*gnn, where, "gnn_config.", config.notes));
-    if (gnn->values.empty()) json.take("gnn_config");
+    if (gnn->empty()) json.erase(gnn);
   }
-  config.other = json.dump();
+  config.other = detail::json_text(json);
   return config;
 }
 
@@ -145,13 +147,16 @@ inline PretrainedConfig read_config(const std::string& path) {
 /// The JSON text of a configuration, with sorted keys, as Hugging Face writes it. `parse_config` of it gives the same
 /// configuration.
 inline std::string config_text(const PretrainedConfig& config) {
-  detail::JsonValue json = detail::parse_json(config.other, "PretrainedConfig::other");
-  detail::expect_object(json, "PretrainedConfig::other", "it");
+  constexpr const char* other = "PretrainedConfig::other";
+  detail::Json json = detail::parse_json(config.other, other);
+  detail::expect_object(json, other, "it");
   detail::visit_llama_fields(config.llama,
-                             [&](const char* name, const auto& field) { json.set(name, detail::field_json(field)); });
-  json.set("rope_scaling", detail::rope_scaling_json(config.llama.rope_scaling));
-  json.set("gnn_config", detail::gnn_json(config.gnn, json.take("gnn_config")));
-  return json.dump(2) + "\n";
+                             [&](const char* name, const auto& field) { json[name] = detail::field_json(field); });
+  json["rope_scaling"] = detail::rope_scaling_json(config.llama.rope_scaling);
+  detail::Json& gnn = json["gnn_config"];
+  if (!gnn.is_null()) detail::expect_object(gnn, other, "gnn_config");
+  detail::write_gnn_fields(gnn, config.gnn);
+  return detail::json_text(json, 2) + "\n";
 }
 
 /// Replaces a configuration file as a whole or not at all; see AtomicFile.

@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "weft/io/json_reader.hpp"
 #include "weft/io/safetensors_dtype.hpp"
+#include "weft/io/strict_json.hpp"
 
 namespace weft::detail {
 
@@ -28,7 +28,7 @@ struct SafetensorsEntry {
 };
 
 struct SafetensorsHeader {
-  std::vector<SafetensorsEntry> entries;  ///< in the order of the JSON
+  std::vector<SafetensorsEntry> entries;  ///< by name
   std::vector<Index> extents;             ///< of all tensors, one after the other
   std::map<std::string, std::string> metadata;
 };
@@ -40,93 +40,90 @@ struct SafetensorsHeader {
 /// and keeps no more than stands there: memory grows with the header's bytes, never with a number in it.
 class SafetensorsHeaderReader {
  public:
-  SafetensorsHeaderReader(std::string_view json, std::string_view where) : json_(json, where) {}
+  explicit SafetensorsHeaderReader(std::string_view where) : where_(where) {}
 
-  SafetensorsHeader read() {
-    bool seen_metadata = false;
-    json_.object("the header", [&](const std::string& name) {
+  SafetensorsHeader read(const Json& json) {
+    for (const auto& [name, value] : expect<Json::object_t>("the header", "an object", json)) {
       if (name == "__metadata__") {
-        once(seen_metadata, name);
-        read_metadata();
+        read_metadata(value);
       } else {
-        json_.set_context(concat("tensor ", in_quotes(name), ": "));
-        read_tensor(name);
+        context_ = concat("tensor ", in_quotes(name), ": ");
+        read_tensor(name, value);
       }
-      json_.set_context("");
-    });
-    json_.finish();
+      context_.clear();
+    }
     return std::move(header_);
   }
 
  private:
-  void once(bool& seen, std::string_view key) {
-    if (seen) json_.refuse(in_quotes(key), "there once", "it twice");
-    seen = true;
+  /// A value of this one of nlohmann-json's types.
+  template <class Value>
+  const Value& expect(std::string_view what, std::string_view expected, const Json& json) const {
+    const auto* value = json.get_ptr<const Value*>();
+    if (value == nullptr) refuse(what, expected, json_excerpt(json));
+    return *value;
   }
 
-  void read_metadata() {
-    json_.object("__metadata__", [&](const std::string& key) {
-      json_.set_context("__metadata__: ");
-      bool seen = header_.metadata.contains(key);
-      once(seen, key);
-      header_.metadata[key] = json_.string(key);
-    });
+  [[noreturn]] void refuse(std::string_view what, std::string_view expected, std::string_view found) const {
+    fail(concat(where_, ": ", context_, what, " must be ", expected, ", found ", found));
   }
 
-  void read_tensor(const std::string& name) {
+  void read_metadata(const Json& json) {
+    const auto& members = expect<Json::object_t>("__metadata__", "an object", json);
+    context_ = "__metadata__: ";
+    for (const auto& [key, value] : members) {
+      header_.metadata[key] = expect<std::string>(in_quotes(key), "a string", value);
+    }
+  }
+
+  void read_tensor(const std::string& name, const Json& json) {
+    const auto& members = expect<Json::object_t>("it", "an object", json);
+    for (const auto& [key, value] : members) {
+      if (key == "dtype" || key == "shape" || key == "data_offsets") continue;
+      refuse("every key", "dtype, shape or data_offsets", in_quotes(key));
+    }
+    const auto member = [&](const char* key) -> const Json& {
+      const auto found = members.find(key);
+      if (found == members.end()) refuse(key, "there", "none");
+      return found->second;
+    };
     SafetensorsEntry entry{.name = name};
-    bool seen_dtype = false;
-    bool seen_shape = false;
-    bool seen_offsets = false;
-    json_.object("it", [&](const std::string& key) {
-      if (key == "dtype") {
-        once(seen_dtype, key);
-        read_dtype(entry);
-      } else if (key == "shape") {
-        once(seen_shape, key);
-        read_shape(entry);
-      } else if (key == "data_offsets") {
-        once(seen_offsets, key);
-        read_offsets(entry);
-      } else {
-        json_.refuse("every key", "dtype, shape or data_offsets", in_quotes(key));
-      }
-    });
-    if (!seen_dtype) json_.refuse("dtype", "there", "none");
-    if (!seen_shape) json_.refuse("shape", "there", "none");
-    if (!seen_offsets) json_.refuse("data_offsets", "there", "none");
+    read_dtype(entry, member("dtype"));
+    read_shape(entry, member("shape"));
+    read_offsets(entry, member("data_offsets"));
     header_.entries.push_back(std::move(entry));
   }
 
-  void read_dtype(SafetensorsEntry& entry) {
-    const std::string name = json_.string("dtype");
-    entry.dtype = find_safetensors_dtype(name);
-    if (entry.dtype == nullptr) json_.refuse("dtype", "a name of the format", in_quotes(name));
+  void read_dtype(SafetensorsEntry& entry, const Json& json) const {
+    entry.dtype = find_safetensors_dtype(expect<std::string>("dtype", "a string", json));
+    if (entry.dtype == nullptr) refuse("dtype", "a name of the format", json_excerpt(json));
   }
 
-  void read_shape(SafetensorsEntry& entry) {
+  void read_shape(SafetensorsEntry& entry, const Json& json) {
     entry.first_extent = header_.extents.size();
-    json_.array("shape", [&] {
-      const std::uint64_t extent = json_.natural("an extent");
+    for (const Json& element : expect<Json::array_t>("shape", "an array", json)) {
+      const std::uint64_t extent = natural("an extent", element);
       if (extent > static_cast<std::uint64_t>(std::numeric_limits<Index>::max())) {
-        json_.refuse("an extent", "below 2^63", std::to_string(extent));
+        refuse("an extent", "below 2^63", json_excerpt(element));
       }
       header_.extents.push_back(static_cast<Index>(extent));
       ++entry.rank;
-    });
+    }
   }
 
-  void read_offsets(SafetensorsEntry& entry) {
-    std::size_t count = 0;
-    json_.array("data_offsets", [&] {
-      const std::uint64_t offset = json_.natural("an offset");
-      if (++count > 2) json_.refuse("data_offsets", "two numbers", "more");
-      (count == 1 ? entry.begin : entry.end) = offset;
-    });
-    if (count < 2) json_.refuse("data_offsets", "two numbers", std::to_string(count));
+  void read_offsets(SafetensorsEntry& entry, const Json& json) const {
+    const auto& offsets = expect<Json::array_t>("data_offsets", "an array", json);
+    if (offsets.size() != 2) refuse("data_offsets", "two numbers", json_excerpt(json));
+    entry.begin = natural("an offset", offsets[0]);
+    entry.end = natural("an offset", offsets[1]);
   }
 
-  JsonReader json_;
+  std::uint64_t natural(std::string_view what, const Json& json) const {
+    return expect<Json::number_unsigned_t>(what, "a whole number from 0 to 2^64 - 1", json);
+  }
+
+  std::string_view where_;
+  std::string context_;
   SafetensorsHeader header_;
 };
 

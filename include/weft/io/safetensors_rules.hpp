@@ -93,32 +93,25 @@ inline void check_safetensors_size(const SafetensorsEntry& entry, std::span<cons
 }
 
 /// In the order of their offsets, the tensors must cover the data without hole, overlap or remainder.
-inline void check_safetensors_coverage(std::vector<SafetensorsEntry>& entries, std::uint64_t data_bytes,
+inline void check_safetensors_coverage(std::span<const SafetensorsEntry> entries, std::uint64_t data_bytes,
                                        std::string_view where) {
-  std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
+  std::vector<const SafetensorsEntry*> sorted;
+  for (const SafetensorsEntry& entry : entries) sorted.push_back(&entry);
+  std::sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) {
+    return std::tie(a->begin, a->end, a->name) < std::tie(b->begin, b->end, b->name);
   });
   std::uint64_t end = 0;
-  for (const SafetensorsEntry& entry : entries) {
-    if (entry.begin != end) {
-      fail(concat(where, ": tensor ", in_quotes(entry.name),
+  for (const SafetensorsEntry* entry : sorted) {
+    if (entry->begin != end) {
+      fail(concat(where, ": tensor ", in_quotes(entry->name),
                   ": data_offsets must leave no hole and not overlap: expected ", "to begin at ", end, ", found ",
-                  entry.begin));
+                  entry->begin));
     }
-    end = entry.end;
+    end = entry->end;
   }
   if (end != data_bytes) {
     fail(concat(where, ": the tensors must end with the file: expected ", end, " bytes of data, found ", data_bytes));
   }
-}
-
-/// The names must be unique; the entries are by name then.
-inline void sort_safetensors_names(std::vector<SafetensorsEntry>& entries, std::string_view where) {
-  std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-  const auto twice =
-      std::adjacent_find(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name == b.name; });
-  if (twice != entries.end())
-    fail(concat(where, ": tensor ", in_quotes(twice->name), ": its name must not appear twice"));
 }
 
 /// Reads the header of a file and checks every rule of the format; `data` becomes the part that the offsets count from.
@@ -126,12 +119,11 @@ inline void sort_safetensors_names(std::vector<SafetensorsEntry>& entries, std::
 inline SafetensorsHeader read_safetensors_header(std::span<const std::byte> file, std::string_view where,
                                                  std::span<const std::byte>& data) {
   const SafetensorsParts parts = split_safetensors(file, where);
-  SafetensorsHeader header = SafetensorsHeaderReader(parts.header, where).read();
+  SafetensorsHeader header = SafetensorsHeaderReader(where).read(parse_json(parts.header, where));
   for (const SafetensorsEntry& entry : header.entries) {
     check_safetensors_size(entry, std::span(header.extents).subspan(entry.first_extent, entry.rank), where);
   }
   check_safetensors_coverage(header.entries, parts.data.size(), where);
-  sort_safetensors_names(header.entries, where);
   data = parts.data;
   return header;
 }

@@ -70,44 +70,32 @@ class SafetensorsWriter {
   };
 
   std::string header_text(const std::string& path) const {
-    std::string text = "{";
-    if (!metadata_.empty()) text += "\"__metadata__\":{" + metadata_text() + "}";
+    const std::string where = concat("cannot write ", path);
+    detail::Json header = detail::Json::object();
+    if (!metadata_.empty()) header["__metadata__"] = metadata_;
     std::size_t begin = 0;
     for (const Entry& entry : entries_) {
-      text += concat(text.size() > 1 ? "," : "", detail::json_string(entry.name), ":{\"dtype\":\"", entry.dtype,
-                     "\",\"shape\":[", extents_text(entry.shape), "],\"data_offsets\":[", begin, ",",
-                     begin + entry.bytes, "]}");
-      begin += entry.bytes;
+      const std::size_t end = begin + entry.bytes;
+      const auto [member, is_new] = header.emplace(entry.name, detail::Json::object());
+      if (!is_new) fail(concat(where, ": tensor ", detail::in_quotes(entry.name), ": its name must not appear twice"));
+      *member = {{"dtype", entry.dtype}, {"shape", entry.shape}, {"data_offsets", {begin, end}}};
+      begin = end;
     }
-    text += "}";
+    std::string text = detail::json_text(header);
+    check(text, header, where);
     text.append((8 - text.size() % 8) % 8, ' ');
-    check(text, path);
     return text;
   }
 
-  std::string metadata_text() const {
-    std::string text;
-    for (const auto& [key, value] : metadata_) {
-      text += concat(text.empty() ? "" : ",", detail::json_string(key), ":", detail::json_string(value));
-    }
-    return text;
-  }
-
-  static std::string extents_text(const std::vector<Index>& shape) {
-    std::string text;
-    for (const Index extent : shape) text += concat(text.empty() ? "" : ",", extent);
-    return text;
-  }
-
-  /// What the reader would refuse is not written.
-  static void check(std::string_view header, std::string_view path) {
-    const std::string where = concat("cannot write ", path);
-    if (header.size() > detail::longest_safetensors_header) {
+  /// What the reader would refuse, or read otherwise, is not written.
+  static void check(std::string_view text, const detail::Json& header, std::string_view where) {
+    if (text.size() > detail::longest_safetensors_header) {
       fail(concat(where, ": the header must be at most ", detail::longest_safetensors_header, " bytes long, found ",
-                  header.size()));
+                  text.size()));
     }
-    detail::SafetensorsHeader parsed = detail::SafetensorsHeaderReader(header, where).read();
-    detail::sort_safetensors_names(parsed.entries, where);
+    const detail::Json again = detail::parse_json(text, where);
+    if (again != header) fail(concat(where, ": names and metadata must be UTF-8"));
+    detail::SafetensorsHeaderReader(where).read(again);
   }
 
   static void write_length(AtomicFile& file, std::uint64_t length) {

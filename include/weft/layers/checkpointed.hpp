@@ -44,6 +44,9 @@ class Checkpointed : public Layer {
  public:
   using Layer::Layer;
 
+  /// Wraps a layer that has been made already.
+  explicit Checkpointed(Layer layer) : Layer(std::move(layer)) {}
+
   template <class Context, class X, class... Arguments>
   auto operator()(Context& context, const X& x, const Arguments&... arguments) const {
     const Layer& layer = *this;

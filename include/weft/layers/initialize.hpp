@@ -19,6 +19,7 @@ void fill_normal(Parameter<T, ShapeType, DeviceType>& parameter, Rng& rng, doubl
   parameter.value().assign(values);
 }
 
+/// Every element becomes `value`.
 template <class T, class ShapeType, class DeviceType>
 void fill_constant(Parameter<T, ShapeType, DeviceType>& parameter, T value) {
   parameter.value().assign(std::vector<T>(static_cast<std::size_t>(parameter.size()), value));

@@ -82,8 +82,9 @@ class RotaryEmbedding {
     if (scaling_.type == RopeType::llama3 &&
         !(scaling_.low_freq_factor > 0 && scaling_.high_freq_factor > scaling_.low_freq_factor &&
           scaling_.original_max_position_embeddings > 0)) {
-      fail("RotaryEmbedding: rope_type llama3 needs 0 < low_freq_factor < high_freq_factor and "
-           "original_max_position_embeddings > 0");
+      fail(
+          "RotaryEmbedding: rope_type llama3 needs 0 < low_freq_factor < high_freq_factor and "
+          "original_max_position_embeddings > 0");
     }
   }
 

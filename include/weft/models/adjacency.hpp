@@ -16,7 +16,8 @@ template <class VocabType, class StackType, class Ids>
 auto adjacency(Inference& context, const DecoderModel<VocabType, StackType>& model, const Ids& ids, Index layer,
                const ModelInputs& inputs = {}) {
   if (layer < 0 || layer >= model.layers.size()) {
-    fail(concat("adjacency(context, model, ids, layer): layer must be in [0, ", model.layers.size(), "), found ", layer));
+    fail(concat("adjacency(context, model, ids, layer): layer must be in [0, ", model.layers.size(), "), found ",
+                layer));
   }
   const auto shared = model.attention_inputs(context, ids.extent(0), ids.extent(1), inputs);
   auto x = model.embed_tokens(context, ids);

@@ -11,6 +11,7 @@
 
 namespace weft {
 
+/// The activation that `hidden_act` names.
 inline Activation activation_of(HiddenAct act) {
   switch (act) {
     case HiddenAct::silu:
@@ -29,6 +30,7 @@ inline Activation activation_of(HiddenAct act) {
   fail("activation_of(act): not a value of HiddenAct");
 }
 
+/// The options of standard attention, with every extent given.
 inline LlamaAttentionOptions attention_options(const LlamaConfig& llama) {
   return {.bias = llama.attention_bias,
           .hidden_size = llama.hidden_size,
@@ -37,6 +39,7 @@ inline LlamaAttentionOptions attention_options(const LlamaConfig& llama) {
           .head_dim = llama.head_size()};
 }
 
+/// The options of GIN attention, with every extent given.
 inline LlamaAttentionGINOptions gin_options(const LlamaConfig& llama, const GNNConfig& gnn) {
   return {.bias = llama.attention_bias,
           .o_proj_at_end = gnn.attention_GIN_MLP_o_proj_at_end,
@@ -55,6 +58,7 @@ inline LlamaAttentionGINOptions gin_options(const LlamaConfig& llama, const GNNC
           .head_dim = llama.head_size()};
 }
 
+/// The options of what surrounds the layers, with every extent given; `padding_id` is -1 where there is none.
 inline CausalLMOptions model_options(const LlamaConfig& llama) {
   return {.rms_norm_eps = llama.rms_norm_eps,
           .rope_theta = llama.rope_theta,

@@ -13,6 +13,7 @@
 
 namespace weft {
 
+/// How `generate` goes on and when it ends: by default 100 tokens, whatever they are.
 struct GenerationOptions {
   Index max_new_tokens = 100;
   SamplingOptions sampling{};
@@ -87,6 +88,7 @@ std::vector<std::int32_t> generate(const Model& model, std::span<const std::int3
   return tokens;
 }
 
+/// The same, not interrupted.
 template <class Model>
 std::vector<std::int32_t> generate(const Model& model, std::span<const std::int32_t> prompt,
                                    const GenerationOptions& options = {}) {
@@ -109,6 +111,7 @@ std::string generate(const Model& model, const Tokenizer& tokenizer, std::string
   return text;
 }
 
+/// The same, not interrupted.
 template <class Model, class Tokenizer>
 std::string generate(const Model& model, const Tokenizer& tokenizer, std::string_view prompt,
                      const GenerationOptions& options = {}) {

@@ -27,6 +27,7 @@ struct LlamaTypes {
   static constexpr int kHiddenSize = llama.hidden_size;
   static constexpr bool kIsGIN = gnn.use_GNN_from_attention == GNNFromAttention::LlamaAttentionGIN;
 
+  /// The attention layer of the configuration; a template, so that only the chosen kind is instantiated.
   template <bool IsGIN, class Dummy = void>
   struct AttentionOf {
     using type =

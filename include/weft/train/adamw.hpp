@@ -12,6 +12,7 @@
 
 namespace weft {
 
+/// Decay of the two moments, and of the weights for each unit of learning rate; the defaults are torch.optim.AdamW's.
 struct AdamWOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;

@@ -45,7 +45,7 @@ struct CheckpointTensor {
 
 /// The configuration of a model that has one, as JSON; null for others.
 template <class Model>
-JsonValue config_of(const Model& model) {
+Json config_of(const Model& model) {
   if constexpr (requires { PretrainedConfig{model.llama_config(), model.gnn_config()}; }) {
     const PretrainedConfig config{model.llama_config(), model.gnn_config()};
     return parse_json(weft::config_text(config), "the configuration of the model");
@@ -88,7 +88,7 @@ class PendingCopies {
 };
 
 /// \param config  of the model that the checkpoint must be of
-inline CheckpointState read_checkpoint_state(const SafetensorsFile& file, const JsonValue& config) {
+inline CheckpointState read_checkpoint_state(const SafetensorsFile& file, const Json& config) {
   const auto found = file.metadata().find(checkpoint_key);
   if (found == file.metadata().end()) {
     fail(concat(file.path(), ": this is no checkpoint of a training run (no ", checkpoint_key, " in its metadata)"));
@@ -165,8 +165,7 @@ void load_checkpoint(const std::string& path, Trainer<Model>& trainer, TokenData
   file.expect_no_others(known);
   const DataIdentity identity = DataIdentity::of(data);
   if (state.data != identity) {
-    fail(concat(path, ": the checkpoint must be of the same data: ", identity.text(), "; found ",
-                state.data.text()));
+    fail(concat(path, ": the checkpoint must be of the same data: ", identity.text(), "; found ", state.data.text()));
   }
 
   copies.run();

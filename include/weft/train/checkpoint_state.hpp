@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "weft/io/json_value.hpp"
+#include "weft/io/strict_json.hpp"
 #include "weft/tensor/error.hpp"
 #include "weft/tensor/rng.hpp"
 #include "weft/train/dataset.hpp"
@@ -48,7 +48,7 @@ struct DataIdentity {
 struct CheckpointState {
   static constexpr std::uint64_t current_version = 1;
 
-  detail::JsonValue model;  ///< the model's configuration as in `config.json`, null for a model without one
+  detail::Json model;  ///< the model's configuration as in `config.json`, null for a model without one
   std::uint64_t step = 0;
   Rng::State dropout{};
   std::uint64_t data_position = 0;
@@ -58,77 +58,71 @@ struct CheckpointState {
 
 namespace detail {
 
-inline JsonValue natural_json(std::uint64_t number) { return {JsonKind::number, std::to_string(number)}; }
-
 inline std::string checkpoint_state_text(const CheckpointState& state) {
-  JsonValue dropout = JsonValue::object();
-  dropout.set("seed", natural_json(state.dropout.seed));
-  dropout.set("stream", natural_json(state.dropout.stream));
-  JsonValue data = JsonValue::object();
-  data.set("tokens", natural_json(state.data.tokens));
-  data.set("block_size", natural_json(state.data.block_size));
-  data.set("training_blocks", natural_json(state.data.training_blocks));
-  data.set("seed", natural_json(state.data.seed));
-  data.set("hash", natural_json(state.data.hash));
-  data.set("position", natural_json(state.data_position));
-  JsonValue steps = JsonValue::object();
-  for (const auto& [name, count] : state.optimizer_steps) steps.set(name, natural_json(count));
-
-  JsonValue json = JsonValue::object();
-  json.set("version", natural_json(CheckpointState::current_version));
-  json.set("model", state.model);
-  json.set("step", natural_json(state.step));
-  json.set("dropout", std::move(dropout));
-  json.set("data", std::move(data));
-  json.set("optimizer_steps", std::move(steps));
-  return json.dump();
+  return json_text({{"version", CheckpointState::current_version},
+                    {"model", state.model},
+                    {"step", state.step},
+                    {"dropout", {{"seed", state.dropout.seed}, {"stream", state.dropout.stream}}},
+                    {"data",
+                     {{"tokens", state.data.tokens},
+                      {"block_size", state.data.block_size},
+                      {"training_blocks", state.data.training_blocks},
+                      {"seed", state.data.seed},
+                      {"hash", state.data.hash},
+                      {"position", state.data_position}}},
+                    {"optimizer_steps", state.optimizer_steps}});
 }
 
 /// The members of a JSON object of a checkpoint, refused when they are missing or of another type.
 class CheckpointFields {
  public:
+  /// \param json   must live as long as this
   /// \param where  the file, for messages
   /// \param name   of the object, for messages
-  CheckpointFields(JsonValue json, std::string where, std::string name)
-      : json_(std::move(json)), where_(std::move(where)), name_(std::move(name)) {
-    if (!json_.is(JsonKind::object)) refuse("", "an object", json_kind_text(json_.kind));
+  CheckpointFields(const Json& json, std::string where, std::string name)
+      : json_(json), where_(std::move(where)), name_(std::move(name)) {
+    if (!json_.is_object()) refuse("", "an object", json_excerpt(json));
   }
 
-  const std::vector<std::string>& keys() const { return json_.keys; }
-
-  const JsonValue& any(const std::string& key) {
-    const JsonValue* found = json_.find(key);
-    if (found == nullptr) refuse("." + key, "there", "nothing");
+  const Json& any(const std::string& key) const {
+    const auto found = json_.find(key);
+    if (found == json_.end()) refuse("." + key, "there", "nothing");
     return *found;
   }
-  CheckpointFields object(const std::string& key) { return {any(key), where_, name_ + "." + key}; }
+  CheckpointFields object(const std::string& key) const { return {any(key), where_, name_ + "." + key}; }
 
   /// At most `largest`, 2^63 - 1 unless something else is said: what an `Index` can hold.
-  std::uint64_t natural(const std::string& key, std::uint64_t largest = ~std::uint64_t{0} >> 1U) {
-    const JsonValue& value = any(key);
-    std::uint64_t number = 0;
-    const char* const end = value.text.data() + value.text.size();
-    const auto [parsed_end, error] = std::from_chars(value.text.data(), end, number);
-    if (!value.is(JsonKind::number) || error != std::errc() || parsed_end != end || number > largest) {
+  std::uint64_t natural(const std::string& key, std::uint64_t largest = ~std::uint64_t{0} >> 1U) const {
+    const Json& value = any(key);
+    const auto* number = value.get_ptr<const Json::number_unsigned_t*>();
+    if (number == nullptr || *number > largest) {
       refuse("." + key, concat("a whole number from 0 to ", largest), json_excerpt(value));
     }
-    return number;
+    return *number;
   }
-  std::uint64_t any_natural(const std::string& key) { return natural(key, ~std::uint64_t{0}); }
+  std::uint64_t any_natural(const std::string& key) const { return natural(key, ~std::uint64_t{0}); }
+
+  /// All members, each a whole number.
+  std::map<std::string, std::uint64_t> naturals() const {
+    std::map<std::string, std::uint64_t> numbers;
+    for (const auto& member : json_.items()) numbers[member.key()] = natural(member.key());
+    return numbers;
+  }
 
  private:
   [[noreturn]] void refuse(const std::string& member, std::string_view expected, std::string_view found) const {
     fail(concat(where_, ": ", name_, member, " must be ", expected, ", found ", found));
   }
 
-  JsonValue json_;
+  const Json& json_;
   std::string where_;
   std::string name_;
 };
 
 /// \param where  the file, for messages
 inline CheckpointState parse_checkpoint_state(std::string_view text, const std::string& where) {
-  CheckpointFields json(parse_json(text, where), where, "checkpoint");
+  const Json parsed = parse_json(text, where);
+  const CheckpointFields json(parsed, where, "checkpoint");
   const std::uint64_t version = json.any_natural("version");
   if (version != CheckpointState::current_version) {
     fail(concat(where, ": checkpoint.version must be ", CheckpointState::current_version, ", found ", version));
@@ -136,33 +130,35 @@ inline CheckpointState parse_checkpoint_state(std::string_view text, const std::
   CheckpointState state;
   state.model = json.any("model");
   state.step = json.natural("step");
-  CheckpointFields dropout = json.object("dropout");
+  const CheckpointFields dropout = json.object("dropout");
   state.dropout = {dropout.any_natural("seed"), dropout.any_natural("stream")};
-  CheckpointFields data = json.object("data");
+  const CheckpointFields data = json.object("data");
   state.data = {data.natural("tokens"), data.natural("block_size"), data.natural("training_blocks"),
                 data.any_natural("seed"), data.any_natural("hash")};
   state.data_position = data.natural("position");
-  CheckpointFields steps = json.object("optimizer_steps");
-  for (const std::string& name : steps.keys()) state.optimizer_steps[name] = steps.natural(name);
+  state.optimizer_steps = json.object("optimizer_steps").naturals();
   return state;
 }
 
 /// Refuses another configuration, naming the first field that differs.
-inline void expect_same_config(const JsonValue& expected, JsonValue found, const std::string& where,
+inline void expect_same_config(const Json& expected, const Json& found, const std::string& where,
                                const std::string& name) {
   const auto refuse = [&](const std::string& field, const std::string& wanted, const std::string& other) {
     fail(concat(where, ": ", field, " must be ", wanted, ", found ", other));
   };
-  if (!expected.is(JsonKind::object) || !found.is(JsonKind::object)) {
-    if (expected.dump() != found.dump()) refuse(name, json_excerpt(expected), json_excerpt(found));
+  if (!expected.is_object() || !found.is_object()) {
+    if (expected != found) refuse(name, json_excerpt(expected), json_excerpt(found));
     return;
   }
-  for (std::size_t i = 0; i < expected.keys.size(); ++i) {
-    const std::string field = name + "." + expected.keys[i];
-    if (found.find(expected.keys[i]) == nullptr) refuse(field, json_excerpt(expected.values[i]), "nothing");
-    expect_same_config(expected.values[i], found.take(expected.keys[i]), where, field);
+  for (const auto& member : expected.items()) {
+    const std::string field = name + "." + member.key();
+    const auto other = found.find(member.key());
+    if (other == found.end()) refuse(field, json_excerpt(member.value()), "nothing");
+    expect_same_config(member.value(), *other, where, field);
   }
-  if (!found.keys.empty()) refuse(name + "." + found.keys[0], "absent", json_excerpt(found.values[0]));
+  for (const auto& member : found.items()) {
+    if (!expected.contains(member.key())) refuse(name + "." + member.key(), "absent", json_excerpt(member.value()));
+  }
 }
 
 }  // namespace detail

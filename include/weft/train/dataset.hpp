@@ -16,6 +16,7 @@
 
 namespace weft {
 
+/// How a text is cut into blocks and split for training and validation.
 struct TokenDatasetOptions {
   Index block_size = 128;      ///< tokens a model sees at once
   double validation = 0;       ///< share of the text, at its end, that is never trained on; in [0, 1)
@@ -74,8 +75,8 @@ class TokenDataset {
   /// Consecutive blocks of the validation part.
   TokenBatch validation_batch(Index first_block, Index blocks) const {
     if (first_block < 0 || blocks < 1 || first_block > validation_blocks_ - blocks) {
-      fail(concat("TokenDataset::validation_batch: there are ", validation_blocks_, " blocks, found [", first_block, ", ",
-                  first_block + blocks, ")"));
+      fail(concat("TokenDataset::validation_batch: there are ", validation_blocks_, " blocks, found [", first_block,
+                  ", ", first_block + blocks, ")"));
     }
     return as_batch(tokens_.data() + validation_begin_ + first_block * options_.block_size, blocks);
   }

@@ -3,15 +3,15 @@
 /// What happened in a training run, one line of JSON for each event.
 #pragma once
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cmath>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "weft/io/json_value.hpp"
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "weft/io/strict_json.hpp"
 #include "weft/io/text_file.hpp"
 #include "weft/train/trainer.hpp"
 
@@ -20,9 +20,7 @@ namespace weft {
 namespace detail {
 
 /// The shortest digits that give the same number; null for what JSON cannot say.
-inline std::string number_text(double number) {
-  return std::isfinite(number) ? JsonValue::number(number).text : "null";
-}
+inline std::string number_text(double number) { return json_text(Json(number)); }
 
 }  // namespace detail
 
@@ -45,7 +43,7 @@ inline std::string as_json_line(const EvaluationReport& report) {
 /// A file of such lines (JSON Lines). Each is handed to the operating system at once: a killed process leaves whole lines.
 class MetricsLog {
  public:
-  /// Raises Error when the file cannot be written, or a line that was to be kept is not JSON.
+  /// Raises Error when the file cannot be written, or an earlier line is not of this form.
   /// \param completed_steps  the step from which a run goes on: what an earlier run wrote up to there is kept, later
   ///                         lines are dropped, because their steps come again. 0 starts an empty file.
   explicit MetricsLog(std::string path, Index completed_steps = 0) : path_(std::move(path)) {
@@ -73,16 +71,12 @@ class MetricsLog {
   }
 
   std::uint64_t step_of(std::string_view line) const {
-    std::uint64_t step = 0;
-    detail::JsonReader reader(line, path_);
-    reader.object("a line", [&](const std::string& key) {
-      if (key == "step") {
-        step = reader.natural(key);
-      } else {
-        detail::read_json_value(reader, key);
-      }
-    });
-    return step;
+    const detail::Json json = detail::parse_json(line, path_);
+    const auto step = json.find("step");
+    if (step == json.end() || !step->is_number_unsigned()) {
+      fail(concat(path_, ": a line must be an object with a step, found ", detail::json_excerpt(json)));
+    }
+    return step->get<std::uint64_t>();
   }
 
   void append(std::string_view line) {

@@ -69,14 +69,14 @@ class ParameterEntry {
   }
 
   template <class ParameterType>
-  static constexpr Access access_of{
-      [](void* parameter) -> T* { return as<ParameterType>(parameter).data(); },
-      [](void* parameter) -> T* {
-        auto& typed = as<ParameterType>(parameter);
-        return typed.has_gradient() ? static_cast<T*>(typed.gradient_slot()->data) : nullptr;
-      },
-      [](void* parameter) { as<ParameterType>(parameter).clear_gradient(); },
-      [](void* parameter) { return as<ParameterType>(parameter).trainable(); }};
+  static constexpr Access access_of{[](void* parameter) -> T* { return as<ParameterType>(parameter).data(); },
+                                    [](void* parameter) -> T* {
+                                      auto& typed = as<ParameterType>(parameter);
+                                      return typed.has_gradient() ? static_cast<T*>(typed.gradient_slot()->data)
+                                                                  : nullptr;
+                                    },
+                                    [](void* parameter) { as<ParameterType>(parameter).clear_gradient(); },
+                                    [](void* parameter) { return as<ParameterType>(parameter).trainable(); }};
 
   std::string name_;
   std::string alias_;
@@ -95,8 +95,7 @@ class ParameterList {
   using Entry = ParameterEntry<T, DeviceType>;
 
   template <class Model>
-    requires(!std::is_same_v<std::remove_const_t<Model>, ParameterList>)
-  explicit ParameterList(Model& model) {
+  requires(!std::is_same_v<std::remove_const_t<Model>, ParameterList>) explicit ParameterList(Model& model) {
     for_each_parameter(model, [this](const ParameterName& name, auto& parameter) {
       Entry entry(name, parameter);
       for (const Entry& known : entries_) {
@@ -120,6 +119,7 @@ class ParameterList {
   std::vector<Entry> entries_;
 };
 
+/// A list has the element type and the device of its model.
 template <class Model>
 ParameterList(Model&) -> ParameterList<typename Model::Element, typename Model::Device>;
 

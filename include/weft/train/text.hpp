@@ -3,15 +3,41 @@
 /// Text to train on, and its bytes as tokens.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "weft/io/json_text.hpp"
 #include "weft/io/text_file.hpp"
 
 namespace weft {
+
+namespace detail {
+
+/// The bytes of the character that `text` begins with, 0 when it is not UTF-8: shortest form only, no surrogates, at most
+/// U+10FFFF (RFC 3629).
+inline std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  const auto follows = [&](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
+  const unsigned first = byte(0);
+  const unsigned second = byte(1);
+  if (text.empty()) return 0;
+  if (first < 0x80) return 1;
+  if (first >= 0xC2 && first <= 0xDF) return follows(1) ? 2 : 0;
+  if (first >= 0xE0 && first <= 0xEF) {
+    const bool shortest = first != 0xE0 || second >= 0xA0;
+    const bool surrogate = first == 0xED && second >= 0xA0;
+    return shortest && !surrogate && follows(1) && follows(2) ? 3 : 0;
+  }
+  if (first >= 0xF0 && first <= 0xF4) {
+    const bool in_range = (first != 0xF0 || second >= 0x90) && (first != 0xF4 || second <= 0x8F);
+    return in_range && follows(1) && follows(2) && follows(3) ? 4 : 0;
+  }
+  return 0;
+}
+
+}  // namespace detail
 
 /// The tokens of a byte-level model: one of 256 for each byte.
 inline std::vector<std::int32_t> bytes_as_tokens(std::string_view text) {

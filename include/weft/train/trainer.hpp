@@ -131,7 +131,8 @@ class Trainer {
     expect_validation(data);
     const Index blocks = data.validation_blocks();
     const Index available = (blocks + options_.batch_size - 1) / options_.batch_size;
-    const Index batches = options_.evaluation_batches > 0 ? std::min(options_.evaluation_batches, available) : available;
+    const Index batches =
+        options_.evaluation_batches > 0 ? std::min(options_.evaluation_batches, available) : available;
     double sum = 0;
     double count = 0;
     for (Index i = 0; i < batches; ++i) {

@@ -34,14 +34,22 @@ inline void fill_block(Index count, const T* x, ActivationBlock<T>& block) {
 template <class T>
 void fill_block(Activation activation, Index count, const T* x, ActivationBlock<T>& block) {
   switch (activation) {
-    case Activation::identity: return fill_block<Activation::identity>(count, x, block);
-    case Activation::silu: return fill_block<Activation::silu>(count, x, block);
-    case Activation::gelu: return fill_block<Activation::gelu>(count, x, block);
-    case Activation::gelu_tanh: return fill_block<Activation::gelu_tanh>(count, x, block);
-    case Activation::relu: return fill_block<Activation::relu>(count, x, block);
-    case Activation::sigmoid: return fill_block<Activation::sigmoid>(count, x, block);
-    case Activation::tanh: return fill_block<Activation::tanh>(count, x, block);
-    case Activation::softplus: return fill_block<Activation::softplus>(count, x, block);
+    case Activation::identity:
+      return fill_block<Activation::identity>(count, x, block);
+    case Activation::silu:
+      return fill_block<Activation::silu>(count, x, block);
+    case Activation::gelu:
+      return fill_block<Activation::gelu>(count, x, block);
+    case Activation::gelu_tanh:
+      return fill_block<Activation::gelu_tanh>(count, x, block);
+    case Activation::relu:
+      return fill_block<Activation::relu>(count, x, block);
+    case Activation::sigmoid:
+      return fill_block<Activation::sigmoid>(count, x, block);
+    case Activation::tanh:
+      return fill_block<Activation::tanh>(count, x, block);
+    case Activation::softplus:
+      return fill_block<Activation::softplus>(count, x, block);
   }
 }
 

@@ -13,7 +13,8 @@ template <>
 struct AdamWKernels<Cpu> {
   /// w *= 1 - η λ;  m = β₁ m + (1 - β₁) g;  v = β₂ v + (1 - β₂) g²;  w -= η m̂ / (sqrt(v̂) + ε)
   template <class T>
-  static void update(const AdamWStep& step, Index count, const T* gradient, T* value, T* first_moment, T* second_moment) {
+  static void update(const AdamWStep& step, Index count, const T* gradient, T* value, T* first_moment,
+                     T* second_moment) {
     using V = kernels::Vector<T>;
     const V keep(static_cast<T>(step.keep()));
     const V rate(static_cast<T>(step.rate()));

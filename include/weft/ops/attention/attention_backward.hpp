@@ -119,7 +119,7 @@ class BackwardHead {
       T* score = panel.scores + vector * kLanes<T> + r * kQueryBlock;
       T* d_score = d_scores_ + at + r * kQueryBlock;
       const Vector<T> above = Vector<T>::load_aligned(score) - peaks;
-      Vector<T> weight = exp(sharpness * above) * factors;
+      Vector<T> weight = kernels::exp(sharpness * above) * factors;
       if (r >= seen) weight = select(not_later(block, panel, panel.key + r, vector), weight, Vector<T>(T(0)));
       weight.store_aligned(score);
       const Vector<T> dx = weight * (Vector<T>::load_aligned(d_score) - means);

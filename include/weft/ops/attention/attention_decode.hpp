@@ -4,6 +4,7 @@
 #pragma once
 
 #include "weft/ops/attention/attention_tile.hpp"
+#include "weft/ops/elementwise/vector_math.hpp"
 #include "weft/ops/vector_loop.hpp"
 #include "weft/tensor/parallel.hpp"
 #include "weft/tensor/scratch.hpp"
@@ -121,7 +122,7 @@ class DecodeRow {
   T exponentiate(T peak) {
     const Vector<T> sharpness(std::abs(in_.sharpness));
     for (Index r = 0; r < keys_; r += kLanes<T>) {
-      exp(sharpness * (Vector<T>::load_aligned(scores_ + r) - Vector<T>(peak))).store_aligned(scores_ + r);
+      kernels::exp(sharpness * (Vector<T>::load_aligned(scores_ + r) - Vector<T>(peak))).store_aligned(scores_ + r);
     }
     std::fill(scores_ + keys_, scores_ + whole_vectors<T>(keys_), T{0});
     Vector<T> sum(T(0));

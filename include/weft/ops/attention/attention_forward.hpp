@@ -54,7 +54,7 @@ class ForwardBlock {
     const Vector<T> peaks = panel_peaks(block_, panel, vector, before);
     Vector<T> sums = exponentiate(in_, block_, panel, vector, peaks);
     if (!first) {
-      const Vector<T> shrink = exp(Vector<T>(std::abs(in_.sharpness)) * (before - peaks));
+      const Vector<T> shrink = kernels::exp(Vector<T>(std::abs(in_.sharpness)) * (before - peaks));
       sums = sums + shrink * Vector<T>::load_aligned(sums_ + at);
       if (!all(before == peaks)) scale_result(at, shrink);
     }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "weft/ops/attention/attention_tile.hpp"
+#include "weft/ops/elementwise/vector_math.hpp"
 
 namespace weft::kernels::detail {
 
@@ -150,13 +151,13 @@ Vector<T> exponentiate(const AttentionInput<T>& in, const QueryBlock<T>& block, 
   Vector<T> sum(T(0));
   for (Index r = 0; r < seen; ++r) {
     T* score = scores + r * kQueryBlock;
-    const Vector<T> weight = exp(sharpness * (Vector<T>::load_aligned(score) - peaks));
+    const Vector<T> weight = kernels::exp(sharpness * (Vector<T>::load_aligned(score) - peaks));
     weight.store_aligned(score);
     sum = sum + weight;
   }
   for (Index r = seen; r < keys; ++r) {
     T* score = scores + r * kQueryBlock;
-    const Vector<T> weight = exp(sharpness * (Vector<T>::load_aligned(score) - peaks));
+    const Vector<T> weight = kernels::exp(sharpness * (Vector<T>::load_aligned(score) - peaks));
     const Vector<T> kept = select(not_later(block, panel, panel.key + r, vector), weight, Vector<T>(T(0)));
     kept.store_aligned(score);
     sum = sum + kept;

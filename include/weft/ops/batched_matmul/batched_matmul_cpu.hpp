@@ -40,8 +40,8 @@ struct BatchedMatmulKernels<Cpu> {
   template <class T>
   static void backward_second(const BatchedMatmulSize& size, const T* dc, const T* a, GradientTarget<T> db) {
     for_each_pair(size, [&](Index i) {
-      kernels::matmul(Transpose::yes, Transpose::no, size.inner, size.columns, size.rows, a + i * size.rows * size.inner,
-                      size.inner, dc + i * size.rows * size.columns, size.columns,
+      kernels::matmul(Transpose::yes, Transpose::no, size.inner, size.columns, size.rows,
+                      a + i * size.rows * size.inner, size.inner, dc + i * size.rows * size.columns, size.columns,
                       db.data + i * size.inner * size.columns, size.columns,
                       kernels::MatmulEpilogue<T>{nullptr, db.accumulate, T{1}});
     });

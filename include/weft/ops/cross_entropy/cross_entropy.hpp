@@ -11,10 +11,11 @@
 
 namespace weft {
 
+/// Which targets count, and what their sum is divided by. The default is the mean over every target but -100.
 struct CrossEntropyOptions {
   Index ignore_index = -100;  ///< targets of this value do not count
-  bool shift = false;         ///< logits at token t are for target t + 1 of the same sequence (Hugging Face's causal loss)
-  double normaliser = 0;      ///< divides the sum in place of the number of targets that count (`num_items_in_batch`)
+  bool shift = false;     ///< logits at token t are for target t + 1 of the same sequence (Hugging Face's causal loss)
+  double normaliser = 0;  ///< divides the sum in place of the number of targets that count (`num_items_in_batch`)
 };
 
 namespace detail {
@@ -38,8 +39,9 @@ struct CrossEntropyBackward {
 
 template <int Axis, class Logits, class Targets>
 void expect_same_cross_entropy_axis(const Logits& logits, const Targets& targets) {
-  WEFT_EXPECT_SAME_EXTENT(logits.shape(), Axis, targets.shape(), Axis,
-                          "cross_entropy(logits, targets): targets must have the shape of logits without its last axis");
+  WEFT_EXPECT_SAME_EXTENT(
+      logits.shape(), Axis, targets.shape(), Axis,
+      "cross_entropy(logits, targets): targets must have the shape of logits without its last axis");
 }
 
 /// Checks shapes, options and every target; returns what the kernels need to know.
@@ -53,7 +55,8 @@ CrossEntropySize cross_entropy_size(const Logits& logits, const Targets& targets
                 "cross_entropy(logits, targets): targets must have the shape of logits without its last axis");
   [&]<int... Axis>(std::integer_sequence<int, Axis...>) {
     (expect_same_cross_entropy_axis<Axis>(logits, targets), ...);
-  }(std::make_integer_sequence<int, rank>{});
+  }
+  (std::make_integer_sequence<int, rank>{});
 
   CrossEntropySize size{targets.size(), logits.extent(-1), 1, options.ignore_index, options.shift};
   if constexpr (rank > 0) {
@@ -95,12 +98,11 @@ auto cross_entropy(Context& context, const Logits& logits, const Targets& target
   if constexpr (Context::records) {
     if (values.gradient != nullptr) log_sum_exp = context.workspace().template allocate<T>(size.rows);
   }
-  [[maybe_unused]] const double divisor = CrossEntropyKernels<Device>::forward(
-      size, values.data, ids.data, options.normaliser, log_sum_exp, loss.data());
+  [[maybe_unused]] const double divisor =
+      CrossEntropyKernels<Device>::forward(size, values.data, ids.data, options.normaliser, log_sum_exp, loss.data());
   if constexpr (Context::records) {
-    context.record(loss.gradient_slot(),
-                   detail::CrossEntropyBackward<T, ElementOf<Targets>, Device>{
-                       values, ids.data, log_sum_exp, loss.gradient_slot(), size, divisor});
+    context.record(loss.gradient_slot(), detail::CrossEntropyBackward<T, ElementOf<Targets>, Device>{
+                                             values, ids.data, log_sum_exp, loss.gradient_slot(), size, divisor});
   }
   return loss;
 }

@@ -38,9 +38,9 @@ auto as_result([[maybe_unused]] const Context& context, const X& x) {
 
 }  // namespace detail
 
-/// On a tape whose dropout is switched on: each element is kept with probability 1 - p and divided by 1 - p, or becomes 0
-/// (Srivastava et al., JMLR 15, 2014). Each call takes the tape's next stream of random numbers, and whether element i is
-/// kept depends on that stream and i alone. Elsewhere, and where p is 0, the result is x itself, not a copy.
+/// On a tape whose dropout is switched on: each element is kept with probability 1 - p and divided by 1 - p, or becomes
+/// 0 (Srivastava et al., JMLR 15, 2014). Each call takes the tape's next stream of random numbers, and whether element
+/// i is kept depends on that stream and i alone. Elsewhere, and where p is 0, the result is x itself, not a copy.
 ///
 /// \param x            of any shape
 /// \param probability  p, in [0, 1)

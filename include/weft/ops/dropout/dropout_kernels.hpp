@@ -10,8 +10,8 @@
 
 namespace weft {
 
-/// Which elements stay, and what they are multiplied by. Element i stays where the upper 24 bits of word i of the stream,
-/// rng.words(i / 4)[i % 4] >> 8, are at least `threshold`: where rng.uniform(i) >= probability.
+/// Which elements stay, and what they are multiplied by. Element i stays where the upper 24 bits of word i of the
+/// stream, rng.words(i / 4)[i % 4] >> 8, are at least `threshold`: where rng.uniform(i) >= probability.
 struct DropoutMask {
   Rng rng;
   std::uint32_t threshold;

@@ -54,8 +54,8 @@ inline void philox_vector(const Rng::State& state, std::uint64_t position, std::
   }
   const auto store_pairs = [&](const PhiloxVector& low, const PhiloxVector& high, std::size_t offset) {
     const PhiloxVector lower_half(std::uint64_t{0xFFFFFFFFU});
-    const PhiloxVector pair =
-        std::endian::native == std::endian::little ? (low & lower_half) | (high << 32) : (low << 32) | (high & lower_half);
+    const PhiloxVector pair = std::endian::native == std::endian::little ? (low & lower_half) | (high << 32)
+                                                                         : (low << 32) | (high & lower_half);
     pair.store_aligned(lanes);
     for (std::size_t lane = 0; lane < kPhiloxLanes; ++lane) std::memcpy(words + 4 * lane + offset, lanes + lane, 8);
   };

@@ -7,8 +7,8 @@
 
 namespace weft::kernels {
 
-/// Σ of the terms that `add_terms(i, access, sums)` adds for every vector of `count` elements (see `row_sums`). Blocks of
-/// a fixed size are summed in T, the blocks one after the other in double: the order depends on `count` alone.
+/// Σ of the terms that `add_terms(i, access, sums)` adds for every vector of `count` elements (see `row_sums`). Blocks
+/// of a fixed size are summed in T, the blocks one after the other in double: the order depends on `count` alone.
 template <class Tag, class T, class AddTerms>
 inline T block_sum(Index count, AddTerms&& add_terms) {
   constexpr Index block = 4096;
@@ -17,9 +17,8 @@ inline T block_sum(Index count, AddTerms&& add_terms) {
   parallel_for(blocks, kElementsWorthAThread / block, [&](Index begin, Index end) {
     for (Index b = begin; b < end; ++b) {
       const Index first = b * block;
-      sums[b] = row_sums<T, 1>(std::min(block, count - first), [&](Index i, auto access, auto& sum) {
-        add_terms(first + i, access, sum[0]);
-      })[0];
+      sums[b] = row_sums<T, 1>(std::min(block, count - first),
+                               [&](Index i, auto access, auto& sum) { add_terms(first + i, access, sum[0]); })[0];
     }
   });
   double total = 0;

@@ -22,6 +22,7 @@ struct DropLast<ShapeType, std::integer_sequence<int, Positions...>> {
 template <class ShapeType>
 using DropLast = typename detail::DropLast<ShapeType, std::make_integer_sequence<int, ShapeType::rank - 1>>::type;
 
+/// A shape [..., n] as [...], with the same run-time extents.
 template <class ShapeType>
 DropLast<ShapeType> drop_last_axis(const ShapeType& shape) {
   std::array<Index, static_cast<std::size_t>(ShapeType::rank - 1)> extents;

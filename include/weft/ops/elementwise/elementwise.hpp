@@ -23,8 +23,7 @@ inline void parallel_for_each_vector(Index count, Body&& body) {
   constexpr Index line = std::max(kLanes<T>, static_cast<Index>(64 / sizeof(T)));
   parallel_for((count + line - 1) / line, kElementsWorthAThread / line, [&](Index begin, Index end) {
     const Index first = begin * line;
-    for_each_vector<T>(std::min(end * line, count) - first,
-                       [&](Index i, auto access) { body(first + i, access); });
+    for_each_vector<T>(std::min(end * line, count) - first, [&](Index i, auto access) { body(first + i, access); });
   });
 }
 

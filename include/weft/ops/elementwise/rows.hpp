@@ -12,19 +12,6 @@
 
 namespace weft::kernels {
 
-/// Like `access.load(from)`, with `fill` in the lanes beyond the end of the array.
-template <class T>
-inline Vector<T> load_or(const T* from, T /*fill*/, WholeVector access) {
-  return access.load(from);
-}
-template <class T>
-inline Vector<T> load_or(const T* from, T fill, PartialVector access) {
-  alignas(Vector<T>) T lanes[kLanes<T>];
-  for (Index i = 0; i < kLanes<T>; ++i) lanes[i] = static_cast<T>(i);
-  const auto inside = Vector<T>::load_aligned(lanes) < Vector<T>(static_cast<T>(access.count));
-  return xsimd::select(inside, access.load(from), Vector<T>(fill));
-}
-
 /// Sums over a row, `Sums` at a time: `add_terms(i, access, sums)` adds the terms of one vector to an array of vectors.
 /// Beyond the end of the row it reads zeros, whose terms have to be zero. Four of each run side by side, because an
 /// addition takes four cycles.
@@ -62,7 +49,7 @@ inline T row_max(Index count, const T* row) {
     }
   }
   for_each_vector<T>(count - i, [&](Index rest, auto access) {
-    largest[0] = xsimd::max(largest[0], load_or(row + i + rest, lowest, access));
+    largest[0] = xsimd::max(largest[0], access.load_or(row + i + rest, lowest));
   });
   return max_lanes<T>(xsimd::max(xsimd::max(largest[0], largest[1]), xsimd::max(largest[2], largest[3])));
 }

@@ -46,7 +46,7 @@ using MergedShape = typename detail::MergeShapes<First, Second>::type;
 }  // namespace weft
 
 /// Asserts that two shapes agree on every axis, as WEFT_EXPECT_SAME_EXTENT does on one.
-#define WEFT_EXPECT_SAME_SHAPE(x_shape, y_shape, sentence)                                                             \
-  static_assert(                                                                                                       \
-      ::weft::SameShape<std::remove_cvref_t<decltype(x_shape)>, std::remove_cvref_t<decltype(y_shape)>>, sentence); \
+#define WEFT_EXPECT_SAME_SHAPE(x_shape, y_shape, sentence)                                                         \
+  static_assert(::weft::SameShape<std::remove_cvref_t<decltype(x_shape)>, std::remove_cvref_t<decltype(y_shape)>>, \
+                sentence);                                                                                         \
   ::weft::detail::expect_same_shape(x_shape, y_shape, sentence)

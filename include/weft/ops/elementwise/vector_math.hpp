@@ -21,7 +21,8 @@ inline Vector<T> polynomial(const Vector<T>& x, T first, Rest... rest) {
   }
 }
 
-/// p 2^k for whole k in [-150, 128] and p near 1: 2^k alone need not be a float, so that it is multiplied in two halves.
+/// p 2^k for whole k in [-150, 128] and p near 1: 2^k alone need not be a float, so that it is multiplied in two
+/// halves.
 inline Vector<float> scale_by_power_of_two(const Vector<float>& p, const Vector<float>& k) {
 #if XSIMD_WITH_AVX512F
   return _mm512_scalef_ps(p, k);
@@ -78,8 +79,8 @@ struct Normal {
 };
 
 /// In float, for x < 0: distribution = e^(-x²/2) g(1 / (1 + 0.3 |x|)) with g the minimax polynomial of degree 8 on the
-/// arguments up to |x| = 14 (relative error 6e-8), so that the lower tail keeps its relative accuracy. In double the error
-/// is that of xsimd's erfc, up to 1e-14.
+/// arguments up to |x| = 14 (relative error 6e-8), so that the lower tail keeps its relative accuracy. In double the
+/// error is that of xsimd's erfc, up to 1e-14.
 inline Normal<float> standard_normal(const Vector<float>& x) {
   using V = Vector<float>;
   const V bell = exp(V(-0.5F) * x * x);

@@ -41,9 +41,8 @@ struct EmbeddingKernels<Cpu> {
   static void backward_weight(const EmbeddingSize& size, const Id* ids, const T* dy, GradientTarget<T> dweight) {
     if (!dweight.accumulate) {
       const Index count = size.vocabulary * size.features;
-      parallel_for(count, kWorthAThread, [&](Index begin, Index end) {
-        std::fill(dweight.data + begin, dweight.data + end, T{0});
-      });
+      parallel_for(count, kWorthAThread,
+                   [&](Index begin, Index end) { std::fill(dweight.data + begin, dweight.data + end, T{0}); });
     }
     constexpr Index line = 64 / sizeof(T);  // threads do not share cache lines of the gradient
     const Index grain = kWorthAThread / std::max<Index>(1, size.rows * line) + 1;

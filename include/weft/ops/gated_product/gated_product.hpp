@@ -46,8 +46,8 @@ auto gated_product(Context& context, const Gate& gate, const Up& up, Activation 
   auto y = context.template make<T>(YShape::from(gate.shape().extents()), gates.gradient || ups.gradient);
   GatedProductKernels<Device>::forward(activation, gate.size(), gates.data, ups.data, y.data());
   if constexpr (Context::records) {
-    context.record(y.gradient_slot(), detail::GatedProductBackward<T, Device>{gates, ups, y.gradient_slot(),
-                                                                              gate.size(), activation});
+    context.record(y.gradient_slot(),
+                   detail::GatedProductBackward<T, Device>{gates, ups, y.gradient_slot(), gate.size(), activation});
   }
   return y;
 }

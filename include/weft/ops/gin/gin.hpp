@@ -10,6 +10,7 @@
 
 namespace weft {
 
+/// The run-time choices of a GIN update; the defaults are the reference's.
 struct GINUpdateOptions {
   double rms_norm_eps = 1e-5;
   double dropout_rate = 0.1;  ///< of the hidden values, on a tape whose dropout is switched on
@@ -38,9 +39,10 @@ struct GINBackward {
     const auto daggregated = tape.template target<T>(aggregated.gradient);
     for (Index n = 0; n < size.heads; ++n) {
       const GINHead<T>& head = heads[n];
-      targets[n] = {tape.template target<T>(head.epsilon.gradient),     tape.template target<T>(head.norm_weight.gradient),
-                    tape.template target<T>(head.mlp0_weight.gradient), tape.template target<T>(head.mlp0_bias.gradient),
-                    tape.template target<T>(head.mlp4_weight.gradient), tape.template target<T>(head.mlp4_bias.gradient)};
+      targets[n] = {
+          tape.template target<T>(head.epsilon.gradient),     tape.template target<T>(head.norm_weight.gradient),
+          tape.template target<T>(head.mlp0_weight.gradient), tape.template target<T>(head.mlp0_bias.gradient),
+          tape.template target<T>(head.mlp4_weight.gradient), tape.template target<T>(head.mlp4_bias.gradient)};
     }
     Kernels::backward(size, rules, x.data, aggregated.data, heads, u, dy, dx, daggregated, targets);
     if (!tape.hand_over(y, residual)) {
@@ -62,17 +64,21 @@ concept GINHeadParameters = requires(const Head& head) {
 
 template <class Head>
 void expect_gin_head(const Head& head, const GINSize& size) {
-  WEFT_EXPECT_SAME_EXTENT(head.mlp0_weight.shape(), 0, head.mlp0_bias.shape(), 0,
-                          "gin_update(x, aggregated, heads): mlp0_bias must have one value for each row of mlp0_weight");
+  WEFT_EXPECT_SAME_EXTENT(
+      head.mlp0_weight.shape(), 0, head.mlp0_bias.shape(), 0,
+      "gin_update(x, aggregated, heads): mlp0_bias must have one value for each row of mlp0_weight");
   WEFT_EXPECT_SAME_EXTENT(head.mlp0_weight.shape(), 0, head.normlayer_weight.shape(), 0,
                           "gin_update(x, aggregated, heads): normlayer_weight must have one value for each row of "
                           "mlp0_weight");
-  WEFT_EXPECT_SAME_EXTENT(head.mlp0_weight.shape(), 0, head.mlp4_weight.shape(), 1,
-                          "gin_update(x, aggregated, heads): mlp4_weight must take what mlp0_weight [hidden, dim] gives");
-  WEFT_EXPECT_SAME_EXTENT(head.mlp0_weight.shape(), 1, head.mlp4_weight.shape(), 0,
-                          "gin_update(x, aggregated, heads): mlp4_weight must give what mlp0_weight [hidden, dim] takes");
-  WEFT_EXPECT_SAME_EXTENT(head.mlp4_weight.shape(), 0, head.mlp4_bias.shape(), 0,
-                          "gin_update(x, aggregated, heads): mlp4_bias must have one value for each row of mlp4_weight");
+  WEFT_EXPECT_SAME_EXTENT(
+      head.mlp0_weight.shape(), 0, head.mlp4_weight.shape(), 1,
+      "gin_update(x, aggregated, heads): mlp4_weight must take what mlp0_weight [hidden, dim] gives");
+  WEFT_EXPECT_SAME_EXTENT(
+      head.mlp0_weight.shape(), 1, head.mlp4_weight.shape(), 0,
+      "gin_update(x, aggregated, heads): mlp4_weight must give what mlp0_weight [hidden, dim] takes");
+  WEFT_EXPECT_SAME_EXTENT(
+      head.mlp4_weight.shape(), 0, head.mlp4_bias.shape(), 0,
+      "gin_update(x, aggregated, heads): mlp4_bias must have one value for each row of mlp4_weight");
   if (head.epsilon.size() != 1) {
     fail(concat("gin_update(x, aggregated, heads): epsilon must be one value, found ", head.epsilon.size()));
   }
@@ -99,9 +105,10 @@ GINSize gin_size(const X& x, const Aggregated& aggregated, const Heads& heads) {
   }
   const Index key_value_heads = x.extent(2) / dim;
   if (key_value_heads == 0 || x.extent(2) != key_value_heads * dim || count % key_value_heads != 0) {
-    fail(concat("gin_update(x, aggregated, heads): the last axis of x must be key_value_heads * dim, where "
-                "key_value_heads divides the number of heads, found ",
-                x.extent(2), " for ", count, " heads of ", dim));
+    fail(
+        concat("gin_update(x, aggregated, heads): the last axis of x must be key_value_heads * dim, where "
+               "key_value_heads divides the number of heads, found ",
+               x.extent(2), " for ", count, " heads of ", dim));
   }
   const GINSize size{x.extent(0) * x.extent(1), count, key_value_heads, dim, hidden};
   for (const auto& head : heads) expect_gin_head(head, size);
@@ -110,9 +117,8 @@ GINSize gin_size(const X& x, const Aggregated& aggregated, const Heads& heads) {
 
 template <class T, class Context, class Head>
 GINHead<T> gin_head(const Context& context, const Head& head) {
-  return {operand(context, head.epsilon),     operand(context, head.normlayer_weight),
-          operand(context, head.mlp0_weight), operand(context, head.mlp0_bias),
-          operand(context, head.mlp4_weight), operand(context, head.mlp4_bias)};
+  return {operand(context, head.epsilon),   operand(context, head.normlayer_weight), operand(context, head.mlp0_weight),
+          operand(context, head.mlp0_bias), operand(context, head.mlp4_weight),      operand(context, head.mlp4_bias)};
 }
 
 template <class T>
@@ -153,12 +159,14 @@ auto gin_update(Context& context, const X& x, const Aggregated& aggregated, cons
                 const GINUpdateOptions& options = {}, const Residual& residual = none) {
   using T = ElementOf<X>;
   using Device = typename Context::Device;
-  static_assert(ShapeOf<X>::rank == 3 && ShapeOf<Aggregated>::rank == 3,
-                "gin_update(x, aggregated, heads): x must be [batch, tokens, key_value_heads * dim] and aggregated [batch, "
-                "tokens, heads * dim]");
-  static_assert(detail::GINHeadParameters<std::remove_cvref_t<decltype(heads[0])>>,
-                "gin_update(x, aggregated, heads): each head must have epsilon, normlayer_weight, mlp0_weight, mlp0_bias, "
-                "mlp4_weight and mlp4_bias");
+  static_assert(
+      ShapeOf<X>::rank == 3 && ShapeOf<Aggregated>::rank == 3,
+      "gin_update(x, aggregated, heads): x must be [batch, tokens, key_value_heads * dim] and aggregated [batch, "
+      "tokens, heads * dim]");
+  static_assert(
+      detail::GINHeadParameters<std::remove_cvref_t<decltype(heads[0])>>,
+      "gin_update(x, aggregated, heads): each head must have epsilon, normlayer_weight, mlp0_weight, mlp0_bias, "
+      "mlp4_weight and mlp4_bias");
   const GINSize size = detail::gin_size(x, aggregated, heads);
   if constexpr (!std::is_same_v<Residual, None>) {
     if (!(residual.shape() == aggregated.shape())) {
@@ -188,14 +196,14 @@ auto gin_update(Context& context, const X& x, const Aggregated& aggregated, cons
       T* const u = workspace.template allocate<T>(size.saved());
       auto* const targets = workspace.template allocate<GINHeadTargets<T>>(size.heads);
       GINKernels<Device>::forward(size, rules, xs.data, aggregates.data, parameters, residuals.data, u, y.data());
-      context.record(y.gradient_slot(),
-                     detail::GINBackward<T, Device>{size, rules, xs, aggregates, parameters, targets, u,
-                                                    residuals.gradient, y.gradient_slot()});
+      context.record(y.gradient_slot(), detail::GINBackward<T, Device>{size, rules, xs, aggregates, parameters, targets,
+                                                                       u, residuals.gradient, y.gradient_slot()});
       return y;
     }
   }
   T* const nothing_saved = nullptr;
-  GINKernels<Device>::forward(size, rules, xs.data, aggregates.data, parameters, residuals.data, nothing_saved, y.data());
+  GINKernels<Device>::forward(size, rules, xs.data, aggregates.data, parameters, residuals.data, nothing_saved,
+                              y.data());
   workspace.release(result_end);
   return y;
 }

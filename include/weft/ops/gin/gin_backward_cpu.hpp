@@ -75,69 +75,66 @@ class GINBackwardPanels {
     }
   }
 
-  /// Adds to the sums; returns what the panel adds to the gradient of epsilon.
-  double run(Index panel, Index head, const GINSums<T>& sums) const {
-    const GINSize& size = in_.size;
-    const GINHead<T>& own = in_.heads[head];
-    const GINHeadTargets<T>& targets = targets_[head];
-    const Rows rows{head, panel * kGINPanelRows, std::min(kGINPanelRows, size.rows - panel * kGINPanelRows)};
-    const Buffers to = buffers();
-    load_dy(rows, to, sums);
-    // ds = dY W₄, then du from ds, with s again on the way
-    multiply_panel(size.hidden, kGINPanelRows,
-                   panel_product(own.mlp4_weight.data, Index{1}, size.hidden, to.dy_transposed, kGINPanelRows, size.dim),
-                   TileOutput<T>{to.du, kGINPanelRows, {}});
-    const bool drops = in_.rules.drops();
-    if (drops) gin_dropout_factors(size, in_.rules.dropout, head, rows.first, to.factors);
-    gin_activate_backward(size.hidden, rows.count, own.norm_weight.data, in_.rules.rms_norm_eps,
-                          drops ? to.factors : nullptr, saved_ + in_.saved_offset(head, panel), to.s, to.du, sums.lanes);
-    if (targets.mlp4_weight) add_product(to.s, to.dy, rows.count, sums.mlp4_weight);
-    if (targets.mlp0_weight) {
-      combine(rows, to.z);
-      add_product(to.du, to.z, rows.count, sums.mlp0_weight);
+  /// The heads [first_head, last_head) of a panel. Adds to `sums(head)` and `epsilon(head)`.
+  template <class SumsOf, class EpsilonOf>
+  void run(Index panel, Index first_head, Index last_head, SumsOf&& sums, EpsilonOf&& epsilon) const {
+    struct Tag {};
+    const Index rows = in_.rows_of(panel);
+    const Index block_size = kGINPanelRows * columns_;
+    T* const memory = thread_scratch<Tag, T>((last_head - first_head) * 2 * block_size);
+    const auto dy_block = [&](Index head) { return memory + (head - first_head) * 2 * block_size; };  // [row, columns]
+    const auto z_block = [&](Index head) { return dy_block(head) + block_size; };  // [row, columns]: z, then dz
+    for (Index row = 0; row < rows; ++row) {
+      const Index at = panel * kGINPanelRows + row;
+      for (Index head = first_head; head < last_head; ++head) {
+        copy_row(dy_ + in_.offset(head, at), dy_block(head) + row * columns_);
+        if (targets_[head].mlp0_weight) in_.combine_row(head, at, z_block(head) + row * columns_);
+      }
     }
-    return dx_ || daggregated_ || targets.epsilon ? through_combination(rows, to) : 0;
+    for (Index head = first_head; head < last_head; ++head)
+      run_head(panel, rows, head, dy_block(head), z_block(head), sums(head));
+    for (Index row = 0; row < rows; ++row) {
+      const Index at = panel * kGINPanelRows + row;
+      for (Index head = first_head; head < last_head; ++head) {
+        if (wants_dz(head)) epsilon(head) += through_combination(head, at, z_block(head) + row * columns_);
+      }
+    }
   }
 
  private:
-  struct Rows {
-    Index head;
-    Index first;
-    Index count;
-  };
+  bool wants_dz(Index head) const { return dx_ || daggregated_ || targets_[head].epsilon; }
 
-  /// What a panel needs room for.
-  struct Buffers {
-    T* dy_transposed;  // [dim, kGINPanelRows]
-    T* dy;             // [kGINPanelRows, columns]
-    T* z;              // [kGINPanelRows, columns], then dz
-    T* du;             // [hidden, kGINPanelRows], first ds
-    T* s;              // [hidden, kGINPanelRows]
-    T* factors;        // [hidden (even), kGINPanelRows]
-  };
-
-  Buffers buffers() const {
-    struct Tag {};
-    const Index dim = in_.size.dim;
-    T* memory = thread_scratch<Tag, T>((dim + 2 * columns_) * kGINPanelRows + 3 * in_.panel_size() + kGINPanelRows);
-    T* dy = memory + dim * kGINPanelRows;
-    T* z = dy + columns_ * kGINPanelRows;
-    T* du = z + columns_ * kGINPanelRows;
-    return {memory, dy, z, du, du + in_.panel_size(), du + 2 * in_.panel_size()};
+  void copy_row(const T* from, T* to) const {
+    for_each_vector<T>(in_.size.dim, [&](Index i, auto access) { access.load(from + i).store_unaligned(to + i); });
   }
 
-  /// dY of the panel as it lies and transposed, zeros beyond the last row; db₄ = column sums.
-  void load_dy(const Rows& rows, const Buffers& to, const GINSums<T>& sums) const {
-    transpose_panel(in_.size.dim, to.dy_transposed, [&](Index row, Index column, auto access) {
-      if (row >= rows.count) return Vector<T>(T{0});
-      const Vector<T> value = access.load(dy_ + in_.offset(rows.head, rows.first + row) + column);
-      value.store_unaligned(to.dy + row * columns_ + column);
-      return value;
-    });
-    for (Index column = 0; column < columns_; column += kLanes<T>) {
-      Vector<T> sum = Vector<T>::load_unaligned(sums.mlp4_bias + column);
-      for (Index row = 0; row < rows.count; ++row) sum += Vector<T>::load_unaligned(to.dy + row * columns_ + column);
-      sum.store_unaligned(sums.mlp4_bias + column);
+  /// From dY to dz and the sums over rows.
+  void run_head(Index panel, Index rows, Index head, const T* dy, T* z, const GINSums<T>& sums) const {
+    struct Tag {};
+    const GINSize& size = in_.size;
+    const GINHead<T>& own = in_.heads[head];
+    const GINHeadTargets<T>& targets = targets_[head];
+    T* dy_transposed = thread_scratch<Tag, T>(size.dim * kGINPanelRows + 3 * in_.panel_size() + kGINPanelRows);
+    T* du = dy_transposed + size.dim * kGINPanelRows;
+    T* s = du + in_.panel_size();
+    T* factors = s + in_.panel_size();
+
+    for (Index row = 0; row < rows; ++row) gin_add(columns_, dy + row * columns_, sums.mlp4_bias);
+    // ds = dY W₄, then du from ds, with s again on the way
+    transpose_panel(rows, kGINPanelRows, size.dim, dy, columns_, dy_transposed);
+    multiply_panel(size.hidden, kGINPanelRows,
+                   panel_product(own.mlp4_weight.data, Index{1}, size.hidden, dy_transposed, kGINPanelRows, size.dim),
+                   TileOutput<T>{du, kGINPanelRows, {}});
+    const bool drops = in_.rules.drops();
+    if (drops) gin_dropout_factors(size, in_.rules.dropout, head, panel * kGINPanelRows, factors);
+    gin_activate_backward(size.hidden, rows, own.norm_weight.data, in_.rules.rms_norm_eps, drops ? factors : nullptr,
+                          saved_ + in_.saved_offset(head, panel), s, du, sums.lanes);
+    if (targets.mlp4_weight) add_product(s, dy, rows, sums.mlp4_weight);
+    if (targets.mlp0_weight) add_product(du, z, rows, sums.mlp0_weight);
+    if (wants_dz(head)) {
+      const T* weight = packed_ + head * size.hidden * columns_;
+      multiply_panel(rows, columns_, panel_product(du, Index{1}, kGINPanelRows, weight, columns_, size.hidden),
+                     TileOutput<T>{z, columns_, {}});
     }
   }
 
@@ -147,37 +144,21 @@ class GINBackwardPanels {
                    TileOutput<T>{sums, columns_, {nullptr, true, T{1}}});
   }
 
-  /// z again
-  void combine(const Rows& rows, T* z) const {
-    const Vector<T> self(in_.self_weight(rows.head));
-    for (Index row = 0; row < rows.count; ++row) {
-      for_each_vector<T>(in_.size.dim, [&](Index i, auto access) {
-        in_.combined(rows.head, rows.first + row, i, self, access).store_unaligned(z + row * columns_ + i);
-      });
-    }
-  }
-
-  /// dz = du W₀;  dx = epsilon dz,  daggregated = dz,  depsilon = Σ dz x. x's gradient is written first: it may be
+  /// dx = epsilon dz,  daggregated = dz; returns Σ dz x, for epsilon. x's gradient is written first: it may be
   /// aggregated's too. Of the heads that read one slice of x only the first overwrites a fresh gradient.
-  double through_combination(const Rows& rows, const Buffers& to) const {
-    const T* weight = packed_ + rows.head * in_.size.hidden * columns_;
-    multiply_panel(rows.count, columns_,
-                   panel_product(to.du, Index{1}, kGINPanelRows, weight, columns_, in_.size.hidden),
-                   TileOutput<T>{to.z, columns_, {}});
+  double through_combination(Index head, Index row, const T* dz) const {
+    const Index x_place = in_.x_offset(head, row);
+    const Index place = in_.offset(head, row);
     GradientTarget<T> dx = dx_;
-    dx.accumulate = dx.accumulate || rows.head % in_.size.group() != 0;
-    const Vector<T> self(in_.self_weight(rows.head));
+    dx.accumulate = dx.accumulate || head % in_.size.group() != 0;
+    const Vector<T> self(in_.self_weight(head));
     Vector<T> products(T{0});
-    for (Index row = 0; row < rows.count; ++row) {
-      const Index x_place = in_.x_offset(rows.head, rows.first + row);
-      const Index place = in_.offset(rows.head, rows.first + row);
-      for_each_vector<T>(in_.size.dim, [&](Index i, auto access) {
-        const Vector<T> dz = Vector<T>::load_unaligned(to.z + row * columns_ + i);
-        products = multiply_add(dz, access.load(in_.x + x_place + i), products);
-        if (dx) store_gradient(dx, x_place + i, Vector<T>(self * dz), access);
-        if (daggregated_) store_gradient(daggregated_, place + i, dz, access);
-      });
-    }
+    for_each_vector<T>(in_.size.dim, [&](Index i, auto access) {
+      const Vector<T> value = Vector<T>::load_unaligned(dz + i);
+      products = multiply_add(value, access.load(in_.x + x_place + i), products);
+      if (dx) store_gradient(dx, x_place + i, Vector<T>(self * value), access);
+      if (daggregated_) store_gradient(daggregated_, place + i, value, access);
+    });
     return static_cast<double>(sum_lanes<T>(products));
   }
 

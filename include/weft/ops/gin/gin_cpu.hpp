@@ -22,7 +22,12 @@ struct GINKernels<Cpu> {
     const kernels::GINInput<T> input{size, rules, x, aggregated, heads};
     const kernels::GINForward<T> forward(input, residual, u, y);
     parallel_for(size.panels() * size.heads, 1, [&](Index begin, Index end) {
-      for (Index i = begin; i < end; ++i) forward.run(i / size.heads, i % size.heads);
+      while (begin < end) {
+        const Index head = begin % size.heads;
+        const Index last_head = std::min({size.heads, head + size.heads_at_once(), head + end - begin});
+        forward.run(begin / size.heads, head, last_head);
+        begin += last_head - head;
+      }
     });
   }
 
@@ -90,7 +95,6 @@ struct GINKernels<Cpu> {
     }
   };
 
-  /// Panel by panel, all heads of each: x, dY and their like are read as they lie.
   template <class T>
   static void run_chunk(const kernels::GINBackwardPanels<T>& panels, const Sums<T>& sums, Index chunk, Index first_head,
                         Index last_head) {
@@ -99,10 +103,12 @@ struct GINKernels<Cpu> {
       std::fill(own, own + sums.stride, T{0});
       sums.epsilon[sums.place(chunk, head)] = 0;
     }
+    const auto sums_of = [&](Index head) { return sums.at(chunk, head); };
+    const auto epsilon_of = [&](Index head) -> double& { return sums.epsilon[sums.place(chunk, head)]; };
     const Index count = sums.size.panels();
     for (Index panel = count * chunk / sums.chunks; panel < count * (chunk + 1) / sums.chunks; ++panel) {
-      for (Index head = first_head; head < last_head; ++head) {
-        sums.epsilon[sums.place(chunk, head)] += panels.run(panel, head, sums.at(chunk, head));
+      for (Index head = first_head; head < last_head; head += sums.size.heads_at_once()) {
+        panels.run(panel, head, std::min(last_head, head + sums.size.heads_at_once()), sums_of, epsilon_of);
       }
     }
   }

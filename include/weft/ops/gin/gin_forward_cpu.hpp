@@ -29,11 +29,16 @@ struct GINInput {
   Index panel_size() const { return size.hidden * kGINPanelRows; }
   Index saved_offset(Index head, Index panel) const { return (panel * size.heads + head) * panel_size(); }
 
-  /// A vector of z = epsilon x + aggregated.
-  template <class Access>
-  Vector<T> combined(Index head, Index row, Index column, const Vector<T>& self, Access access) const {
-    return multiply_add(self, access.load(x + x_offset(head, row) + column),
-                        access.load(aggregated + offset(head, row) + column));
+  Index rows_of(Index panel) const { return std::min(kGINPanelRows, size.rows - panel * kGINPanelRows); }
+
+  /// z = epsilon x + aggregated, with room for whole vectors.
+  void combine_row(Index head, Index row, T* z) const {
+    const Vector<T> self(self_weight(head));
+    const T* own_x = x + x_offset(head, row);
+    const T* own_aggregated = aggregated + offset(head, row);
+    for_each_vector<T>(size.dim, [&](Index i, auto access) {
+      multiply_add(self, access.load(own_x + i), access.load(own_aggregated + i)).store_unaligned(z + i);
+    });
   }
 };
 
@@ -56,36 +61,52 @@ class GINForward {
     }
   }
 
-  void run(Index panel, Index head) const {
+  /// The heads [first_head, last_head) of a panel.
+  void run(Index panel, Index first_head, Index last_head) const {
     struct Tag {};
-    const GINSize& size = in_.size;
-    const GINHead<T>& own = in_.heads[head];
-    const Index first = panel * kGINPanelRows;
-    const Index rows = std::min(kGINPanelRows, size.rows - first);
-    const bool drops = in_.rules.drops();
-    T* z = thread_scratch<Tag, T>((size.dim + columns_) * kGINPanelRows + 3 * in_.panel_size() + kGINPanelRows);
-    T* y = z + size.dim * kGINPanelRows;
-    T* s = y + columns_ * kGINPanelRows;
-    T* u = saved_ != nullptr ? saved_ + in_.saved_offset(head, panel) : s + in_.panel_size();
-    T* factors = s + 2 * in_.panel_size();
-
-    const Vector<T> self(in_.self_weight(head));
-    transpose_panel(size.dim, z, [&](Index row, Index column, auto access) {
-      return row < rows ? in_.combined(head, first + row, column, self, access) : Vector<T>(T{0});
-    });
-    multiply_panel(size.hidden, kGINPanelRows,
-                   panel_product(own.mlp0_weight.data, size.dim, Index{1}, z, kGINPanelRows, size.dim),
-                   TileOutput<T>{u, kGINPanelRows, {}});
-    if (drops) gin_dropout_factors(size, in_.rules.dropout, head, first, factors);
-    gin_activate(size.hidden, own.mlp0_bias.data, own.norm_weight.data, in_.rules.rms_norm_eps, drops ? factors : nullptr,
-                 u, s);
-    const T* weight = packed_ + head * packed_size();
-    multiply_panel(rows, columns_, panel_product(s, Index{1}, kGINPanelRows, weight, columns_, size.hidden),
-                   TileOutput<T>{y, columns_, {weight + size.hidden * columns_, false, T{1}}});
-    for (Index row = 0; row < rows; ++row) write(in_.offset(head, first + row), y + row * columns_);
+    const Index rows = in_.rows_of(panel);
+    const Index block_size = kGINPanelRows * columns_;
+    T* const blocks = thread_scratch<Tag, T>((last_head - first_head) * block_size);  // [head, row, columns]: z, then y
+    for (Index row = 0; row < rows; ++row) {
+      for (Index head = first_head; head < last_head; ++head) {
+        in_.combine_row(head, panel * kGINPanelRows + row, blocks + (head - first_head) * block_size + row * columns_);
+      }
+    }
+    for (Index head = first_head; head < last_head; ++head) {
+      run_head(panel, rows, head, blocks + (head - first_head) * block_size);
+    }
+    for (Index row = 0; row < rows; ++row) {
+      for (Index head = first_head; head < last_head; ++head) {
+        write(in_.offset(head, panel * kGINPanelRows + row),
+              blocks + (head - first_head) * block_size + row * columns_);
+      }
+    }
   }
 
  private:
+  void run_head(Index panel, Index rows, Index head, T* block) const {
+    struct Tag {};
+    const GINSize& size = in_.size;
+    const GINHead<T>& own = in_.heads[head];
+    T* z = thread_scratch<Tag, T>(size.dim * kGINPanelRows + 3 * in_.panel_size() + kGINPanelRows);
+    T* s = z + size.dim * kGINPanelRows;
+    T* u = saved_ != nullptr ? saved_ + in_.saved_offset(head, panel) : s + in_.panel_size();
+    T* factors = s + 2 * in_.panel_size();
+
+    const Index lanes = saved_ != nullptr ? kGINPanelRows : whole_vectors<T>(rows);
+    transpose_panel(rows, lanes, size.dim, block, columns_, z);
+    multiply_panel(size.hidden, lanes,
+                   panel_product(own.mlp0_weight.data, size.dim, Index{1}, z, kGINPanelRows, size.dim),
+                   TileOutput<T>{u, kGINPanelRows, {}});
+    const bool drops = in_.rules.drops();
+    if (drops) gin_dropout_factors(size, in_.rules.dropout, head, panel * kGINPanelRows, factors);
+    gin_activate(size.hidden, own.mlp0_bias.data, own.norm_weight.data, in_.rules.rms_norm_eps,
+                 drops ? factors : nullptr, u, s);
+    const T* weight = packed_ + head * packed_size();
+    multiply_panel(rows, columns_, panel_product(s, Index{1}, kGINPanelRows, weight, columns_, size.hidden),
+                   TileOutput<T>{block, columns_, {weight + size.hidden * columns_, false, T{1}}});
+  }
+
   Index packed_size() const { return (in_.size.hidden + 1) * columns_; }
 
   void write(Index place, const T* values) const {

@@ -11,7 +11,8 @@
 namespace weft::kernels {
 
 /// What dropout multiplies a hidden value by.
-inline double gin_dropout_factor_naive(const GINSize& size, const GINRules& rules, Index head, Index row, Index column) {
+inline double gin_dropout_factor_naive(const GINSize& size, const GINRules& rules, Index head, Index row,
+                                       Index column) {
   const auto position = static_cast<std::uint64_t>(GINRules::dropout_position(size, head, row, column));
   const auto word = rules.dropout.rng.words(position / 4)[position % 4];
   return word >> 8 >= rules.dropout.threshold ? rules.dropout.scale : 0;

@@ -59,25 +59,28 @@ TileInput<T> panel_product(const T* x, Index x_row, Index x_depth, const T* y, I
   return in;
 }
 
-/// out[column * kGINPanelRows + row] = load(row, column, access), a vector of columns at a time. `load` answers for all rows
-/// of the panel.
-template <class T, class Load>
-inline void transpose_panel(Index columns, T* out, Load&& load) {
+/// out[column * kGINPanelRows + row] = rows[row * row_stride + column] for the first `count` rows, zeros for those up to
+/// `padded_count`, a number of whole vectors. Rows have room for whole vectors.
+template <class T>
+inline void transpose_panel(Index count, Index padded_count, Index columns, const T* rows, Index row_stride, T* out) {
   constexpr Index lanes = kLanes<T>;
-  for (Index row = 0; row < kGINPanelRows; row += lanes) {
-    for_each_vector<T>(columns, [&](Index column, auto access) {
+  for (Index row = 0; row < padded_count; row += lanes) {
+    for (Index column = 0; column < columns; column += lanes) {
       SquareBlock<T> block;
 #pragma GCC unroll 16
-      for (Index i = 0; i < lanes; ++i) block[i] = load(row + i, column, access).data;
+      for (Index i = 0; i < lanes; ++i) {
+        const T* from = rows + (row + i) * row_stride + column;
+        block[i] = row + i < count ? Vector<T>::load_unaligned(from).data : Vector<T>(T{0}).data;
+      }
       transpose<T>(block);
       T* to = out + column * kGINPanelRows + row;
-      if constexpr (std::is_same_v<decltype(access), WholeVector>) {
+      if (columns - column >= lanes) {
 #pragma GCC unroll 16
         for (Index i = 0; i < lanes; ++i) Vector<T>(block[i]).store_unaligned(to + i * kGINPanelRows);
       } else {
-        for (Index i = 0; i < access.count; ++i) Vector<T>(block[i]).store_unaligned(to + i * kGINPanelRows);
+        for (Index i = 0; i < columns - column; ++i) Vector<T>(block[i]).store_unaligned(to + i * kGINPanelRows);
       }
-    });
+    }
   }
 }
 
@@ -158,8 +161,8 @@ struct GINLaneSums {
 
 /// From ds to du in place, with s again on the way. Rows from `rows` on are beyond the end and contribute nothing.
 template <class T>
-inline void gin_activate_backward(Index hidden, Index rows, const T* weight, double eps, const T* factors, const T* u, T* s,
-                                  T* ds, const GINLaneSums<T>& sums) {
+inline void gin_activate_backward(Index hidden, Index rows, const T* weight, double eps, const T* factors, const T* u,
+                                  T* s, T* ds, const GINLaneSums<T>& sums) {
   constexpr Index groups = kGINPanelVectors<T>;
   constexpr Index lanes = kLanes<T>;
   const Vector<T> zero(T{0});

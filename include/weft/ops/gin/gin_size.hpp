@@ -3,6 +3,8 @@
 /// The extents, options and parameters of `gin_update` as kernels see them.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/autograd/gradient.hpp"
 #include "weft/ops/dropout/dropout_kernels.hpp"
 #include "weft/tensor/types.hpp"
@@ -26,6 +28,11 @@ struct GINSize {
   Index group() const { return heads / key_value_heads; }
   Index input_width() const { return key_value_heads * dim; }
   Index width() const { return heads * dim; }
+
+  /// Heads whose panels are worked on together: rows are read and written in long pieces, as memory likes it, and what
+  /// belongs to a head waits in the second cache level.
+  Index heads_at_once() const { return std::clamp<Index>(1024 / dim, 1, heads); }
+
   Index panels() const { return (rows + kGINPanelRows - 1) / kGINPanelRows; }
 
   /// What is kept for the derivative: [panels, heads, hidden, kGINPanelRows] values.
@@ -38,9 +45,7 @@ struct GINRules {
   GINSelfTerm self_term;
   DropoutMask dropout;  ///< of the hidden values; threshold 0 where nothing is dropped
 
-  double self_weight(double epsilon) const {
-    return self_term == GINSelfTerm::epsilon ? epsilon : 1 + epsilon;
-  }
+  double self_weight(double epsilon) const { return self_term == GINSelfTerm::epsilon ? epsilon : 1 + epsilon; }
   bool drops() const { return dropout.threshold > 0; }
 
   /// Where in its stream dropout draws for a hidden value: 64 positions serve two columns of a panel.

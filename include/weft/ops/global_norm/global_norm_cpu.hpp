@@ -26,8 +26,9 @@ struct GlobalNormKernels<Cpu> {
   template <class T>
   static void scale(Index count, double factor, T* values) {
     const kernels::Vector<T> by(static_cast<T>(factor));
-    kernels::parallel_for_each_vector<T>(
-        count, [&](Index i, auto access) { access.store(values + i, kernels::Vector<T>(by * access.load(values + i))); });
+    kernels::parallel_for_each_vector<T>(count, [&](Index i, auto access) {
+      access.store(values + i, kernels::Vector<T>(by * access.load(values + i)));
+    });
   }
 };
 

@@ -46,7 +46,8 @@ struct LayerNormKernels<Cpu> {
  private:
   template <class T>
   static T row_mean(Index features, const T* x) {
-    return kernels::row_sums<T, 1>(features, [&](Index i, auto access, auto& sums) { sums[0] += access.load(x + i); })[0] /
+    return kernels::row_sums<T, 1>(features,
+                                   [&](Index i, auto access, auto& sums) { sums[0] += access.load(x + i); })[0] /
            static_cast<T>(features);
   }
 
@@ -60,7 +61,7 @@ struct LayerNormKernels<Cpu> {
     const T mean = row_mean(size.features, x);
     const kernels::Vector<T> means(mean);
     const auto [squares] = kernels::row_sums<T, 1>(size.features, [&](Index i, auto access, auto& sums) {
-      const auto centred = kernels::load_or(x + i, mean, access) - means;
+      const auto centred = access.load_or(x + i, mean) - means;
       sums[0] = kernels::multiply_add(centred, centred, sums[0]);
     });
     const kernels::Vector<T> s(inverse_deviation(size, squares));
@@ -78,13 +79,14 @@ struct LayerNormKernels<Cpu> {
     const T mean = row_mean(size.features, x);
     const V means(mean);
     // Σ (x - mean)²,  Σ g,  Σ g (x - mean)
-    const auto [squares, direct, product] = kernels::row_sums<T, 3>(size.features, [&](Index i, auto access, auto& sums) {
-      const auto centred = kernels::load_or(x + i, mean, access) - means;
-      const auto g = access.load(weight + i) * access.load(dy + i);
-      sums[0] = kernels::multiply_add(centred, centred, sums[0]);
-      sums[1] += g;
-      sums[2] = kernels::multiply_add(g, centred, sums[2]);
-    });
+    const auto [squares, direct, product] =
+        kernels::row_sums<T, 3>(size.features, [&](Index i, auto access, auto& sums) {
+          const auto centred = access.load_or(x + i, mean) - means;
+          const auto g = access.load(weight + i) * access.load(dy + i);
+          sums[0] = kernels::multiply_add(centred, centred, sums[0]);
+          sums[1] += g;
+          sums[2] = kernels::multiply_add(g, centred, sums[2]);
+        });
     const T inverse = inverse_deviation(size, squares);
     const T count = static_cast<T>(size.features);
     const V s(inverse);

@@ -10,6 +10,7 @@ namespace weft {
 
 /// Marks an argument that is not given: `linear(context, x, weight, none)`.
 struct None {};
+/// Stands for an argument that is not given.
 inline constexpr None none{};
 
 namespace detail {
@@ -41,7 +42,8 @@ struct LinearBackward {
       if (auto dw = tape.template target<T>(weight.gradient)) Kernels::backward_weight(size, dy, x.data, dw);
     }
     if (auto db = tape.template target<T>(bias)) Kernels::backward_bias(size, dy, db);
-    if (!tape.hand_over(y, residual)) Kernels::add(size.rows * size.out_features, dy, tape.template target<T>(residual));
+    if (!tape.hand_over(y, residual))
+      Kernels::add(size.rows * size.out_features, dy, tape.template target<T>(residual));
   }
 };
 
@@ -74,8 +76,9 @@ auto linear(Context& context, const X& x, const Weight& weight, const Bias& bias
                             "linear(x, weight, bias): bias must have one value for each row of weight [out, in]");
   }
   if constexpr (!std::is_same_v<Residual, None>) {
-    WEFT_EXPECT_SAME_EXTENT(residual.shape(), -1, weight.shape(), 0,
-                            "linear(x, weight, bias, residual): the last axis of residual must equal the first of weight");
+    WEFT_EXPECT_SAME_EXTENT(
+        residual.shape(), -1, weight.shape(), 0,
+        "linear(x, weight, bias, residual): the last axis of residual must equal the first of weight");
     if (residual.size() != shape.size()) {
       fail(concat("linear(x, weight, bias, residual): residual must have shape ", shape.text(), ", found ",
                   residual.shape().text()));

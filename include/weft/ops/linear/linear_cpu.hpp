@@ -15,7 +15,8 @@ template <>
 struct LinearKernels<Cpu> {
   /// y = x Wᵀ (+ bias) (+ residual)
   template <class T, class Weight>
-  static void forward(const LinearSize& size, const T* x, const Weight* weight, const T* bias, const T* residual, T* y) {
+  static void forward(const LinearSize& size, const T* x, const Weight* weight, const T* bias, const T* residual,
+                      T* y) {
     const Index count = size.rows * size.out_features;
     if (residual != nullptr) Cpu::copy(y, residual, static_cast<std::size_t>(count) * sizeof(T));
     kernels::matmul(kernels::Transpose::no, kernels::Transpose::yes, size.rows, size.out_features, size.in_features, x,

@@ -41,13 +41,7 @@ namespace detail {
 #define NC 1024
 #endif
 #ifndef CPR
-#define CPR 8
-#endif
-#ifndef LAX
-#define LAX 1
-#endif
-#ifndef LAC
-#define LAC 1
+#define CPR 32
 #endif
 /// Depth of a block: long enough that reading and writing C between blocks costs little, short enough that a panel of y
 /// stays in the second cache level. It must not depend on the thread count: it orders the sums.
@@ -63,6 +57,7 @@ class BlockRunner {
  public:
   explicit BlockRunner(const BlockProduct<T, X, Y>& product)
       : product_(product),
+        pack_x_(!std::is_same_v<X, T>),
         pack_y_(!std::is_same_v<Y, T> || product.y.step != 1),
         aliased_(product.x.step != 1 && product.x.step * sizeof(X) % 4096 == 0) {}
 
@@ -94,7 +89,7 @@ class BlockRunner {
     for (Index row = 0; row < product_.rows; row += step) {
       row_ = row;
       rows_ = std::min(step, product_.rows - row);
-      if constexpr (!std::is_same_v<X, T>) {
+      if (pack_x_) {
         x_packed_ = thread_scratch<PackedRows, T>(rows_ * depth_ + kLanes<T>);
         pack(product_.x.at(row, begin_), rows_, depth_, x_packed_, rows_);
       }
@@ -154,14 +149,14 @@ class BlockRunner {
   }
 
   void place_rows(TileInput<T>& in, Index r) {
-    if constexpr (std::is_same_v<X, T>) {
-      in.x = product_.x.at(row_ + r, begin_).data;
-      in.x_row = product_.x.step;
-      in.x_depth = product_.x.depth;
-    } else {
+    if (pack_x_) {
       in.x = x_packed_ + r;
       in.x_row = 1;
       in.x_depth = rows_;
+    } else if constexpr (std::is_same_v<X, T>) {
+      in.x = product_.x.at(row_ + r, begin_).data;
+      in.x_row = product_.x.step;
+      in.x_depth = product_.x.depth;
     }
   }
 
@@ -172,13 +167,8 @@ class BlockRunner {
     const Index next = column + width;
     if (next < last_column_ && (!pack_y_ || row_ == 0) && r < 2 * count) {
       in.ahead = lines(product_.y, next, r == 0 ? 0 : 1);
-    } else if (LAX && column == first_column_ && row_ + r + count < product_.rows) {
+    } else if (!pack_x_ && column == first_column_ && row_ + r + count < product_.rows) {
       in.ahead = lines(product_.x, row_ + r + count, 0);
-    } else if (LAC && !product_.transposed) {
-      const Index rows = rows_ - r;
-      in.ahead = {reinterpret_cast<const char*>(product_.c + (row_ + r) * product_.c_row + column),
-                  product_.c_row * static_cast<Index>(sizeof(T)), rows,
-                  -rows * product_.c_row * static_cast<Index>(sizeof(T))};
     }
   }
 
@@ -191,7 +181,8 @@ class BlockRunner {
     return {at + half * kTileColumns<T> / 2 * operand.step * size, 128, run, operand.step * size - run * 128};
   }
 
-  void run_tile(TileFunction<T> multiply, const TileInput<T>& in, Index r, Index count, Index column, Index width, Index vectors) {
+  void run_tile(TileFunction<T> multiply, const TileInput<T>& in, Index r, Index count, Index column, Index width,
+                Index vectors) {
     if (product_.transposed) {
       const Index columns = (last_column_ - first_column_ + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
       multiply(in, TileOutput<T>{sums_ + r * columns + column - first_column_, columns, {}});
@@ -213,6 +204,7 @@ class BlockRunner {
   struct Sums {};
 
   const BlockProduct<T, X, Y>& product_;
+  bool pack_x_;
   bool pack_y_;
   bool aliased_;
   Index first_column_ = 0;

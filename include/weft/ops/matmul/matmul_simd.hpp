@@ -46,6 +46,19 @@ inline Vector<T> multiply_add(Vector<T> a, Vector<T> b, Vector<T> c) {
 #endif
 }
 
+/// Makes the compiler hold a value in a register: g++ 12 otherwise folds one load into each of its uses, and a tile becomes
+/// bound by loads.
+template <class T>
+inline void hold(Vector<T>& value) {
+#if XSIMD_WITH_AVX512F
+  asm("" : "+v"(value.data));
+#elif XSIMD_WITH_SSE2
+  asm("" : "+x"(value.data));
+#elif XSIMD_WITH_NEON64
+  asm("" : "+w"(value.data));
+#endif
+}
+
 /// The first `count` elements (0 <= count <= lanes), zeros behind them; memory behind them is not touched.
 template <class T>
 inline Vector<T> load_first(const T* from, Index count) {

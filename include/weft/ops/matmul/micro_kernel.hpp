@@ -20,7 +20,7 @@ inline constexpr Index kTallRows = kManyRegisters ? 16 : 8;
 
 /// Columns of the largest tile.
 template <class T>
-inline constexpr Index kTileColumns = kTileVectors * kLanes<T>;
+inline constexpr Index kTileColumns = kTileVectors* kLanes<T>;
 
 /// Lines of memory that a later tile will need: two at `at`, then `step` bytes further, and after every `run` steps
 /// another `jump` bytes.
@@ -81,6 +81,7 @@ void multiply_tile(const TileInput<T>& in, const TileOutput<T>& out) {
 #pragma GCC unroll 4
     for (int v = 0; v < Vectors; ++v) {
       right[v] = Vector<T>::load_unaligned(y + v * lanes);
+      hold<T>(right[v]);
       if constexpr (Copy) right[v].store_aligned(copy + v * lanes);
     }
     if constexpr (Copy) copy += Vectors * lanes;
@@ -102,18 +103,23 @@ void multiply_tile(const TileInput<T>& in, const TileOutput<T>& out) {
     }
   }
   const Vector<T> alpha(out.epilogue.alpha);
+  const T* bias_from = out.epilogue.bias;
   const bool accumulate = out.epilogue.accumulate;
-  T* c = out.c;
+  const Index c_row = out.c_row;
+  Vector<T> bias[Vectors];
 #pragma GCC unroll 4
   for (int v = 0; v < Vectors; ++v) {
-    const Vector<T> bias = out.epilogue.bias != nullptr ? Vector<T>::load_unaligned(out.epilogue.bias + v * lanes)
-                                                        : Vector<T>(T(0));
+    bias[v] = bias_from != nullptr ? Vector<T>::load_unaligned(bias_from + v * lanes) : Vector<T>(T(0));
+  }
+  T* c = out.c;
 #pragma GCC unroll 16
-    for (int r = 0; r < Rows; ++r) {
-      T* to = c + r * out.c_row + v * lanes;
-      const Vector<T> base = accumulate ? bias + Vector<T>::load_unaligned(to) : bias;
-      multiply_add(alpha, sums[r][v], base).store_unaligned(to);
+  for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) {
+      const Vector<T> base = accumulate ? bias[v] + Vector<T>::load_unaligned(c + v * lanes) : bias[v];
+      multiply_add(alpha, sums[r][v], base).store_unaligned(c + v * lanes);
     }
+    c += c_row;
   }
 }
 

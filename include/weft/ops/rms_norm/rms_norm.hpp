@@ -28,9 +28,9 @@ struct RMSNormBackward {
 
 }  // namespace detail
 
-/// y = weight x r, r = 1 / sqrt(mean(x²) + eps), over the last axis (Zhang and Sennrich, arXiv 1910.07467; LlamaRMSNorm).
-/// A row that holds a NaN or an infinity becomes NaN where it holds it; a row whose squares overflow becomes 0, as in
-/// torch.
+/// y = weight x r, r = 1 / sqrt(mean(x²) + eps), over the last axis (Zhang and Sennrich, arXiv 1910.07467;
+/// LlamaRMSNorm). A row that holds a NaN or an infinity becomes NaN where it holds it; a row whose squares overflow
+/// becomes 0, as in torch.
 ///
 /// \param x       [..., features], any number of leading axes
 /// \param weight  [features]

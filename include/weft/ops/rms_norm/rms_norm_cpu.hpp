@@ -23,8 +23,8 @@ struct RMSNormKernels<Cpu> {
     });
   }
 
-  /// dx = r (weight dy - x r² mean(weight dy x)),  dweight = Σ over rows of dy x r; either may be unwanted. r is computed
-  /// again in the pass that sums weight dy x.
+  /// dx = r (weight dy - x r² mean(weight dy x)),  dweight = Σ over rows of dy x r; either may be unwanted. r is
+  /// computed again in the pass that sums weight dy x.
   template <class T>
   static void backward(const RMSNormSize<T>& size, const T* x, const T* weight, const T* dy, GradientTarget<T> dx,
                        GradientTarget<T> dweight) {

@@ -20,8 +20,13 @@ struct RotaryBackward {
   RotarySize size;
 
   void operator()(BasicTape<DeviceType>& tape) const {
-    const auto dx = tape.template target<T>(x.gradient);
-    RotaryKernels<DeviceType>::rotate(size, Rotation::back, y->values<T>(), cos, sin, dx);
+    using Kernels = RotaryKernels<DeviceType>;
+    if (tape.hand_over(y, x.gradient)) {
+      T* const dx = static_cast<T*>(x.gradient->data);
+      Kernels::rotate(size, Rotation::back, dx, cos, sin, GradientTarget<T>{dx, false});
+    } else {
+      Kernels::rotate(size, Rotation::back, y->values<T>(), cos, sin, tape.template target<T>(x.gradient));
+    }
   }
 };
 
@@ -34,12 +39,13 @@ RotarySize rotary_size(const X& x, const Table& cos, const Table& sin, Index hea
                           "rotary_embedding(x, cos, sin, heads): x and the tables must have as many tokens");
   const RotarySize size{x.extent(0), x.extent(1), heads, cos.extent(2), cos.extent(0)};
   if (!(cos.shape() == sin.shape()) || (size.table_batch != 1 && size.table_batch != size.batch)) {
-    fail(concat("rotary_embedding(x, cos, sin, heads): cos and sin must be [1 or batch, tokens, head_dim] for x of shape ",
-                x.shape().text(), ", found ", cos.shape().text(), " and ", sin.shape().text()));
+    fail(concat(
+        "rotary_embedding(x, cos, sin, heads): cos and sin must be [1 or batch, tokens, head_dim] for x of shape ",
+        x.shape().text(), ", found ", cos.shape().text(), " and ", sin.shape().text()));
   }
   if (heads <= 0 || heads * size.head_dim != x.extent(2)) {
-    fail(concat("rotary_embedding(x, cos, sin, heads): the last axis of x must be heads * head_dim, found ", x.extent(2),
-                " for ", heads, " heads of ", size.head_dim));
+    fail(concat("rotary_embedding(x, cos, sin, heads): the last axis of x must be heads * head_dim, found ",
+                x.extent(2), " for ", heads, " heads of ", size.head_dim));
   }
   if (size.head_dim % 2 != 0) {
     fail(concat("rotary_embedding(x, cos, sin, heads): head_dim must be even, found ", size.head_dim));
@@ -64,6 +70,26 @@ auto rotary_embedding(Context& context, const X& x, const Table& cos, const Tabl
   const T* const sines = operand(context, sin).data;
 
   auto y = context.template make<T>(x.shape(), xs.gradient != nullptr);
+  RotaryKernels<Device>::rotate(size, Rotation::forward, xs.data, cosines, sines, GradientTarget<T>{y.data(), false});
+  if constexpr (Context::records) {
+    context.record(y.gradient_slot(), detail::RotaryBackward<T, Device>{xs, cosines, sines, y.gradient_slot(), size});
+  }
+  return y;
+}
+
+/// The same in x's own memory, for an x that nothing else reads: the result of a projection.
+///
+/// \param x  a result of `context`
+template <class Context, class X, class Table>
+auto rotary_embedding_in_place(Context& context, const X& x, const Table& cos, const Table& sin, Index heads) {
+  using T = ElementOf<X>;
+  using Device = typename Context::Device;
+  const RotarySize size = detail::rotary_size(x, cos, sin, heads);
+  const auto xs = operand(context, x);
+  const T* const cosines = operand(context, cos).data;
+  const T* const sines = operand(context, sin).data;
+
+  auto y = context.overwrite(x, xs.gradient != nullptr);
   RotaryKernels<Device>::rotate(size, Rotation::forward, xs.data, cosines, sines, GradientTarget<T>{y.data(), false});
   if constexpr (Context::records) {
     context.record(y.gradient_slot(), detail::RotaryBackward<T, Device>{xs, cosines, sines, y.gradient_slot(), size});

@@ -49,7 +49,8 @@ auto scale(Context& context, const X& x, const Factor& factor) {
     static_assert(std::is_same_v<T, ElementOf<Factor>>, "scale(x, factor): x and factor must have one element type");
     static_assert(ShapeOf<Factor>::rank <= 1, "scale(x, factor): factor must be a number or have one element");
     if (factor.size() != 1) {
-      fail(concat("scale(x, factor): factor must be a number or have one element, found shape ", factor.shape().text()));
+      fail(
+          concat("scale(x, factor): factor must be a number or have one element, found shape ", factor.shape().text()));
     }
     factors = operand(context, factor);
   }

@@ -45,8 +45,8 @@ struct LogSumExpBackward {
 
 }  // namespace detail
 
-/// y = exp(x) / Σ exp(x) over the last axis, each row shifted by its largest element first. A row of which every element
-/// is -infinity, or any is +infinity or NaN, becomes NaN throughout, as in torch.
+/// y = exp(x) / Σ exp(x) over the last axis, each row shifted by its largest element first. A row of which every
+/// element is -infinity, or any is +infinity or NaN, becomes NaN throughout, as in torch.
 ///
 /// \param x  [..., columns], any number of leading axes
 /// \return   the shape of x
@@ -82,8 +82,8 @@ auto log_sum_exp(Context& context, const X& x) {
   auto y = context.template make<T>(shape, xs.gradient != nullptr);
   SoftmaxKernels<Device>::log_sum_exp(shape.size(), x.extent(-1), xs.data, y.data());
   if constexpr (Context::records) {
-    context.record(y.gradient_slot(), detail::LogSumExpBackward<T, Device>{xs, y.data(), y.gradient_slot(),
-                                                                           shape.size(), x.extent(-1)});
+    context.record(y.gradient_slot(),
+                   detail::LogSumExpBackward<T, Device>{xs, y.data(), y.gradient_slot(), shape.size(), x.extent(-1)});
   }
   return y;
 }

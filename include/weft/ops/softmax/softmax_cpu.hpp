@@ -83,7 +83,7 @@ struct SoftmaxKernels<Cpu> {
     constexpr T lowest = -std::numeric_limits<T>::infinity();
     const kernels::Vector<T> offsets(offset);
     const auto [sum] = kernels::row_sums<T, 1>(columns, [&](Index i, auto access, auto& sums) {
-      const auto terms = kernels::exp(kernels::load_or(x + i, lowest, access) - offsets);
+      const auto terms = kernels::exp(access.load_or(x + i, lowest) - offsets);
       if (y != nullptr) access.store(y + i, terms);
       sums[0] += terms;
     });

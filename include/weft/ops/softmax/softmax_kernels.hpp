@@ -7,7 +7,8 @@
 
 namespace weft {
 
-/// Kernels of `softmax` and `log_sum_exp` on a device. A specialisation provides forward, backward, log_sum_exp and log_sum_exp_backward.
+/// Kernels of `softmax` and `log_sum_exp` on a device. A specialisation provides forward, backward, log_sum_exp and
+/// log_sum_exp_backward.
 template <class DeviceType>
 struct SoftmaxKernels;
 

@@ -31,8 +31,8 @@ auto divided_sum(Context& context, const X& x, Index divisor) {
   auto y = context.template make<T>(Shape<>(), xs.gradient != nullptr);
   SumKernels<Device>::forward(x.size(), static_cast<T>(divisor), xs.data, y.data());
   if constexpr (Context::records) {
-    context.record(y.gradient_slot(), SumBackward<T, Device>{xs.gradient, y.gradient_slot(), x.size(),
-                                                             static_cast<T>(divisor)});
+    context.record(y.gradient_slot(),
+                   SumBackward<T, Device>{xs.gradient, y.gradient_slot(), x.size(), static_cast<T>(divisor)});
   }
   return y;
 }

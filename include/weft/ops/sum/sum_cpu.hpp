@@ -15,16 +15,17 @@ struct SumKernels<Cpu> {
   template <class T>
   static void forward(Index count, T divisor, const T* x, T* y) {
     struct SumBlocks;
-    y[0] = kernels::block_sum<SumBlocks, T>(
-               count, [&](Index i, auto access, auto& sum) { sum += access.load(x + i); }) / divisor;
+    y[0] =
+        kernels::block_sum<SumBlocks, T>(count, [&](Index i, auto access, auto& sum) { sum += access.load(x + i); }) /
+        divisor;
   }
 
   /// dx = dy[0] / divisor everywhere
   template <class T>
   static void backward(Index count, T divisor, const T* dy, GradientTarget<T> dx) {
     const kernels::Vector<T> each(dy[0] / divisor);
-    kernels::parallel_for_each_vector<T>(
-        count, [&](Index i, auto access) { kernels::store_gradient(dx, i, each, access); });
+    kernels::parallel_for_each_vector<T>(count,
+                                         [&](Index i, auto access) { kernels::store_gradient(dx, i, each, access); });
   }
 };
 
