@@ -63,11 +63,12 @@ inline double read_bandwidth() {
   using V = weft::kernels::Vector<float>;
   constexpr weft::Index kFloats = weft::Index{64} << 20;
   static const weft::Tensor<float, weft::Shape<weft::Dyn>> memory{weft::Shape<weft::Dyn>(kFloats)};
-  std::vector<float> results(static_cast<std::size_t>(weft::thread_count()) * 64);
+  const weft::Index threads = weft::thread_count();
+  const weft::Index share = kFloats / threads;
+  std::vector<float> results(static_cast<std::size_t>(threads) * 64);
   const double seconds = best_seconds(0.3, [&] {
-    weft::parallel_for(weft::thread_count(), 1, [&](weft::Index begin, weft::Index end) {
+    weft::parallel_for(threads, 1, [&](weft::Index begin, weft::Index end) {
       for (weft::Index t = begin; t < end; ++t) {
-        const weft::Index share = kFloats / weft::thread_count();
         const float* data = memory.data() + t * share;
         constexpr auto lanes = static_cast<weft::Index>(V::size);
         V sums[4] = {V(0.0F), V(0.0F), V(0.0F), V(0.0F)};

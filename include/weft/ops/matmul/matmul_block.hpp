@@ -31,24 +31,14 @@ struct BlockProduct {
 
 namespace detail {
 
-#ifndef KC
-#define KC 1024
-#endif
-#ifndef XB
-#define XB 98304
-#endif
-#ifndef NC
-#define NC 1024
-#endif
-#ifndef CPR
-#define CPR 32
-#endif
 /// Depth of a block: long enough that reading and writing C between blocks costs little, short enough that a panel of y
 /// stays in the second cache level. It must not depend on the thread count: it orders the sums.
-inline constexpr Index kBlockDepth = KC;
+inline constexpr Index kBlockDepth = 1024;
 /// Elements of x in a block of rows, and columns of y in a block: the second and the last cache level keep them.
-inline constexpr Index kBlockElements = XB;
-inline constexpr Index kBlockColumns = NC;
+inline constexpr Index kBlockElements = 98304;
+inline constexpr Index kBlockColumns = 1024;
+/// Rows of x from which on it pays to copy a panel of y that is not contiguous.
+inline constexpr Index kRowsWorthACopy = 32;
 /// Rows that a transposed result gathers before it is written: a multiple of tile rows and of vectors.
 inline constexpr Index kGatheredRows = 48;
 
@@ -117,7 +107,7 @@ class BlockRunner {
     in.depth = depth_;
     place_columns(in, column, width, vectors * kLanes<T>);
     Index r = 0;
-    if (in.y_depth != vectors * kLanes<T> && rows_ > CPR) {
+    if (in.y_depth != vectors * kLanes<T> && rows_ > kRowsWorthACopy) {
       place_rows(in, 0);
       look_ahead(in, column, width, 0, kTileRows);
       in.copy = y_packed_;
