@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstring>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,7 @@ namespace weft {
 /// so that PyTorch's strict loading finds what it expects. The file is written beside `path` and renamed.
 template <class Model>
 void save_parameters(const std::string& path, const Model& model) {
-  SafetensorsWriter writer({{"format", "pt"}});
+  SafetensorsWriter writer(std::map<std::string, std::string>{{"format", "pt"}});
   for_each_parameter(model, [&](const ParameterName& name, const auto& parameter) {
     writer.add(name.name, parameter);
     if (!name.alias.empty()) writer.add(name.alias, parameter);
