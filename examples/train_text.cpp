@@ -30,6 +30,9 @@ struct Scribe {
 };
 using Model = weft::LlamaForCausalLMWithGNN<Scribe>;
 
+/// Tokens that the model sees at once; it has learned nothing about positions beyond them.
+constexpr weft::Index kBlockSize = 128;
+
 struct Arguments {
   std::string corpus;
   std::string output = "scribe";
@@ -53,7 +56,7 @@ std::string line(const weft::StepReport& step, double bits_per_byte) {
 bool train(const Arguments& arguments, const std::string& checkpoint, const std::string& metrics) {
   Model model(weft::Rng(arguments.seed));
   weft::TokenDataset data(weft::bytes_as_tokens(weft::read_corpus(arguments.corpus)),
-                          {.block_size = 128, .validation = 0.05, .seed = arguments.seed});
+                          {.block_size = kBlockSize, .validation = 0.05, .seed = arguments.seed});
   weft::Trainer trainer(model,
                         {.learning_rate = 3e-3,
                          .batch_size = 16,
@@ -100,7 +103,8 @@ void show(const Arguments& arguments, const std::string& checkpoint, const std::
   examples::draw_adjacency(model, tokenizer, arguments.prompt, folder + "adjacency.png");
   std::cout << "\n" << arguments.prompt << std::flush;
   const weft::GenerationOptions options{
-      .max_new_tokens = 400, .sampling = {.sample = true, .temperature = 0.8, .top_p = 0.95, .seed = arguments.seed}};
+      .max_new_tokens = std::max<weft::Index>(1, kBlockSize - static_cast<weft::Index>(arguments.prompt.size())),
+      .sampling = {.sample = true, .temperature = 0.8, .top_p = 0.95, .seed = arguments.seed}};
   weft::generate(model, tokenizer, arguments.prompt, options, [](std::string_view piece) {
     std::cout << piece << std::flush;
     return interrupted == 0;
