@@ -3,6 +3,7 @@
 #include "weft/ops/adamw/adamw_naive.hpp"
 #include "weft/ops/global_norm/global_norm_kernels.hpp"
 
+#include "ops/op_checks.hpp"
 #include "support/catch.hpp"
 #include "support/random.hpp"
 
@@ -48,4 +49,14 @@ TEST_CASE("scaling reaches every element once") {
   std::vector<float> values(37, 2.0F);
   GlobalNormKernels<Cpu>::scale(37, 0.5, values.data());
   CHECK(values == std::vector<float>(37, 1.0F));
+}
+
+TEST_CASE("AdamW's update has the same bits for any number of threads") {
+  const auto gradient = random_tensor<float>(Shape<Dyn>(70001), 1);
+  CHECK(weft::testing::same_bits_for_any_thread_count([&] {
+    std::vector<float> all(3 * 70001, 0.5F);
+    AdamWKernels<Cpu>::update(AdamWStep{1e-2, 0.9, 0.999, 1e-8, 0.1, 3}, 70001, gradient.data(), all.data(),
+                              all.data() + 70001, all.data() + 2 * 70001);
+    return all;
+  }));
 }

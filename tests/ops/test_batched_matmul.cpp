@@ -3,6 +3,7 @@
 #include "weft/ops/batched_matmul/batched_matmul.hpp"
 #include "weft/ops/batched_matmul/batched_matmul_naive.hpp"
 
+#include "ops/op_checks.hpp"
 #include "support/catch.hpp"
 #include "support/random.hpp"
 
@@ -42,4 +43,17 @@ TEST_CASE("batched_matmul names both extents when shapes disagree") {
       batched_matmul(inference, a, b),
       "batched_matmul(a, b): the last axis of a must equal the middle axis of b, found 4 (shape [2, 3, 4]) and "
       "5 (shape [2, 5, 6])");
+}
+
+TEST_CASE("batched_matmul's results have the same bits for any number of threads") {
+  for (const Index batch : {1, 3}) {
+    const BatchedMatmulSize size{batch, 65, 70, 67};
+    const auto a = random_tensor<float>(Shape<Dyn, 65, 70>(batch), 1);
+    const auto b = random_tensor<float>(Shape<Dyn, 70, 67>(batch), 2);
+    CHECK(weft::testing::same_bits_for_any_thread_count([&] {
+      std::vector<float> c(static_cast<std::size_t>(batch * 65 * 67));
+      BatchedMatmulKernels<Cpu>::forward(size, a.data(), b.data(), c.data());
+      return c;
+    }));
+  }
 }

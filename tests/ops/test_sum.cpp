@@ -42,7 +42,7 @@ TEST_CASE("the derivatives of sum and mean agree with finite differences") {
   CHECK(gradcheck(average, std::tie(dynamic)).message == "gradcheck: 10 derivatives agree");
 }
 
-TEST_CASE("sum and mean are scalars; of nothing they are 0 and NaN, and NaN and infinities pass through") {
+TEST_CASE("sum and mean of nothing are the scalars 0 and NaN, and NaN and infinities pass through") {
   Inference inference;
   const TensorView<const float, Shape<Dyn>> nothing(nullptr, Shape<Dyn>(0));
   static_assert(std::is_same_v<ShapeOf<decltype(sum(inference, nothing))>, Shape<>>);
