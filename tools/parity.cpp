@@ -28,7 +28,7 @@ std::vector<Found> find_cases(const fs::path& folder) {
 }
 
 /// Runs one case and prints its line; whether it passed.
-bool run(const Found& found) {
+bool run(const parity::LayerCases& cases, const Found& found) {
   std::string name =
       found.model.empty() ? fs::path(found.path).stem().string() : fs::path(found.model).filename().string();
   std::string type = "?";
@@ -37,7 +37,7 @@ bool run(const Found& found) {
     type = golden.text("class");
     if (!found.model.empty()) {
       parity::run_model(found.model, golden);
-    } else if (const auto runner = parity::layer_cases().find(type); runner != parity::layer_cases().end()) {
+    } else if (const auto runner = cases.find(type); runner != cases.end()) {
       runner->second(golden);
     } else {
       weft::fail("unknown class " + type);
@@ -63,7 +63,8 @@ int main(int argc, char** argv) {
   }
   int passed = 0;
   int failed = 0;
-  for (const Found& found : find_cases(argv[1])) ++(run(found) ? passed : failed);
+  const parity::LayerCases cases = parity::layer_cases();
+  for (const Found& found : find_cases(argv[1])) ++(run(cases, found) ? passed : failed);
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 && passed > 0 ? 0 : 1;
 }
