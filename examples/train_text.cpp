@@ -137,15 +137,16 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   CLI::App app("Trains a small graph-aware Llama on a text, byte by byte, and lets it speak.");
+  app.failure_message(
+      [](const CLI::App*, const CLI::Error& error) { return std::string("train_text: ") + error.what() + "\n"; });
   Arguments arguments;
+  const auto positive = CLI::Range(1, 1'000'000'000);
   app.add_option("--corpus", arguments.corpus, "UTF-8 text to learn")->required();
-  app.add_option("--steps", arguments.steps, "updates of the weights")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  app.add_option("--steps", arguments.steps, "updates of the weights")->check(positive)->capture_default_str();
   app.add_option("--output", arguments.output, "folder for checkpoint and pictures")->capture_default_str();
   app.add_option("--prompt", arguments.prompt, "what the model continues")->capture_default_str();
   app.add_option("--save-every", arguments.save_every, "steps between checkpoints")
-      ->check(CLI::PositiveNumber)
+      ->check(positive)
       ->capture_default_str();
   app.add_option("--seed", arguments.seed, "of weights, data order and generation")->capture_default_str();
   app.add_flag("--resume", arguments.resume, "go on from the checkpoint in the output folder");

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+# cmake -DPROGRAM=<train_text> -DCORPUS=<text> -DOTHER=<a model's safetensors> -P train_text_bad_input.cmake
+# Whatever is wrong with its input, train_text says so in one line, fails, and leaves a checkpoint as it was.
+cmake_minimum_required(VERSION 3.25)
+
+set(folder ${CMAKE_CURRENT_BINARY_DIR}/bad_input)
+file(REMOVE_RECURSE ${folder})
+file(MAKE_DIRECTORY ${folder})
+
+# refused NAME PATTERN ARGUMENT...: the run fails with one line, which matches the pattern.
+function(refused name pattern)
+  execute_process(COMMAND ${PROGRAM} ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE err TIMEOUT 60)
+  string(STRIP "${err}" err)
+  if(code EQUAL 0 OR code MATCHES "[a-zA-Z]")
+    message(SEND_ERROR " ${name}: must fail with an exit code, found ${code}")
+  elseif(err MATCHES "\n" OR NOT err MATCHES "${pattern}")
+    message(SEND_ERROR " ${name}: one line that matches \"${pattern}\" is expected, found\n${err}")
+  endif()
+endfunction()
+
+# keeps_checkpoint NAME PATTERN FILE: --resume from a copy of FILE is refused, and the copy stays as it is.
+function(keeps_checkpoint name pattern file)
+  file(MAKE_DIRECTORY ${folder}/${name})
+  file(COPY_FILE ${file} ${folder}/${name}/checkpoint.safetensors)
+  refused(${name} "${pattern}" --corpus ${CORPUS} --output ${folder}/${name} --steps 3 --resume)
+  file(SHA256 ${file} before)
+  file(SHA256 ${folder}/${name}/checkpoint.safetensors after)
+  if(NOT before STREQUAL after)
+    message(SEND_ERROR " ${name}: the checkpoint changed")
+  endif()
+endfunction()
+
+refused("no corpus" "no_such_file" --corpus ${folder}/no_such_file --output ${folder}/unused)
+file(WRITE ${folder}/short.txt "In the beginning")
+refused("a short corpus" "128" --corpus ${folder}/short.txt --output ${folder}/unused)
+file(WRITE ${folder}/file "")
+refused("an unwritable folder" "file/below" --corpus ${CORPUS} --output ${folder}/file/below)
+refused("steps that are no number" "--steps.*many" --corpus ${CORPUS} --steps many)
+refused("no steps" "--steps" --corpus ${CORPUS} --steps 0)
+refused("nothing to resume" "checkpoint" --corpus ${CORPUS} --output ${folder}/empty --resume)
+
+execute_process(COMMAND ${PROGRAM} --corpus ${CORPUS} --steps 1 --output ${folder}/good
+  COMMAND_ERROR_IS_FATAL ANY OUTPUT_QUIET ERROR_QUIET)
+execute_process(COMMAND head -c 100000 ${folder}/good/checkpoint.safetensors OUTPUT_FILE ${folder}/first_bytes
+  COMMAND_ERROR_IS_FATAL ANY)
+keeps_checkpoint("truncated" "checkpoint.safetensors" ${folder}/first_bytes)
+keeps_checkpoint("another_shape" "checkpoint.safetensors" ${OTHER})
