@@ -18,6 +18,7 @@
 #include "weft/models/byte_tokenizer.hpp"
 #include "weft/models/generate.hpp"
 #include "weft/models/llama.hpp"
+#include "weft/models/packed_sequences.hpp"
 #include "weft/ops/add/add.hpp"
 #include "weft/ops/multiply/multiply.hpp"
 #include "weft/ops/scale/scale.hpp"

@@ -80,8 +80,16 @@ TEMPLATE_TEST_CASE("the derivative of the loss by every parameter agrees with fi
 
 TEST_CASE("checkpointed layers give the same loss and gradients as plain ones, bit for bit, in less memory") {
   using Block = DecoderLayer<24, LlamaAttentionGIN<24, 4>, LlamaMLP<24, 40>>;
-  CausalLM<Vocab<23>, Stack<Block, 4>> plain(Rng(5));
-  CausalLM<Vocab<23>, Stack<Checkpointed<Block>, 4>> checkpointed(Rng(5));
+  const auto block = [](int) {
+    return Block(LlamaAttentionGIN<24, 4>({.attention_dropout = 0.2}), LlamaMLP<24, 40>());
+  };
+  CausalLM<Vocab<23>, Stack<Block, 4>> plain((Stack<Block, 4>(block)));
+  CausalLM<Vocab<23>, Stack<Checkpointed<Block>, 4>> checkpointed(
+      Stack<Checkpointed<Block>, 4>([&](int l) { return Checkpointed<Block>(block(l)); }));
+  Rng rng(5);
+  plain.initialize(rng);
+  rng = Rng(5);
+  checkpointed.initialize(rng);
   const auto ids = random_ids(2, 64, 6);
   const auto train = [&](auto& model) {
     Tape tape;
@@ -100,6 +108,94 @@ TEST_CASE("checkpointed layers give the same loss and gradients as plain ones, b
   const auto [found, checkpointed_bytes] = train(checkpointed);
   CHECK(found == expected);
   CHECK(checkpointed_bytes < plain_bytes);
+}
+
+TEMPLATE_TEST_CASE("packed sequences have the logits, loss and gradients of separate ones", "", TinyLlama, TinyGIN) {
+  auto model = random_model<TestType, double>(3);
+  const auto ids = random_ids(1, 12, 4);
+  const std::int32_t ends[] = {0, 5, 6, 12};
+  const PackedSequences packed(ends, 1, 12);
+  const auto gradients = [&] {
+    std::vector<double> all;
+    for_each_parameter(model, [&](const ParameterName&, const auto& parameter) {
+      if (!parameter.has_gradient()) return;
+      all.insert(all.end(), parameter.gradient().data(), parameter.gradient().data() + parameter.size());
+    });
+    clear_gradients(model);
+    return all;
+  };
+  Tape tape;
+  const auto labels = packed.labels(ids);
+  const auto loss = model.loss(tape, ids, labels, {.packed = &packed});
+  tape.backward(loss);
+  const auto found = gradients();
+
+  Inference inference;
+  const auto logits = model(inference, ids, {.packed = &packed});
+  double expected_loss = 0;
+  Tape separate;
+  for (std::size_t s = 0; s < 3; ++s) {
+    const Index length = ends[s + 1] - ends[s];
+    const TensorView<const std::int32_t, Shape<Dyn, Dyn>> own(ids.data() + ends[s], Shape<Dyn, Dyn>(1, length));
+    const auto alone = model(inference, own);
+    for (Index i = 0; i < alone.size(); ++i) {
+      CHECK(logits.data()[ends[s] * 23 + i] == Approx(alone.data()[i]).margin(1e-12));
+    }
+    if (length < 2) continue;
+    const double share = static_cast<double>(length - 1) / 9;  // of the predicted tokens
+    const auto own_loss = model.loss(separate, own, own);
+    separate.backward(own_loss, share);
+    expected_loss += share * *own_loss.data();
+  }
+  CHECK(*loss.data() == Approx(expected_loss).epsilon(1e-12));
+  const auto expected = gradients();
+  REQUIRE(found.size() == expected.size());
+  for (std::size_t i = 0; i < found.size(); ++i) CHECK(found[i] == Approx(expected[i]).margin(1e-10));
+}
+
+TEST_CASE("packed sequences are refused where they do not fit, in one sentence") {
+  const auto make = [](std::vector<std::int32_t> ends) { return PackedSequences(ends, 2, 4); };
+  CHECK_THROWS_WITH(make({0, 4, 7}),
+                    "PackedSequences: cu_seq_lens must begin with 0 and end with batch * tokens = 8, found 3 values "
+                    "from 0 to 7");
+  CHECK_THROWS_WITH(make({0, 4, 4, 8}), "PackedSequences: cu_seq_lens must rise, found 4 before 4");
+  CHECK_THROWS_WITH(make({0, 3, 8}),
+                    "PackedSequences: a sequence must stay in its row of 4 tokens, found one from 3 to 8");
+  const auto model = random_model<TinyGIN>(1);
+  const auto packed = make({0, 4, 6, 8});
+  Inference inference;
+  const auto ids = random_ids(2, 4, 2);
+  CHECK_THROWS_WITH(model(inference, random_ids(2, 3, 2), {.packed = &packed}),
+                    "model(context, ids): packed describes 2 rows of 4 tokens, ids has 2 of 3");
+  const std::vector<std::int32_t> mask(8, 1);
+  CHECK_THROWS_WITH(model(inference, ids, {.attention_mask = mask.data(), .packed = &packed}),
+                    "model(context, ids): packed sequences need no attention_mask, found one");
+  auto cache = model.make_cache(2, 8);
+  CHECK_THROWS_WITH(model(inference, ids, {.packed = &packed}, &cache),
+                    "model(context, ids, cache): packed sequences are not supported with a cache");
+}
+
+TEST_CASE("attention dropout acts in training only, where the tape's dropout is switched on") {
+  using Block = DecoderLayer<24, LlamaAttention<24, 4>, LlamaMLP<24, 40>>;
+  const auto make = [](double probability) {
+    CausalLM<Vocab<23>, Stack<Block, 1>> model(Stack<Block, 1>(
+        [&](int) { return Block(LlamaAttention<24, 4>({.attention_dropout = probability}), LlamaMLP<24, 40>()); }));
+    randomize_parameters(model, 3, 0.3);
+    return model;
+  };
+  const auto plain = make(0);
+  const auto dropping = make(0.5);
+  const auto ids = random_ids(2, 9, 6);
+  const auto loss = [&](auto&& context, const auto& model) { return *model.loss(context, ids, ids).data(); };
+  const auto training_loss = [&](const auto& model) {
+    Tape tape;
+    tape.enable_dropout(Rng(9));
+    return loss(tape, model);
+  };
+  CHECK(loss(Inference(), dropping) == loss(Inference(), plain));
+  CHECK(loss(Tape(), dropping) == loss(Tape(), plain));
+  CHECK(training_loss(dropping) != training_loss(plain));
+  CHECK(training_loss(dropping) == training_loss(dropping));
 }
 
 TEST_CASE("a tied head shares the embedding's weights and their gradient") {

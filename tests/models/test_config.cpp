@@ -71,7 +71,7 @@ TEST_CASE("numbers outside of their range are refused by name") {
   CHECK_THAT(refusal({.rms_norm_eps = -1}), ContainsSubstring("rms_norm_eps must be at least 0"));
   CHECK_THAT(refusal({.rope_theta = 0}), ContainsSubstring("rope_theta must be positive"));
   CHECK_THAT(refusal({.rope_theta = std::numeric_limits<double>::quiet_NaN()}), ContainsSubstring("rope_theta"));
-  CHECK_THAT(refusal({.attention_dropout = 1}), ContainsSubstring("attention_dropout must be 0"));
+  CHECK_THAT(refusal({.attention_dropout = 1}), ContainsSubstring("attention_dropout must be in [0, 1), found 1"));
   CHECK_THAT(refusal({.rope_scaling = {.type = RopeType::linear, .factor = 0.5}}),
              ContainsSubstring("rope_scaling.factor must be at least 1"));
   CHECK_THAT(refusal({.rope_scaling = {.type = RopeType::llama3, .factor = 8, .low_freq_factor = 4}}),

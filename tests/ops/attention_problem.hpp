@@ -3,6 +3,7 @@
 /// Random attention problems of any size, mask and layout, with memory for their results and gradients.
 #pragma once
 
+#include <bit>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,7 +14,16 @@
 
 namespace weft::testing {
 
-enum class MaskKind { none, causal, padding, causal_left_padding, causal_right_padding, additive, causal_additive };
+enum class MaskKind {
+  none,
+  causal,
+  padding,
+  causal_left_padding,
+  causal_right_padding,
+  additive,
+  causal_additive,
+  packed
+};
 
 inline constexpr MaskKind kAllMasks[] = {MaskKind::none,
                                          MaskKind::causal,
@@ -21,18 +31,20 @@ inline constexpr MaskKind kAllMasks[] = {MaskKind::none,
                                          MaskKind::causal_left_padding,
                                          MaskKind::causal_right_padding,
                                          MaskKind::additive,
-                                         MaskKind::causal_additive};
+                                         MaskKind::causal_additive,
+                                         MaskKind::packed};
 
 struct AttentionCase {
   kernels::AttentionSize size;
   MaskKind mask = MaskKind::none;
   double sharpness = 1;
   Index gap = 0;  ///< unused features between rows, and between batches unused rows
+  double dropout = 0;
 
   std::string text() const {
     return concat("batch ", size.batch, " heads ", size.heads, " kv_heads ", size.kv_heads, " queries ", size.queries,
                   " keys ", size.keys, " head_dim ", size.head_dim, " value_dim ", size.value_dim, " mask ",
-                  static_cast<int>(mask), " sharpness ", sharpness, " gap ", gap);
+                  static_cast<int>(mask), " sharpness ", sharpness, " gap ", gap, " dropout ", dropout);
   }
 };
 
@@ -76,6 +88,7 @@ class AttentionProblem {
     input.v = std::as_const(v).rows();
     input.scale = static_cast<T>(1 / std::sqrt(static_cast<double>(c.size.head_dim)));
     input.sharpness = static_cast<T>(c.sharpness);
+    if (c.dropout > 0) input.dropout.emplace(Rng(5), c.dropout);
     set_mask(c);
   }
 
@@ -85,6 +98,7 @@ class AttentionProblem {
   RandomRows<T> v;
   RandomRows<T> d_out;
   std::vector<std::int32_t> key_valid;
+  std::vector<std::int32_t> first_key;
   std::vector<T> additive;
 
  private:
@@ -92,6 +106,7 @@ class AttentionProblem {
     using enum MaskKind;
     input.mask.causal = c.mask != none && c.mask != padding && c.mask != additive;
     if (c.mask == padding || c.mask == causal_left_padding || c.mask == causal_right_padding) set_key_valid(c);
+    if (c.mask == packed) set_first_key(c);
     if (c.mask == additive || c.mask == causal_additive) set_additive(c);
   }
 
@@ -107,6 +122,18 @@ class AttentionProblem {
       }
     }
     input.mask.key_valid = key_valid.data();
+  }
+
+  /// Sequences of growing length: 1, 2, 4, ... keys, one after the other, shifted from batch to batch.
+  void set_first_key(const AttentionCase& c) {
+    for (Index b = 0; b < c.size.batch; ++b) {
+      for (Index i = 0; i < c.size.queries; ++i) {
+        const auto position = static_cast<std::uint64_t>(c.size.offset() + i + b);
+        const auto start = static_cast<Index>(std::bit_floor(position + 1)) - 1 - b;
+        first_key.push_back(static_cast<std::int32_t>(std::max<Index>(0, start)));
+      }
+    }
+    input.mask.first_key = first_key.data();
   }
 
   /// Small numbers, penalties of -1e9, the smallest number and -inf; every fifth row holds nothing but penalties.

@@ -104,6 +104,22 @@ TEST_CASE("attention_weights' derivatives agree with finite differences") {
   }
 }
 
+TEST_CASE("the derivatives of attention with dropout agree with finite differences") {
+  auto q = random_tensor<double>(Shape<Dyn, Dyn, 6>(2, 3), 1);
+  auto k = random_tensor<double>(Shape<Dyn, 5, 3>(2), 2);
+  auto v = random_tensor<double>(Shape<2, Dyn, Dyn>(5, 4), 3);
+  auto options = options_for(2, 1);
+  options.dropout.emplace(Rng(3), 0.4);
+  const auto attend = [&](auto& context, auto& a, auto& b, auto& c) {
+    return scaled_dot_product_attention(context, a, b, c, options);
+  };
+  const auto result = gradcheck(attend, std::tie(q, k, v));
+  INFO(result.message);
+  CHECK(result.passed);
+  const auto weights = [&](auto& context, auto& a, auto& b) { return attention_weights(context, a, b, options); };
+  CHECK(gradcheck(weights, std::tie(q, k)).passed);
+}
+
 TEST_CASE("attention's result is the product of its weights and the values") {
   const auto q = random_tensor<double>(Shape<1, Dyn, 6>(4), 1);
   const auto k = random_tensor<double>(Shape<1, Dyn, 6>(7), 2);
@@ -186,6 +202,11 @@ TEST_CASE("attention refuses extents that do not fit, and says which") {
   const std::int32_t key_valid[8] = {};
   both.mask.key_valid = key_valid;
   both.mask.additive = x.data();
+  auto packed = options_for(4, 4, false);
+  const std::int32_t first_key[8] = {};
+  packed.mask.first_key = first_key;
+  CHECK_THROWS_WITH(attention_weights(inference, x, x, packed),
+                    "attention_weights(q, k): a mask with first_key must be causal and without key_valid");
   CHECK_THROWS_WITH(attention_weights(inference, x, x, both),
                     "attention_weights(q, k): the mask must be key_valid or additive, found both");
 }

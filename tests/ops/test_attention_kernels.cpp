@@ -24,7 +24,9 @@ template <class T>
 Tolerance tolerance_of(const AttentionProblem<T>& p) {
   const auto& size = p.input.size;
   const double eps = std::numeric_limits<T>::epsilon();
-  const double q = largest(p.q.values), k = largest(p.k.values), v = largest(p.v.values), d = largest(p.d_out.values);
+  const double kept = p.input.dropout ? p.input.dropout->scale : 1;
+  const double q = largest(p.q.values), k = largest(p.k.values), v = kept * largest(p.v.values),
+               d = largest(p.d_out.values);
   const double score = p.input.scale * static_cast<double>(size.head_dim) * q * k + 4;
   const double weight = 4 * eps * (4 + std::abs(p.input.sharpness) * score);
   const double dx = 4 * weight * static_cast<double>(size.value_dim) * v * d;
@@ -35,9 +37,9 @@ Tolerance tolerance_of(const AttentionProblem<T>& p) {
   return {weight * v,
           factor * dx * k + 4 * eps,
           factor * dx * q * rows + 4 * eps,
-          weight * d * rows + 4 * eps,
+          weight * kept * d * rows + 4 * eps,
           2 * dx * (penalties ? 1e9 : score) * rows * static_cast<double>(size.batch * size.kv_heads) + 4 * eps,
-          weight};
+          weight * kept};
 }
 
 template <class T>
@@ -101,7 +103,9 @@ TEST_CASE("naive attention's derivatives agree with finite differences") {
                                  {{2, 4, 2, 5, 7, 3, 2}, causal, 1.3},
                                  {{2, 2, 2, 5, 5, 3, 2}, causal, -0.8, 1},
                                  {{2, 4, 1, 5, 7, 3, 2}, padding, 1.3},
-                                 {{2, 4, 1, 5, 7, 3, 2}, causal_right_padding, 1.3}}) {
+                                 {{2, 4, 1, 5, 7, 3, 2}, causal_right_padding, 1.3},
+                                 {{2, 4, 2, 5, 7, 3, 2}, packed, 1.3},
+                                 {{2, 4, 2, 5, 7, 3, 2}, causal, 1.3, 0, 0.4}}) {
     INFO(c.text());
     AttentionProblem<double> p(c);
     AttentionResult<double> r(c, 10);
@@ -183,6 +187,30 @@ TEST_CASE("attention agrees with the naive form for any sharpness, and is never 
   }
 }
 
+TEST_CASE("attention with dropout agrees with the naive form under every mask") {
+  for (const MaskKind mask : kAllMasks) {
+    for (const int queries : {1, 17, 65, 130}) {
+      compare_with_naive<float>({{2, 4, 2, queries, queries + 9, 8, 7}, mask, 1.3, 0, 0.3});
+    }
+    compare_with_naive<double>({{2, 2, 1, 70, 70, 5, 6}, mask, 1.3, 1, 0.5});
+  }
+}
+
+TEST_CASE("dropout keeps the share of attention weights that it should, and scales them") {
+  AttentionProblem<float> p({{2, 3, 3, 64, 64, 4, 4}, MaskKind::none, 1});
+  std::vector<float> weights(2 * 3 * 64 * 64);
+  std::vector<float> kept(weights.size());
+  kernels::attention_weights(p.input, weights.data());
+  p.input.dropout.emplace(Rng(5), 0.25);
+  kernels::attention_weights(p.input, kept.data());
+  double share = 0;
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    CHECK((kept[i] == 0 || kept[i] == Approx(weights[i] / 0.75)));
+    share += (kept[i] != 0 ? 1.0 : 0.0) / static_cast<double>(kept.size());
+  }
+  CHECK(share == Approx(0.75).margin(4 * std::sqrt(0.25 * 0.75 / static_cast<double>(kept.size()))));
+}
+
 TEST_CASE("attention adds to gradients or overwrites them, as asked") {
   compare_with_naive<float>({{2, 4, 2, 70, 70, 9, 5}, MaskKind::causal, 1.5, 3}, true);
   compare_with_naive<float>({{2, 4, 2, 20, 70, 9, 5}, MaskKind::causal_left_padding, 1.5, 3}, true);
@@ -235,7 +263,8 @@ TEST_CASE("a large negative mask absorbs the scores it is added to") {
 TEST_CASE("dense attention weights and their derivatives agree with the naive form") {
   for (const MaskKind mask : kAllMasks) {
     for (const int queries : {1, 17, 65, 130}) {
-      const AttentionCase c{{2, 4, 2, queries, queries + queries % 2, 5, 0}, mask, 1.3, 1};
+      const double dropout = queries == 65 ? 0.3 : 0;
+      const AttentionCase c{{2, 4, 2, queries, queries + queries % 2, 5, 0}, mask, 1.3, 1, dropout};
       INFO(c.text());
       AttentionProblem<float> p(c);
       AttentionResult<float> fast(c, 10), naive(c, 10);
@@ -283,7 +312,8 @@ TEST_CASE("one query gives what it gives among others") {
 TEST_CASE("attention gives the same bits for any number of threads") {
   for (const AttentionCase& c : {AttentionCase{{3, 6, 3, 200, 210, 12, 9}, MaskKind::causal, 1.3},
                                  AttentionCase{{1, 6, 6, 300, 300, 12, 9}, MaskKind::causal_left_padding, 1.3},
-                                 AttentionCase{{2, 6, 2, 1, 3000, 16, 16}, MaskKind::causal, 1.3}}) {
+                                 AttentionCase{{2, 6, 2, 1, 3000, 16, 16}, MaskKind::causal, 1.3},
+                                 AttentionCase{{2, 6, 2, 100, 130, 12, 9}, MaskKind::packed, 1.3, 0, 0.3}}) {
     AttentionProblem<float> p(c);
     CHECK(same_bits_for_any_thread_count([&] {
       AttentionResult<float> r(c, 10);

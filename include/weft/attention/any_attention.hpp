@@ -23,6 +23,11 @@ class AnyAttention {
     return std::visit([&](const auto& kind) { return kind(context, x, inputs, residual); }, kind_);
   }
 
+  template <class Context, class X, class T, class Residual>
+  auto with_weights(Context& context, const X& x, const AttentionInputs<T>& inputs, const Residual& residual) const {
+    return std::visit([&](const auto& kind) { return kind.with_weights(context, x, inputs, residual); }, kind_);
+  }
+
   template <class Context, class X, class T>
   auto attention_weights(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
     return std::visit([&](const auto& kind) { return kind.attention_weights(context, x, inputs); }, kind_);

@@ -33,6 +33,10 @@ struct AttentionInputs {
   /// Hugging Face's padding mask [batch, keys]: 1 = token, 0 = padding. Null: no padding.
   const std::int32_t* key_valid = nullptr;
 
+  /// Packed sequences [batch, tokens]: the first token of each token's own sequence, before which it sees nothing. Null: one
+  /// sequence a row. Needs `causal`, excludes `key_valid`; see PackedSequences.
+  const std::int32_t* first_key = nullptr;
+
   /// An additive mask [batch, 1, tokens, keys], or null: added to the scores in the tensor's precision.
   const T* additive_mask = nullptr;
 

@@ -9,12 +9,13 @@
 
 namespace weft {
 
-/// The heads of an attention layer and the two factors on its scores.
+/// The heads of an attention layer, the two factors on its scores, and which of its weights are dropped.
 struct AttentionHeads {
   Index heads;
   Index key_value_heads;
   double scale;          ///< before the mask is added: 1 / sqrt(head_dim)
   double sharpness = 1;  ///< after it: 1 / temperature
+  std::optional<DropoutMask> dropout = {};
 };
 
 namespace detail {
@@ -22,8 +23,9 @@ namespace detail {
 template <class T>
 AttentionOptions<T> attention_options(const AttentionInputs<T>& inputs, const AttentionHeads& heads, Index queries,
                                       Index keys) {
-  const kernels::AttentionMask<T> mask{inputs.causal, inputs.key_valid, inputs.additive_mask, queries * keys, keys};
-  return {heads.heads, heads.key_value_heads, heads.scale, heads.sharpness, mask};
+  const kernels::AttentionMask<T> mask{inputs.causal, inputs.key_valid, inputs.additive_mask, queries * keys,
+                                       keys,          inputs.first_key};
+  return {heads.heads, heads.key_value_heads, heads.scale, heads.sharpness, mask, heads.dropout};
 }
 
 /// Appends the rows of x [batch, tokens, width] to a cache [batch, capacity, width].
@@ -37,13 +39,10 @@ void append_to_cache(const X& x, Index length, Index capacity, T* cache) {
   }
 }
 
-/// Appends k and v to the cache of a layer and attends over all of it.
-template <class Context, class Q, class K, class V, class T>
-auto attend_cached(Context& context, const Q& q, const K& k, const V& v, const CachedKeysValues<T>& cache,
-                   const AttentionOptions<T>& options, T sharpness) {
-  append_to_cache(k, cache.length, cache.capacity, cache.keys);
-  append_to_cache(v, cache.length, cache.capacity, cache.values);
-  const Index keys = cache.length + k.extent(1);
+/// The problem of q against everything in a cache, `keys` of them.
+template <class Q, class T>
+kernels::AttentionInput<T> cached_input(const Q& q, const CachedKeysValues<T>& cache, Index keys,
+                                        const AttentionOptions<T>& options, T sharpness) {
   const kernels::AttentionSize size{q.extent(0),
                                     options.heads,
                                     options.kv_heads,
@@ -51,17 +50,36 @@ auto attend_cached(Context& context, const Q& q, const K& k, const V& v, const C
                                     keys,
                                     q.extent(2) / options.heads,
                                     cache.value_width / options.kv_heads};
-  const Index width = size.heads * size.value_dim;
-  const kernels::AttentionInput<T> in{size,
-                                      {q.data(), q.extent(1) * q.extent(2), q.extent(2)},
-                                      {cache.keys, cache.capacity * cache.key_width, cache.key_width},
-                                      {cache.values, cache.capacity * cache.value_width, cache.value_width},
-                                      options.mask,
-                                      static_cast<T>(options.scale),
-                                      static_cast<T>(options.sharpness) * sharpness};
-  auto y = context.template make<T>(Shape<Dyn, Dyn, Dyn>(size.batch, size.queries, width));
-  AttentionKernels<Cpu>::forward(in, {y.data(), size.queries * width, width}, {});
+  return {size,
+          {q.data(), q.extent(1) * q.extent(2), q.extent(2)},
+          {cache.keys, cache.capacity * cache.key_width, cache.key_width},
+          {cache.values, cache.capacity * cache.value_width, cache.value_width},
+          options.mask,
+          static_cast<T>(options.scale),
+          static_cast<T>(options.sharpness) * sharpness};
+}
+
+/// Appends k and v to the cache of a layer and attends over all of it.
+template <class Context, class Q, class K, class V, class T>
+auto attend_cached(Context& context, const Q& q, const K& k, const V& v, const CachedKeysValues<T>& cache,
+                   const AttentionOptions<T>& options, T sharpness) {
+  append_to_cache(k, cache.length, cache.capacity, cache.keys);
+  append_to_cache(v, cache.length, cache.capacity, cache.values);
+  const auto in = cached_input(q, cache, cache.length + k.extent(1), options, sharpness);
+  const Index width = in.size.heads * in.size.value_dim;
+  auto y = context.template make<T>(Shape<Dyn, Dyn, Dyn>(in.size.batch, in.size.queries, width));
+  AttentionKernels<Cpu>::forward(in, {y.data(), in.size.queries * width, width}, {});
   return y;
+}
+
+/// The learned factor of the sharpness as a number; 1 without one.
+template <class T, class Sharpness>
+T sharpness_value([[maybe_unused]] const Sharpness& sharpness) {
+  if constexpr (std::is_same_v<Sharpness, None>) {
+    return T{1};
+  } else {
+    return *sharpness.data();
+  }
 }
 
 }  // namespace detail
@@ -79,8 +97,7 @@ auto attend(Context& context, const Q& q, const K& k, const V& v, const Sharpnes
   using Attended = decltype(scaled_dot_product_attention(context, q, k, v, options, sharpness));
   if constexpr (!Context::records) {
     if (inputs.cache) {
-      T alpha{1};
-      if constexpr (!std::is_same_v<Sharpness, None>) alpha = *sharpness.data();
+      const T alpha = detail::sharpness_value<T>(sharpness);
       const auto y = detail::attend_cached(context, q, k, v, inputs.cache, options, alpha);
       return Attended(y.data(), ShapeOf<Attended>::from(y.shape().extents()));
     }
@@ -88,13 +105,24 @@ auto attend(Context& context, const Q& q, const K& k, const V& v, const Sharpnes
   return scaled_dot_product_attention(context, q, k, v, options, sharpness);
 }
 
-/// The dense weights of the same attention, [batch, heads, tokens, tokens].
-template <class Q, class K, class T>
-auto dense_attention_weights(Inference& context, const Q& q, const K& k, T sharpness, const AttentionInputs<T>& inputs,
-                             const AttentionHeads& heads) {
-  auto options = detail::attention_options(inputs, heads, q.extent(1), k.extent(1));
-  options.sharpness *= static_cast<double>(sharpness);
-  return attention_weights(context, q, k, options);
+/// The dense weights of the same attention, [batch, heads, tokens, keys]. Where `inputs` has a cache, k must have been
+/// appended to it already, as `attend` does.
+template <class Context, class Q, class K, class T, class Sharpness>
+auto dense_attention_weights(Context& context, const Q& q, const K& k, const Sharpness& sharpness,
+                             const AttentionInputs<T>& inputs, const AttentionHeads& heads) {
+  const Index keys = (inputs.cache ? inputs.cache.length : 0) + k.extent(1);
+  const auto options = detail::attention_options(inputs, heads, q.extent(1), keys);
+  using WeightsShape = Shape<Dyn, Dyn, Dyn, Dyn>;
+  if constexpr (!Context::records) {
+    if (inputs.cache) {
+      const auto in = detail::cached_input(q, inputs.cache, keys, options, detail::sharpness_value<T>(sharpness));
+      auto weights = context.template make<T>(WeightsShape(in.size.batch, in.size.heads, in.size.queries, keys));
+      AttentionKernels<Cpu>::weights(in, weights.data());
+      return weights;
+    }
+  }
+  const auto weights = attention_weights(context, q, k, options, sharpness);
+  return weights.reshape(WeightsShape::from(weights.shape().extents()));
 }
 
 }  // namespace weft

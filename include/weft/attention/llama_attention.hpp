@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "weft/attention/attention_inputs.hpp"
+#include "weft/attention/attention_result.hpp"
 #include "weft/attention/cached_attention.hpp"
 #include "weft/layers/linear.hpp"
 #include "weft/ops/rotary/rotary.hpp"
@@ -14,7 +15,8 @@ namespace weft {
 
 /// The run-time choices of `LlamaAttention`. Extents are needed only where the type leaves them `Dyn`.
 struct LlamaAttentionOptions {
-  bool bias = false;  ///< biases on all four projections (`attention_bias`)
+  bool bias = false;             ///< biases on all four projections (`attention_bias`)
+  double attention_dropout = 0;  ///< share of the weights that training drops, on a tape with dropout switched on
   Index hidden_size = 0;
   Index heads = 0;
   Index key_value_heads = 0;
@@ -41,6 +43,7 @@ class LlamaAttention {
         k_proj(options.bias, options.hidden_size, options.key_value_heads * options.head_dim),
         v_proj(options.bias, options.hidden_size, options.key_value_heads * options.head_dim),
         o_proj(options.bias, options.heads * options.head_dim, options.hidden_size),
+        attention_dropout_(options.attention_dropout),
         heads_(resolve_extent<Heads>(options.heads, "LlamaAttention: heads")),
         key_value_heads_(resolve_extent<KeyValueHeads>(options.key_value_heads, "LlamaAttention: key_value_heads")),
         head_dim_(resolve_extent<HeadDim>(options.head_dim, "LlamaAttention: head_dim")) {}
@@ -55,15 +58,26 @@ class LlamaAttention {
     const auto q = rotary_embedding_in_place(context, q_proj(context, x), inputs.cos, inputs.sin, heads_);
     const auto k = rotary_embedding_in_place(context, k_proj(context, x), inputs.cos, inputs.sin, key_value_heads_);
     const auto v = v_proj(context, x);
-    return o_proj(context, attend(context, q, k, v, none, inputs, options()), residual);
+    return o_proj(context, attend(context, q, k, v, none, inputs, heads(context)), residual);
+  }
+
+  /// The result of the call and its weights (after dropout), for layers that see them as a graph. Memory grows with the square
+  /// of the tokens.
+  template <class Context, class X, class Residual = None>
+  auto with_weights(Context& context, const X& x, const AttentionInputs<T>& inputs,
+                    const Residual& residual = none) const {
+    const auto q = rotary_embedding_in_place(context, q_proj(context, x), inputs.cos, inputs.sin, heads_);
+    const auto k = rotary_embedding_in_place(context, k_proj(context, x), inputs.cos, inputs.sin, key_value_heads_);
+    const auto v = v_proj(context, x);
+    const AttentionHeads shared = heads(context);
+    const auto output = o_proj(context, attend(context, q, k, v, none, inputs, shared), residual);
+    return AttentionResult{output, dense_attention_weights(context, q, k, none, inputs, shared)};
   }
 
   /// The adjacency of the layer, [batch, heads, tokens, tokens]: for plots and inspection.
   template <class X>
   auto attention_weights(Inference& context, const X& x, const AttentionInputs<T>& inputs) const {
-    const auto q = rotary_embedding_in_place(context, q_proj(context, x), inputs.cos, inputs.sin, heads_);
-    const auto k = rotary_embedding_in_place(context, k_proj(context, x), inputs.cos, inputs.sin, key_value_heads_);
-    return dense_attention_weights(context, q, k, T{1}, inputs, options());
+    return with_weights(context, x, inputs).weights;
   }
 
   void initialize(Rng& rng, double standard_deviation) {
@@ -86,8 +100,14 @@ class LlamaAttention {
   }
 
  private:
-  AttentionHeads options() const { return {heads_, key_value_heads_, 1 / std::sqrt(static_cast<double>(head_dim_))}; }
+  /// With the dropout of the next call.
+  template <class Context>
+  AttentionHeads heads(Context& context) const {
+    return {heads_, key_value_heads_, 1 / std::sqrt(static_cast<double>(head_dim_)), 1,
+            next_dropout_mask(context, attention_dropout_, "LlamaAttention: attention_dropout")};
+  }
 
+  double attention_dropout_;
   Index heads_;
   Index key_value_heads_;
   Index head_dim_;

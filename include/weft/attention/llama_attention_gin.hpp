@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "weft/attention/attention_inputs.hpp"
+#include "weft/attention/attention_result.hpp"
 #include "weft/attention/cached_attention.hpp"
 #include "weft/attention/gin_layer.hpp"
 #include "weft/attention/sharpening_init.hpp"
@@ -21,6 +22,7 @@ struct LlamaAttentionGINOptions {
   bool bias = false;           ///< `attention_bias`: on q_proj, k_proj and o_proj
   bool o_proj_at_end = false;  ///< `attention_GIN_MLP_o_proj_at_end`
   double multiplier = 2;       ///< `attention_GIN_MLP_multiplier`: hidden width of each GIN, int(multiplier * head_dim)
+  double attention_dropout = 0;    ///< share of the weights that training drops, on a tape with dropout switched on
   double softmax_temperature = 1;  ///< `attention_GIN_MLP_GIN_softmax_temperature`: divides the masked scores
   bool use_sharpening = false;     ///< a learned factor on the masked scores
   SharpeningInit sharpening_init = SharpeningInit::value;
@@ -101,29 +103,27 @@ class LlamaAttentionGIN {
   template <class Context, class X, class Residual = None>
   auto operator()(Context& context, const X& x, const AttentionInputs<T>& inputs,
                   const Residual& residual = none) const {
-    const auto q = rotary_embedding_in_place(context, q_proj(context, x), inputs.cos, inputs.sin, options_.heads);
-    const auto k =
-        rotary_embedding_in_place(context, k_proj(context, x), inputs.cos, inputs.sin, options_.key_value_heads);
-    const auto aggregate = [&](const auto& sharpness) {
-      return attend(context, q, k, x, sharpness, causal_by_default(inputs), heads());
-    };
-    const auto aggregated = sharpening          ? aggregate(*sharpening)
-                            : sharpening_random ? aggregate(*sharpening_random)
-                                                : aggregate(none);
-    if (o_proj) {
-      return as_output((*o_proj)(context, gin_update(context, x, aggregated, gin_layers, options_.gin), residual));
-    }
-    return as_output(gin_update(context, x, aggregated, gin_layers, options_.gin, residual));
+    const auto [q, k] = queries_and_keys(context, x, inputs);
+    const AttentionHeads shared = heads(context);
+    return update(context, x, aggregate(context, q, k, x, inputs, shared), residual);
+  }
+
+  /// The result of the call and its adjacency (after dropout), for layers that work on the graph. Memory grows with the
+  /// square of the tokens.
+  template <class Context, class X, class Residual = None>
+  auto with_weights(Context& context, const X& x, const AttentionInputs<T>& inputs,
+                    const Residual& residual = none) const {
+    const auto [q, k] = queries_and_keys(context, x, inputs);
+    const AttentionHeads shared = heads(context);
+    const auto output = update(context, x, aggregate(context, q, k, x, inputs, shared), residual);
+    return AttentionResult{output, adjacency(context, q, k, inputs, shared)};
   }
 
   /// The adjacency of the layer, [batch, heads, tokens, tokens]: for plots and inspection.
   template <class X>
   auto attention_weights(Inference& context, const X& x, const AttentionInputs<T>& inputs) const {
-    const auto q = rotary_embedding_in_place(context, q_proj(context, x), inputs.cos, inputs.sin, options_.heads);
-    const auto k =
-        rotary_embedding_in_place(context, k_proj(context, x), inputs.cos, inputs.sin, options_.key_value_heads);
-    const T alpha = sharpening ? sharpening->data()[0] : sharpening_random ? sharpening_random->data()[0] : T{1};
-    return dense_attention_weights(context, q, k, alpha, causal_by_default(inputs), heads());
+    const auto [q, k] = queries_and_keys(context, x, inputs);
+    return adjacency(context, q, k, inputs, heads(context));
   }
 
   void initialize(Rng& rng, double standard_deviation) {
@@ -183,9 +183,51 @@ class LlamaAttentionGIN {
     return y.reshape(ReplaceAxis<ShapeOf<Y>, ShapeOf<Y>::rank - 1, width>::from(y.shape().extents()));
   }
 
-  AttentionHeads heads() const {
+  template <class Context, class X>
+  auto queries_and_keys(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
+    const auto q = rotary_embedding_in_place(context, q_proj(context, x), inputs.cos, inputs.sin, options_.heads);
+    const auto k =
+        rotary_embedding_in_place(context, k_proj(context, x), inputs.cos, inputs.sin, options_.key_value_heads);
+    return std::pair(q, k);
+  }
+
+  /// A x for every head, by streaming: A is not stored.
+  template <class Context, class Q, class K, class X>
+  auto aggregate(Context& context, const Q& q, const K& k, const X& x, const AttentionInputs<T>& inputs,
+                 const AttentionHeads& shared) const {
+    return with_sharpness(
+        [&](const auto& alpha) { return attend(context, q, k, x, alpha, causal_by_default(inputs), shared); });
+  }
+
+  /// A itself.
+  template <class Context, class Q, class K>
+  auto adjacency(Context& context, const Q& q, const K& k, const AttentionInputs<T>& inputs,
+                 const AttentionHeads& shared) const {
+    return with_sharpness([&](const auto& alpha) {
+      return dense_attention_weights(context, q, k, alpha, causal_by_default(inputs), shared);
+    });
+  }
+
+  template <class Body>
+  auto with_sharpness(Body&& body) const {
+    return sharpening ? body(*sharpening) : sharpening_random ? body(*sharpening_random) : body(none);
+  }
+
+  /// The heads' networks on what they have gathered.
+  template <class Context, class X, class Aggregated, class Residual>
+  auto update(Context& context, const X& x, const Aggregated& aggregated, const Residual& residual) const {
+    if (o_proj) {
+      return as_output((*o_proj)(context, gin_update(context, x, aggregated, gin_layers, options_.gin), residual));
+    }
+    return as_output(gin_update(context, x, aggregated, gin_layers, options_.gin, residual));
+  }
+
+  /// With the dropout of the next call.
+  template <class Context>
+  AttentionHeads heads(Context& context) const {
     return {options_.heads, options_.key_value_heads, 1 / std::sqrt(static_cast<double>(options_.head_dim)),
-            1 / options_.softmax_temperature};
+            1 / options_.softmax_temperature,
+            next_dropout_mask(context, options_.attention_dropout, "LlamaAttentionGIN: attention_dropout")};
   }
 
   LlamaAttentionGINOptions options_;

@@ -11,6 +11,7 @@
 #include "weft/layers/rotary_embedding.hpp"
 #include "weft/models/decoder_layer.hpp"
 #include "weft/models/kv_cache.hpp"
+#include "weft/models/packed_sequences.hpp"
 #include "weft/models/stack.hpp"
 #include "weft/ops/cross_entropy/cross_entropy.hpp"
 
@@ -38,7 +39,8 @@ struct CausalLMOptions {
 /// What a model is given beside token ids; everything may be left out.
 struct ModelInputs {
   const std::int32_t* attention_mask = nullptr;  ///< [batch, tokens + cached]: 1 = token, 0 = padding
-  std::span<const Index> position_ids;  ///< [tokens] or [batch * tokens]; 0, 1, 2, ... after the cache otherwise
+  std::span<const Index> position_ids = {};  ///< [tokens] or [batch * tokens]; 0, 1, 2, ... after the cache otherwise
+  const PackedSequences* packed = nullptr;   ///< several sequences in a row; without mask and cache
 };
 
 /// Token embedding, decoder layers and final norm (LlamaModel). Names: `embed_tokens`, `layers.{l}`, `norm`.
@@ -100,6 +102,11 @@ class DecoderModel {
     shared.causal = true;
     shared.key_valid = inputs.attention_mask;
     std::span<const Index> positions = inputs.position_ids;
+    if (inputs.packed != nullptr) {
+      expect_packing(inputs, batch, tokens, cache);
+      shared.first_key = inputs.packed->first_key();
+      if (positions.empty()) positions = inputs.packed->position_ids();
+    }
     if (positions.empty()) {
       Index* counted = context.workspace().template allocate<Index>(tokens);
       for (Index t = 0; t < tokens; ++t) counted[t] = (cache != nullptr ? cache->length() : 0) + t;
@@ -141,6 +148,17 @@ class DecoderModel {
   }
 
  private:
+  static void expect_packing(const ModelInputs& inputs, Index batch, Index tokens, const KVCache<T>* cache) {
+    if (cache != nullptr) fail("model(context, ids, cache): packed sequences are not supported with a cache");
+    if (inputs.attention_mask != nullptr) {
+      fail("model(context, ids): packed sequences need no attention_mask, found one");
+    }
+    if (inputs.packed->batch() != batch || inputs.packed->tokens() != tokens) {
+      fail(concat("model(context, ids): packed describes ", inputs.packed->batch(), " rows of ",
+                  inputs.packed->tokens(), " tokens, ids has ", batch, " of ", tokens));
+    }
+  }
+
   RotaryEmbedding rotary_;
   CausalLMOptions options_;
 };

@@ -77,7 +77,8 @@ constexpr void validate_llama(const LlamaConfig& c) {
   config_rule(c.initializer_range >= 0, "initializer_range", c.initializer_range, "at least 0");
   config_rule(c.rms_norm_eps >= 0, "rms_norm_eps", c.rms_norm_eps, "at least 0");
   config_rule(c.rope_theta > 0, "rope_theta", c.rope_theta, "positive");
-  config_rule(c.attention_dropout == 0, "attention_dropout", c.attention_dropout, "0, all that is supported yet");
+  config_rule(c.attention_dropout >= 0 && c.attention_dropout < 1, "attention_dropout", c.attention_dropout,
+              "in [0, 1)");
   config_rule(c.pad_token_id.size() <= 1, "pad_token_id", c.pad_token_id.size(), "one id or none");
   config_rule_ids(c, "pad_token_id", c.pad_token_id);
   config_rule_ids(c, "bos_token_id", c.bos_token_id);

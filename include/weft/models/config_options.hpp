@@ -33,6 +33,7 @@ inline Activation activation_of(HiddenAct act) {
 /// The options of standard attention, with every extent given.
 inline LlamaAttentionOptions attention_options(const LlamaConfig& llama) {
   return {.bias = llama.attention_bias,
+          .attention_dropout = llama.attention_dropout,
           .hidden_size = llama.hidden_size,
           .heads = llama.num_attention_heads,
           .key_value_heads = llama.kv_heads(),
@@ -44,6 +45,7 @@ inline LlamaAttentionGINOptions gin_options(const LlamaConfig& llama, const GNNC
   return {.bias = llama.attention_bias,
           .o_proj_at_end = gnn.attention_GIN_MLP_o_proj_at_end,
           .multiplier = gnn.attention_GIN_MLP_multiplier,
+          .attention_dropout = llama.attention_dropout,
           .softmax_temperature = gnn.attention_GIN_MLP_GIN_softmax_temperature,
           .use_sharpening = gnn.use_sharpening,
           .sharpening_init = gnn.sharpening_value_init,

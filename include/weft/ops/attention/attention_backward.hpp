@@ -17,7 +17,8 @@ inline constexpr Index kBackwardKeys = 64;
 /// All queries against one head of keys and values. With x = sharpness · (scale · q·k + mask), w = softmax(x):
 /// dx = w (dw - Σ w dw), dq = sharpness scale dx k, dk = sharpness scale dxᵀ q, dv = wᵀ d_out, and d sharpness =
 /// Σ dx (score - peak), because the dx of a row add up to 0. Keys masked with the smallest number add nothing to the last
-/// sum; their dx is 0 anyway, unless the sharpness is as good as 0.
+/// sum; their dx is 0 anyway, unless the sharpness is as good as 0. With dropout, w here is not dropped; what it multiplies and
+/// what multiplies it is, so that Σ w dw stays d_out · out.
 template <class T, class Upstream>
 class BackwardHead {
  public:
@@ -96,8 +97,12 @@ class BackwardHead {
 
   void run_panel(const QueryBlock<T>& block, const ScorePanel<T>& panel, bool first) {
     compute_scores(in_, block, panel, queries_);
-    if (wants_scores()) upstream_.d_weights(in_, block, panel, d_scores_ + panel.column);
+    if (wants_scores()) {
+      upstream_.d_weights(in_, block, panel, d_scores_ + panel.column);
+      if (in_.dropout) drop_weights(in_, block, panel, d_scores_ + panel.column);
+    }
     for (Index v = 0; v < panel.vectors; ++v) differentiate(block, panel, v);
+    if (in_.dropout && gradients_.dv) drop_weights(in_, block, panel, panel.scores);
     if (!gradients_.dq) return;
     const auto product = tile_input(block.kv.keys + panel.key * block.kv.key_stride, 1, block.kv.key_stride,
                                     d_scores_ + panel.column, kQueryBlock, panel.keys);
@@ -120,7 +125,7 @@ class BackwardHead {
       T* d_score = d_scores_ + at + r * kQueryBlock;
       const Vector<T> above = Vector<T>::load_aligned(score) - peaks;
       Vector<T> weight = kernels::exp(sharpness * above) * factors;
-      if (r >= seen) weight = select(not_later(block, panel, panel.key + r, vector), weight, Vector<T>(T(0)));
+      if (r >= seen) weight = select(sees(block, panel, panel.key + r, vector), weight, Vector<T>(T(0)));
       weight.store_aligned(score);
       const Vector<T> dx = weight * (Vector<T>::load_aligned(d_score) - means);
       dx.store_aligned(d_score);

@@ -28,6 +28,8 @@ class DenseBlock {
     for (Index column = 0; column < block_.count; column += kQueryPanel<T>) {
       const auto panel = panel_at(block_, column, block_.key_begin, block_.key_end, scores_);
       compute_scores(in_, block_, panel, queries_);
+      for (Index v = 0; v < panel.vectors; ++v) normalize(panel, v);
+      if (in_.dropout) drop_weights(in_, block_, panel, panel.scores);
       for (Index v = 0; v < panel.vectors; ++v) store(panel, v, weights + (column + v * kLanes<T>)*size.keys);
     }
     if (statistics.data == nullptr) return;
@@ -36,13 +38,18 @@ class DenseBlock {
   }
 
  private:
-  /// Softmax of one vector of queries, into rows of `keys` weights.
-  void store(const ScorePanel<T>& panel, Index vector, T* rows) {
+  /// Scores of one vector of queries become exponentials; their peaks and the inverse of their sums are kept.
+  void normalize(const ScorePanel<T>& panel, Index vector) {
     const Index at = panel.column + vector * kLanes<T>;
     const auto peaks = panel_peaks(block_, panel, vector, Vector<T>(std::numeric_limits<T>::lowest()));
     const auto sums = exponentiate(in_, block_, panel, vector, peaks);
     peaks.store_aligned(peaks_ + at);
     (Vector<T>(T(1)) / sums).store_aligned(factors_ + at);
+  }
+
+  /// Exponentials of one vector of queries, divided by their sums, into rows of `keys` weights.
+  void store(const ScorePanel<T>& panel, Index vector, T* rows) {
+    const Index at = panel.column + vector * kLanes<T>;
     const Index keys = in_.size.keys;
     const Index seen = keys_of_vector(block_, panel, vector);
     const Index count = std::min(kLanes<T>, block_.count - at);

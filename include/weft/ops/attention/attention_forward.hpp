@@ -43,6 +43,7 @@ class ForwardBlock {
   void add_panel(const ScorePanel<T>& panel, bool first) {
     compute_scores(in_, block_, panel, queries_);
     for (Index v = 0; v < panel.vectors; ++v) update_softmax(panel, v, first);
+    if (in_.dropout) drop_weights(in_, block_, panel, panel.scores);
     const auto product = tile_input(block_.kv.values + panel.key * block_.kv.value_stride, 1, block_.kv.value_stride,
                                     panel.scores, kQueryBlock, panel.keys);
     reduce_keys(block_, panel, in_.size.value_dim, product, result_ + panel.column, !first);
@@ -98,7 +99,7 @@ class ForwardBlock {
 /// \param statistics  filled for `attention_backward`; null data: not wanted
 template <class T>
 void attention_forward(const AttentionInput<T>& in, AttentionRows<T> out, AttentionStatistics<T> statistics = {}) {
-  if (in.size.queries == 1) return attention_decode(in, out, statistics);
+  if (in.size.queries == 1 && !in.dropout) return attention_decode(in, out, statistics);
   parallel_for(detail::count_query_blocks(in), detail::query_block_grain(in), [&](Index begin, Index end) {
     detail::for_each_query_block(in, begin, end, [&](const detail::QueryBlock<T>& block) {
       detail::ForwardBlock<T>(in, block).run(out, statistics);

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
+#include "weft/ops/dropout/dropout_mask.hpp"
 #include "weft/tensor/types.hpp"
 
 namespace weft::kernels {
@@ -47,6 +49,8 @@ struct AttentionRows {
 ///                      that sees no key at all looks at all keys alike, later ones included.
 /// additive             [batch, queries, keys], added to the scores in T, so that a large negative number absorbs the
 ///                      score. -inf counts as the smallest number of T. When causal, later keys are skipped.
+/// first_key            [batch, queries], rising along the queries: keys before it do not exist either. For sequences that are
+///                      packed into one row, the first key of a query's own sequence. Needs causal, excludes key_valid.
 template <class T>
 struct AttentionMask {
   bool causal = false;
@@ -54,11 +58,12 @@ struct AttentionMask {
   const T* additive = nullptr;
   Index additive_batch_stride = 0;
   Index additive_row_stride = 0;
+  const std::int32_t* first_key = nullptr;
 
   bool skips_later_keys() const { return causal && key_valid == nullptr; }
 };
 
-/// Weights w = softmaxⱼ(sharpness · (scale · q·k + mask)).
+/// Weights w = softmaxⱼ(sharpness · (scale · q·k + mask)), each kept and scaled or dropped where there is a dropout mask.
 template <class T>
 struct AttentionInput {
   AttentionSize size;
@@ -68,6 +73,7 @@ struct AttentionInput {
   AttentionMask<T> mask;
   T scale = 1;
   T sharpness = 1;
+  std::optional<DropoutMask> dropout = {};
 
   const T* query(Index batch, Index head, Index i) const { return q.at(batch, i, head * size.head_dim); }
   const T* key(Index batch, Index head, Index j) const { return k.at(batch, j, head / size.group() * size.head_dim); }
@@ -75,6 +81,15 @@ struct AttentionInput {
     return v.at(batch, j, head / size.group() * size.value_dim);
   }
 };
+
+/// Queries whose weights for one key draw from neighbouring random words: the kernels work on as many at a time.
+inline constexpr Index kDropoutQueries = 64;
+
+/// The random word that decides on the weights of one key and the queries from `block` * kDropoutQueries on.
+inline Index dropout_word(const AttentionSize& size, Index batch, Index head, Index block, Index key) {
+  const Index blocks = (size.queries + kDropoutQueries - 1) / kDropoutQueries;
+  return (((batch * size.heads + head) * blocks + block) * size.keys + key) * kDropoutQueries;
+}
 
 /// Where the gradient of q, k or v goes. Null data: not wanted.
 template <class T>

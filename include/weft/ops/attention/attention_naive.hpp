@@ -15,6 +15,7 @@ struct NaiveAttentionRow {
   std::vector<T> scores;   ///< scale · q·k + mask, for every key
   std::vector<bool> seen;  ///< false for keys that are skipped
   std::vector<T> weights;  ///< 0 for keys that are skipped
+  std::vector<T> kept;     ///< what dropout multiplies them with: 0 or 1 / (1 - p); 1 without dropout
   T peak;                  ///< the score with the largest sharpness · score
 };
 
@@ -42,11 +43,15 @@ T attention_score_naive(const AttentionInput<T>& in, Index batch, Index head, In
 template <class T>
 NaiveAttentionRow<T> attention_row_naive(const AttentionInput<T>& in, Index batch, Index head, Index i) {
   const auto keys = static_cast<std::size_t>(in.size.keys);
-  NaiveAttentionRow<T> row{std::vector<T>(keys), std::vector<bool>(keys), std::vector<T>(keys), 0};
+  NaiveAttentionRow<T> row{std::vector<T>(keys), std::vector<bool>(keys), std::vector<T>(keys), std::vector<T>(keys, 1),
+                           0};
   bool first = true;
   for (std::size_t j = 0; j < keys; ++j) {
     row.scores[j] = attention_score_naive(in, batch, head, i, static_cast<Index>(j));
     row.seen[j] = !in.mask.skips_later_keys() || static_cast<Index>(j) <= in.size.offset() + i;
+    if (in.mask.first_key != nullptr && static_cast<Index>(j) < in.mask.first_key[batch * in.size.queries + i]) {
+      row.seen[j] = false;
+    }
     if (!row.seen[j]) continue;
     const bool higher = in.sharpness < 0 ? row.scores[j] < row.peak : row.scores[j] > row.peak;
     if (first || higher) row.peak = row.scores[j];
@@ -58,6 +63,12 @@ NaiveAttentionRow<T> attention_row_naive(const AttentionInput<T>& in, Index batc
     sum += row.weights[j];
   }
   for (T& weight : row.weights) weight /= sum;
+  for (std::size_t j = 0; in.dropout && j < keys; ++j) {
+    const Index word =
+        dropout_word(in.size, batch, head, i / kDropoutQueries, static_cast<Index>(j)) + i % kDropoutQueries;
+    const auto drawn = in.dropout->rng.words(static_cast<std::uint64_t>(word / 4))[static_cast<std::size_t>(word % 4)];
+    row.kept[j] = (drawn >> 8) >= in.dropout->threshold ? static_cast<T>(in.dropout->scale) : T{0};
+  }
   return row;
 }
 
@@ -68,7 +79,7 @@ void attention_weights_naive(const AttentionInput<T>& in, T* weights) {
     for (Index n = 0; n < in.size.heads; ++n) {
       for (Index i = 0; i < in.size.queries; ++i) {
         const auto row = attention_row_naive(in, b, n, i);
-        weights = std::copy(row.weights.begin(), row.weights.end(), weights);
+        for (std::size_t j = 0; j < row.weights.size(); ++j) *weights++ = row.weights[j] * row.kept[j];
       }
     }
   }
@@ -84,7 +95,8 @@ void attention_forward_naive(const AttentionInput<T>& in, AttentionRows<T> out) 
         for (Index c = 0; c < in.size.value_dim; ++c) {
           T sum = 0;
           for (Index j = 0; j < in.size.keys; ++j) {
-            sum += row.weights[static_cast<std::size_t>(j)] * in.value(b, n, j)[c];
+            sum +=
+                row.weights[static_cast<std::size_t>(j)] * row.kept[static_cast<std::size_t>(j)] * in.value(b, n, j)[c];
           }
           out.at(b, i, n * in.size.value_dim)[c] = sum;
         }
@@ -104,7 +116,7 @@ void clear_unless_accumulating(const AttentionGradientRows<T>& gradient, Index b
   }
 }
 
-/// Adds what one row of weights contributes, given d weights: with x = sharpness · score,
+/// Adds what one row of weights contributes, given d weights (of the weights after dropout): with x = sharpness · score,
 /// dx = w (dw - Σ w dw), dq += sharpness scale dx k, dk += sharpness scale dx q, d sharpness += dx (score - peak): the
 /// peak may be subtracted because the dx of a row add up to 0. Keys masked with the smallest number do not count.
 template <class T>
@@ -114,10 +126,10 @@ void attention_row_backward_naive(const AttentionInput<T>& in, const NaiveAttent
   const Index feature = head * in.size.head_dim;
   const Index kv_feature = head / in.size.group() * in.size.head_dim;
   T mean = 0;
-  for (std::size_t j = 0; j < d_weights.size(); ++j) mean += row.weights[j] * d_weights[j];
+  for (std::size_t j = 0; j < d_weights.size(); ++j) mean += row.weights[j] * row.kept[j] * d_weights[j];
   for (Index j = 0; j < in.size.keys; ++j) {
     const auto at = static_cast<std::size_t>(j);
-    const T dx = row.weights[at] * (d_weights[at] - mean);
+    const T dx = row.weights[at] * (row.kept[at] * d_weights[at] - mean);
     const T distance = std::abs(row.scores[at] - row.peak);
     const bool masked = distance >= std::numeric_limits<T>::max() / 2;
     if (gradients.d_sharpness != nullptr && !masked) *gradients.d_sharpness += dx * (row.scores[at] - row.peak);
@@ -156,7 +168,7 @@ void attention_backward_naive(const AttentionInput<T>& in, AttentionRows<const T
             d_weight += d_out[c] * in.value(b, n, j)[c];
             if (gradients.dv) {
               gradients.dv.rows.at(b, j, n / in.size.group() * in.size.value_dim)[c] +=
-                  row.weights[static_cast<std::size_t>(j)] * d_out[c];
+                  row.weights[static_cast<std::size_t>(j)] * row.kept[static_cast<std::size_t>(j)] * d_out[c];
             }
           }
         }

@@ -13,10 +13,11 @@ namespace weft {
 template <class T>
 struct AttentionOptions {
   Index heads = 1;
-  Index kv_heads = 1;                   ///< divides heads; each serves heads / kv_heads query heads
-  double scale = 1;                     ///< of the scores, usually 1 / sqrt(head_dim)
-  double sharpness = 1;                 ///< a constant factor on the masked scores, beside the learned one
-  kernels::AttentionMask<T> mask = {};  ///< which keys a query sees; everything by default
+  Index kv_heads = 1;                       ///< divides heads; each serves heads / kv_heads query heads
+  double scale = 1;                         ///< of the scores, usually 1 / sqrt(head_dim)
+  double sharpness = 1;                     ///< a constant factor on the masked scores, beside the learned one
+  kernels::AttentionMask<T> mask = {};      ///< which keys a query sees; everything by default
+  std::optional<DropoutMask> dropout = {};  ///< which weights are dropped: see `next_dropout_mask`; none by default
 };
 
 namespace detail {
@@ -46,6 +47,9 @@ kernels::AttentionSize query_key_size(std::string_view operation, const Q& q, co
   if (options.mask.key_valid != nullptr && options.mask.additive != nullptr) {
     fail(concat(operation, ": the mask must be key_valid or additive, found both"));
   }
+  if (options.mask.first_key != nullptr && (!options.mask.causal || options.mask.key_valid != nullptr)) {
+    fail(concat(operation, ": a mask with first_key must be causal and without key_valid"));
+  }
   return {q.extent(0), heads, kv_heads, q.extent(1), k.extent(1), q.extent(2) / heads, 0};
 }
 
@@ -71,7 +75,8 @@ kernels::AttentionInput<T> query_key_input(const kernels::AttentionSize& size, c
           {},
           options.mask,
           static_cast<T>(options.scale),
-          static_cast<T>(options.sharpness * factor)};
+          static_cast<T>(options.sharpness * factor),
+          options.dropout};
 }
 
 /// Where gradients are wanted; null: not.

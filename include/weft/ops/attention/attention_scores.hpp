@@ -4,6 +4,7 @@
 #pragma once
 
 #include "weft/ops/attention/attention_tile.hpp"
+#include "weft/ops/dropout/philox_vectors.hpp"
 #include "weft/ops/elementwise/vector_math.hpp"
 
 namespace weft::kernels::detail {
@@ -119,9 +120,22 @@ void compute_scores(const AttentionInput<T>& in, const QueryBlock<T>& block, con
   if (in.mask.additive != nullptr) add_given_mask(in, block, panel);
 }
 
+/// The lanes of vector `vector` (of a panel) whose query sees the key.
+template <class T>
+auto sees(const QueryBlock<T>& block, const ScorePanel<T>& panel, Index key, Index vector) {
+  const auto from_here = not_later(block, panel, key, vector);
+  if (block.first_key == nullptr) return from_here;
+  alignas(64) T first[kLanes<T>];
+  const Index at = panel.column + vector * kLanes<T>;
+  for (Index i = 0; i < kLanes<T>; ++i)
+    first[i] = static_cast<T>(block.first_key[std::min(at + i, block.count - 1)] - key);
+  return from_here && Vector<T>::load_aligned(first) <= Vector<T>(T(0));
+}
+
 /// The first keys of a panel that all queries of one vector see; behind them each key has to be compared with each query.
 template <class T>
 Index keys_seen_by_all(const QueryBlock<T>& block, const ScorePanel<T>& panel, Index vector) {
+  if (block.first_key != nullptr) return 0;
   if (!block.skip_later) return panel.keys;
   return std::clamp<Index>(block.position + panel.column + vector * kLanes<T> + 1 - panel.key, 0, panel.keys);
 }
@@ -135,7 +149,7 @@ Vector<T> panel_peaks(const QueryBlock<T>& block, const ScorePanel<T>& panel, In
   for (Index r = 0; r < seen; ++r) peaks = max(peaks, Vector<T>::load_aligned(scores + r * kQueryBlock));
   for (Index r = seen; r < keys; ++r) {
     const Vector<T> score = Vector<T>::load_aligned(scores + r * kQueryBlock);
-    peaks = select(not_later(block, panel, panel.key + r, vector), max(peaks, score), peaks);
+    peaks = select(sees(block, panel, panel.key + r, vector), max(peaks, score), peaks);
   }
   return peaks;
 }
@@ -158,11 +172,28 @@ Vector<T> exponentiate(const AttentionInput<T>& in, const QueryBlock<T>& block, 
   for (Index r = seen; r < keys; ++r) {
     T* score = scores + r * kQueryBlock;
     const Vector<T> weight = kernels::exp(sharpness * (Vector<T>::load_aligned(score) - peaks));
-    const Vector<T> kept = select(not_later(block, panel, panel.key + r, vector), weight, Vector<T>(T(0)));
+    const Vector<T> kept = select(sees(block, panel, panel.key + r, vector), weight, Vector<T>(T(0)));
     kept.store_aligned(score);
     sum = sum + kept;
   }
   return sum;
+}
+
+/// Multiplies the entries of a panel (laid out like its scores) by what dropout makes of their weights: 0 or 1 / (1 - p).
+template <class T>
+void drop_weights(const AttentionInput<T>& in, const QueryBlock<T>& block, const ScorePanel<T>& panel, T* values) {
+  static_assert(kQueryBlock == kDropoutQueries && kDropoutQueries == kPhiloxWords);
+  const T scale = static_cast<T>(in.dropout->scale);
+  for (Index r = 0; r < panel.keys; ++r) {
+    std::uint32_t words[kPhiloxWords];
+    philox_words(in.dropout->rng,
+                 dropout_word(in.size, block.batch, block.head, block.first / kQueryBlock, panel.key + r), words);
+    T* row = values + r * kQueryBlock;
+    const std::uint32_t* own = words + panel.column;
+    for (Index i = 0; i < panel.vectors * kLanes<T>; ++i) {
+      row[i] = (own[i] >> 8) >= in.dropout->threshold ? row[i] * scale : T{0};
+    }
+  }
 }
 
 /// The panel of a block that begins at `column`, over the keys in [begin, end) that its queries see.

@@ -59,13 +59,14 @@ struct QueryBlock {
   KeyValueHead<T> kv;
   Index batch = 0;
   Index head = 0;
-  Index first = 0;          ///< its first query
-  Index count = 0;          ///< its queries
-  Index position = 0;       ///< the position of its first query among the keys
-  Index key_begin = 0;      ///< keys before this one have weight 0
-  Index key_end = 0;        ///< so have keys from here on
-  bool skip_later = false;  ///< keys after a query are skipped
-  bool mask_later = false;  ///< keys after a query get the smallest number added
+  Index first = 0;                          ///< its first query
+  Index count = 0;                          ///< its queries
+  Index position = 0;                       ///< the position of its first query among the keys
+  Index key_begin = 0;                      ///< keys before this one have weight 0
+  Index key_end = 0;                        ///< so have keys from here on
+  const std::int32_t* first_key = nullptr;  ///< of its queries, or null
+  bool skip_later = false;                  ///< keys after a query are skipped
+  bool mask_later = false;                  ///< keys after a query get the smallest number added
 
   /// The end of the keys that some query before `column` (of this block) needs.
   Index key_end_before(Index column) const { return skip_later ? std::min(key_end, position + column) : key_end; }
@@ -76,7 +77,7 @@ struct QueryBlock {
 template <class T>
 QueryBlock<T> plan_block(const AttentionInput<T>& in, const KeyValueHead<T>& kv, Index batch, Index head, Index first) {
   const Index count = std::min(kQueryBlock, in.size.queries - first);
-  QueryBlock<T> block{kv, batch, head, first, count, in.size.offset() + first, 0, in.size.keys, false, false};
+  QueryBlock<T> block{kv, batch, head, first, count, in.size.offset() + first, 0, in.size.keys};
   if (in.mask.key_valid != nullptr) {
     const std::int32_t* valid = in.mask.key_valid + batch * in.size.keys;
     Index begin = 0;
@@ -93,6 +94,10 @@ QueryBlock<T> plan_block(const AttentionInput<T>& in, const KeyValueHead<T>& kv,
     }
   } else {
     block.skip_later = in.mask.causal;
+  }
+  if (in.mask.first_key != nullptr) {
+    block.first_key = in.mask.first_key + batch * in.size.queries + first;
+    block.key_begin = block.first_key[0];
   }
   if (block.skip_later) block.key_end = std::min(block.key_end, block.position + count);
   return block;

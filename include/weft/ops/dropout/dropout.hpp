@@ -49,19 +49,16 @@ template <class Context, class X>
 auto dropout(Context& context, const X& x, double probability) {
   using T = ElementOf<X>;
   using Device = typename Context::Device;
-  if (!(probability >= 0 && probability < 1)) {
-    fail(concat("dropout(x, probability): the probability must be in [0, 1), found ", probability));
-  }
+  const auto mask = next_dropout_mask(context, probability, "dropout(x, probability)");
   if constexpr (!Context::records) {
     return detail::as_result(context, x);
   } else {
-    if (!context.dropping() || probability == 0) return detail::as_result(context, x);
-    const DropoutMask mask(context.next_dropout_stream(), probability);
+    if (!mask) return detail::as_result(context, x);
     const auto xs = operand(context, x);
     auto y = context.template make<T>(x.shape(), xs.gradient != nullptr);
-    DropoutKernels<Device>::forward(mask, x.size(), xs.data, y.data());
+    DropoutKernels<Device>::forward(*mask, x.size(), xs.data, y.data());
     context.record(y.gradient_slot(),
-                   detail::DropoutBackward<T, Device>{xs.gradient, y.gradient_slot(), x.size(), mask});
+                   detail::DropoutBackward<T, Device>{xs.gradient, y.gradient_slot(), x.size(), *mask});
     return y;
   }
 }
