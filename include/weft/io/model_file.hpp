@@ -3,30 +3,28 @@
 /// The parameters of a model in a safetensors file, under their state_dict names.
 #pragma once
 
-#include <cstring>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "weft/autograd/parameter.hpp"
+#include "weft/autograd/any_parameter.hpp"
 #include "weft/io/safetensors_reader.hpp"
 #include "weft/io/safetensors_writer.hpp"
 
 namespace weft {
 
-/// Writes every parameter of a layer or model, also under the second name that some parameters of the reference carry,
-/// so that PyTorch's strict loading finds what it expects. The file is written beside `path` and renamed.
-template <class Model>
-void save_parameters(const std::string& path, const Model& model) {
+namespace detail {
+
+inline void save_parameters(const std::string& path, std::span<const AnyParameter> parameters) {
   SafetensorsWriter writer(std::map<std::string, std::string>{{"format", "pt"}});
-  for_each_parameter(model, [&](const ParameterName& name, const auto& parameter) {
-    writer.add(name.name, parameter);
-    if (!name.alias.empty()) writer.add(name.alias, parameter);
-  });
+  for (const AnyParameter& parameter : parameters) {
+    const ParameterName& name = parameter.name();
+    writer.add_parameter(name.name, parameter);
+    if (!name.alias.empty()) writer.add_parameter(name.alias, parameter);
+  }
   writer.write(path);
 }
-
-namespace detail {
 
 /// The name under which a file has a parameter: the first, or else the second if that is there.
 inline std::string name_in_file(const SafetensorsFile& file, const std::string& prefix, const ParameterName& name) {
@@ -36,13 +34,11 @@ inline std::string name_in_file(const SafetensorsFile& file, const std::string& 
 }
 
 /// Checks that a parameter is in the file with its shape and an element type that converts.
-template <class P>
-void expect_loadable(const SafetensorsFile& file, const std::string& name, const P& parameter) {
+inline void expect_loadable(const SafetensorsFile& file, const std::string& name, const AnyParameter& parameter) {
   const SafetensorsTensor& tensor = file.tensor(name);
-  const auto extents = parameter.shape().extents();
-  if (!same_extents(tensor.shape, extents)) {
-    fail(concat(file.path(), ": tensor ", in_quotes(tensor.name), " must have shape ", parameter.shape().text(),
-                ", found ", tensor.type_text()));
+  if (!same_extents(tensor.shape, parameter.extents())) {
+    fail(concat(file.path(), ": tensor ", in_quotes(tensor.name), " must have shape ",
+                extents_text(parameter.extents()), ", found ", tensor.type_text()));
   }
   const bool floating =
       tensor.dtype == "F32" || tensor.dtype == "F64" || tensor.dtype == "F16" || tensor.dtype == "BF16";
@@ -52,7 +48,29 @@ void expect_loadable(const SafetensorsFile& file, const std::string& name, const
   }
 }
 
+inline void load_parameters(const SafetensorsFile& file, std::span<const AnyParameter> parameters,
+                            const std::string& prefix) {
+  std::vector<std::string> known{"lm_head.weight"};  // of a tied model: a copy of the embedding, allowed and not used
+  for (const AnyParameter& parameter : parameters) {
+    const ParameterName& name = parameter.name();
+    expect_loadable(file, name_in_file(file, prefix, name), parameter);
+    known.push_back(prefix + name.name);
+    if (!name.alias.empty()) known.push_back(prefix + name.alias);
+  }
+  if (prefix.empty()) file.expect_no_others(known);
+  for (const AnyParameter& parameter : parameters) {
+    file.load_parameter(parameter, name_in_file(file, prefix, parameter.name()));
+  }
+}
+
 }  // namespace detail
+
+/// Writes every parameter of a layer or model, also under the second name that some parameters of the reference carry,
+/// so that PyTorch's strict loading finds what it expects. The file is written beside `path` and renamed.
+template <class Model>
+void save_parameters(const std::string& path, const Model& model) {
+  detail::save_parameters(path, list_parameters(model));
+}
 
 /// Fills every parameter of a layer or model. Of a parameter with two names either or both may be there; the first wins.
 /// Raises Error, with the model as it was, when one is missing, has another shape, or when the file holds others.
@@ -60,16 +78,7 @@ void expect_loadable(const SafetensorsFile& file, const std::string& name, const
 /// \param prefix  in front of every name in the file
 template <class Model>
 void load_parameters(const SafetensorsFile& file, Model& model, const std::string& prefix = "") {
-  std::vector<std::string> known{"lm_head.weight"};  // of a tied model: a copy of the embedding, allowed and not used
-  for_each_parameter(model, [&](const ParameterName& name, const auto& parameter) {
-    detail::expect_loadable(file, detail::name_in_file(file, prefix, name), parameter);
-    known.push_back(prefix + name.name);
-    if (!name.alias.empty()) known.push_back(prefix + name.alias);
-  });
-  if (prefix.empty()) file.expect_no_others(known);
-  for_each_parameter(model, [&](const ParameterName& name, auto& parameter) {
-    file.load_into(parameter, detail::name_in_file(file, prefix, name));
-  });
+  detail::load_parameters(file, list_parameters(model), prefix);
 }
 
 /// The same from a path.

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "weft/autograd/any_parameter.hpp"
 #include "weft/io/mapped_file.hpp"
 #include "weft/io/safetensors_rules.hpp"
 #include "weft/tensor/tensor.hpp"
@@ -99,6 +100,22 @@ class SafetensorsFile {
     }
   }
 
+  /// The same for a parameter of float, double or bf16.
+  void load_parameter(const AnyParameter& target, std::string_view name) const {
+    const SafetensorsTensor& source = tensor(name);
+    expect_shape(source, target.extents());
+    if (target.element() == element_name<float>) {
+      convert_parameter<float>(source, target);
+    } else if (target.element() == element_name<double>) {
+      convert_parameter<double>(source, target);
+    } else if (target.element() == element_name<bf16>) {
+      convert_parameter<bf16>(source, target);
+    } else {
+      fail(concat(path_, ": tensor ", detail::in_quotes(name),
+                  ": a parameter must have elements F32, F64 or BF16, found ", target.element()));
+    }
+  }
+
   /// Raises Error when the file holds a tensor that is not among `known`: a checkpoint of another model.
   void expect_no_others(std::span<const std::string> known) const {
     std::vector<std::string_view> sorted(known.begin(), known.end());
@@ -144,6 +161,14 @@ class SafetensorsFile {
     if (detail::convert_elements<Element>(source.dtype, source.bytes, target)) return;
     fail(concat(path_, ": tensor ", detail::in_quotes(source.name), ": the element types must agree: expected ",
                 element_name<Element>, ", found ", source.dtype));
+  }
+
+  template <class Element>
+  void convert_parameter(const SafetensorsTensor& source, const AnyParameter& target) const {
+    if (target.host_accessible()) return convert(source, static_cast<Element*>(target.data()));
+    std::vector<Element> staged(static_cast<std::size_t>(target.size()));
+    convert(source, staged.data());
+    target.copy_to_device()(target.data(), staged.data(), staged.size() * sizeof(Element));
   }
 
   std::string path_;

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "weft/autograd/any_parameter.hpp"
 #include "weft/io/atomic_file.hpp"
 #include "weft/io/safetensors_rules.hpp"
 #include "weft/tensor/types.hpp"
@@ -45,16 +46,24 @@ class SafetensorsWriter {
     entries_.push_back(std::move(entry));
   }
 
+  void add_parameter(std::string name, const AnyParameter& parameter) {
+    Entry entry{std::move(name), parameter.element(), detail::find_safetensors_dtype(parameter.element())->bits / 8U,
+                parameter.extents()};
+    entry.data = static_cast<const std::byte*>(parameter.data());
+    entry.bytes = static_cast<std::size_t>(parameter.size()) * entry.width;
+    if (!parameter.host_accessible()) entry.copy_to_host = parameter.copy_to_host();
+    entries_.push_back(std::move(entry));
+  }
+
   /// Replaces `path` by a file of all tensors added; see AtomicFile for what happens when that fails. Raises Error
   /// also for a name that appears twice or is no UTF-8.
   void write(const std::string& path) {
-    std::sort(entries_.begin(), entries_.end(),
-              [](const Entry& a, const Entry& b) { return a.width != b.width ? a.width > b.width : a.name < b.name; });
-    const std::string header = header_text(path);
+    const std::vector<const Entry*> sorted = sorted_entries();
+    const std::string header = header_text(path, sorted);
     AtomicFile file(path);
     write_length(file, header.size());
     file.write(header);
-    for (const Entry& entry : entries_) write_elements(file, entry);
+    for (const Entry* entry : sorted) write_elements(file, *entry);
     file.commit();
   }
 
@@ -69,16 +78,25 @@ class SafetensorsWriter {
     void (*copy_to_host)(void*, const void*, std::size_t) = nullptr;  ///< null: already there
   };
 
-  std::string header_text(const std::string& path) const {
+  std::vector<const Entry*> sorted_entries() const {
+    std::vector<const Entry*> sorted;
+    for (const Entry& entry : entries_) sorted.push_back(&entry);
+    std::sort(sorted.begin(), sorted.end(), [](const Entry* a, const Entry* b) {
+      return a->width != b->width ? a->width > b->width : a->name < b->name;
+    });
+    return sorted;
+  }
+
+  std::string header_text(const std::string& path, std::span<const Entry* const> sorted) const {
     const std::string where = concat("cannot write ", path);
     detail::Json header = detail::Json::object();
     if (!metadata_.empty()) header["__metadata__"] = metadata_;
     std::size_t begin = 0;
-    for (const Entry& entry : entries_) {
-      const std::size_t end = begin + entry.bytes;
-      const auto [member, is_new] = header.emplace(entry.name, detail::Json::object());
-      if (!is_new) fail(concat(where, ": tensor ", detail::in_quotes(entry.name), ": its name must not appear twice"));
-      *member = {{"dtype", entry.dtype}, {"shape", entry.shape}, {"data_offsets", {begin, end}}};
+    for (const Entry* entry : sorted) {
+      const std::size_t end = begin + entry->bytes;
+      const auto [member, is_new] = header.emplace(entry->name, detail::Json::object());
+      if (!is_new) fail(concat(where, ": tensor ", detail::in_quotes(entry->name), ": its name must not appear twice"));
+      *member = {{"dtype", entry->dtype}, {"shape", entry->shape}, {"data_offsets", {begin, end}}};
       begin = end;
     }
     std::string text = detail::json_text(header);

@@ -22,7 +22,7 @@ std::string config_text(Value value) {
   } else if constexpr (std::is_enum_v<Value>) {
     return concat("\"", name_of(value), "\"");
   } else {
-    return to_text(value);
+    return concat(value);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -32,10 +33,58 @@ inline std::atomic<ErrorHandler>& error_handler() {
   return handler;
 }
 
-inline std::string to_text(std::string_view text) { return std::string(text); }
+/// A piece of a message, whatever it was: text where it lies, or a number. One type, so that the code that joins pieces
+/// is compiled once and not for every list of types that a message is made of.
+class TextPart {
+ public:
+  TextPart(std::string_view text) : kind_(Kind::text), text_(text) {}
+  TextPart(const std::string& text) : TextPart(std::string_view(text)) {}
+  TextPart(const char* text) : TextPart(std::string_view(text)) {}
 
-template <class Number>
-requires std::is_arithmetic_v<Number> std::string to_text(Number number) { return std::to_string(number); }
+  template <class Number>
+  requires std::is_arithmetic_v<Number> TextPart(Number number) {
+    if constexpr (std::is_floating_point_v<Number>) {
+      kind_ = Kind::real;
+      real_ = static_cast<double>(number);
+    } else if constexpr (std::is_signed_v<Number>) {
+      kind_ = Kind::integer;
+      integer_ = static_cast<long long>(number);
+    } else {
+      kind_ = Kind::natural;
+      natural_ = static_cast<unsigned long long>(number);
+    }
+  }
+
+  std::string text() const {
+    switch (kind_) {
+      case Kind::integer:
+        return std::to_string(integer_);
+      case Kind::natural:
+        return std::to_string(natural_);
+      case Kind::real:
+        return std::to_string(real_);
+      default:
+        return std::string(text_);
+    }
+  }
+
+ private:
+  enum class Kind { text, integer, natural, real };
+
+  Kind kind_;
+  union {
+    std::string_view text_;
+    long long integer_;
+    unsigned long long natural_;
+    double real_;
+  };
+};
+
+[[gnu::cold, gnu::noinline]] inline std::string join_parts(std::initializer_list<TextPart> parts) {
+  std::string text;
+  for (const TextPart& part : parts) text += part.text();
+  return text;
+}
 
 }  // namespace detail
 
@@ -46,11 +95,13 @@ inline ErrorHandler set_error_handler(ErrorHandler handler) {
 }
 
 /// Raises `Error(message)`, or calls the installed handler and aborts when built with `-fno-exceptions`.
-[[noreturn]] inline void fail(const std::string& message) {
+/// Errors are rare and long to say: what leads here is kept small and out of the way of the code that works.
+[[noreturn, gnu::cold, gnu::noinline]] inline void fail(std::string_view message) {
+  const std::string text(message);
 #if defined(__cpp_exceptions)
-  throw Error(message);
+  throw Error(text);
 #else
-  detail::error_handler().load()(message.c_str());
+  detail::error_handler().load()(text.c_str());
   std::abort();
 #endif
 }
@@ -58,9 +109,7 @@ inline ErrorHandler set_error_handler(ErrorHandler handler) {
 /// Strings and numbers, one after the other, as one string: for messages.
 template <class... Parts>
 std::string concat(const Parts&... parts) {
-  std::string text;
-  (text.append(detail::to_text(parts)), ...);
-  return text;
+  return detail::join_parts({detail::TextPart(parts)...});
 }
 
 }  // namespace weft

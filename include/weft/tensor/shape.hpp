@@ -70,6 +70,22 @@ constexpr bool same_extents(std::span<const Index> first, std::span<const Index>
   return true;
 }
 
+namespace detail {
+
+/// "[8, 256, 560]"
+[[gnu::cold, gnu::noinline]] inline std::string extents_text(std::span<const Index> extents) {
+  std::string text = "[";
+  for (std::size_t axis = 0; axis < extents.size(); ++axis) text += concat(axis == 0 ? "" : ", ", extents[axis]);
+  return text + "]";
+}
+
+[[noreturn, gnu::cold, gnu::noinline]] inline void fail_axis(std::string_view what, int axis, Index expected,
+                                                             Index found) {
+  fail(concat(what, ": axis ", axis, " must be ", expected, ", found ", found));
+}
+
+}  // namespace detail
+
 /// The extents of a tensor. Only those that are `Dyn` are stored.
 ///
 ///     Shape<Dyn, Dyn, 560> hidden_states(8, 256);   // batch, tokens, features
@@ -103,7 +119,7 @@ class Shape {
       if (expected < 0) {
         shape.dynamic_[static_cast<std::size_t>(next++)] = found;
       } else if (expected != found) {
-        fail(concat(what, ": axis ", axis, " must be ", expected, ", found ", found));
+        detail::fail_axis(what, axis, expected, found);
       }
     }
     return shape;
@@ -134,11 +150,7 @@ class Shape {
   }
 
   /// As people write it: "[8, 256, 560]".
-  std::string text() const {
-    std::string text = "[";
-    for (int axis = 0; axis < rank; ++axis) text += concat(axis == 0 ? "" : ", ", (*this)[axis]);
-    return text + "]";
-  }
+  std::string text() const { return detail::extents_text(extents()); }
 
   template <auto... Others>
   constexpr bool operator==(const Shape<Others...>& other) const {
@@ -254,17 +266,25 @@ constexpr auto divide_extents() {
   }
 }
 
+namespace detail {
+
+/// `known` is -1 for `Dyn`.
+[[gnu::noinline]] inline Index resolve_extent(Index known, Index value, std::string_view what) {
+  if (known < 0) {
+    if (value <= 0) fail(concat(what, " must be given and positive where the type leaves it Dyn, found ", value));
+    return value;
+  }
+  if (value != 0 && value != known) fail(concat(what, " is ", known, " in the type, found ", value));
+  return known;
+}
+
+}  // namespace detail
+
 /// The value of an extent: the one in the type, or `value` where that is `Dyn`. A `value` that contradicts the type is
 /// refused; 0 stands for "not given".
 template <auto Extent>
 Index resolve_extent(Index value, std::string_view what) {
-  if constexpr (is_dynamic<Extent>) {
-    if (value <= 0) fail(concat(what, " must be given and positive where the type leaves it Dyn, found ", value));
-    return value;
-  } else {
-    if (value != 0 && value != Extent) fail(concat(what, " is ", Extent, " in the type, found ", value));
-    return Extent;
-  }
+  return detail::resolve_extent(detail::static_value<Extent>(), value, what);
 }
 
 }  // namespace weft
@@ -279,13 +299,20 @@ Index resolve_extent(Index value, std::string_view what) {
 
 namespace weft::detail {
 
+[[noreturn, gnu::cold, gnu::noinline]] inline void fail_same_extent(std::string_view sentence,
+                                                                    std::span<const Index> first, int first_axis,
+                                                                    std::span<const Index> second, int second_axis) {
+  fail(concat(sentence, ", found ", first[static_cast<std::size_t>(first_axis)], " (shape ", extents_text(first),
+              ") and ", second[static_cast<std::size_t>(second_axis)], " (shape ", extents_text(second), ")"));
+}
+
 template <class First, class Second>
 void expect_same_extent(const First& first, int first_axis, const Second& second, int second_axis,
                         std::string_view sentence) {
-  const Index one = first[first_axis < 0 ? first_axis + First::rank : first_axis];
-  const Index other = second[second_axis < 0 ? second_axis + Second::rank : second_axis];
-  if (one != other) [[unlikely]] {
-    fail(concat(sentence, ", found ", one, " (shape ", first.text(), ") and ", other, " (shape ", second.text(), ")"));
+  if (first_axis < 0) first_axis += First::rank;
+  if (second_axis < 0) second_axis += Second::rank;
+  if (first[first_axis] != second[second_axis]) [[unlikely]] {
+    fail_same_extent(sentence, first.extents(), first_axis, second.extents(), second_axis);
   }
 }
 

@@ -4,12 +4,11 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "weft/autograd/parameter.hpp"
+#include "weft/autograd/any_parameter.hpp"
 
 namespace weft {
 
@@ -17,74 +16,46 @@ namespace weft {
 template <class T, class DeviceType = Cpu>
 class ParameterEntry {
  public:
-  template <class ParameterType>
-  ParameterEntry(const ParameterName& name, ParameterType& parameter)
-      : name_(name.name),
-        alias_(name.alias),
-        decayed_(!name.in_norm && name.name.find("bias") == std::string::npos),
-        parameter_(&parameter),
-        access_(&access_of<ParameterType>) {
-    static_assert(std::is_same_v<typename ParameterType::Element, T>,
-                  "ParameterList<T>(model): every parameter of the model must have the element type T");
-    static_assert(std::is_same_v<typename ParameterType::Device, DeviceType>,
-                  "ParameterList<T, Device>(model): every parameter of the model must live on the device");
-    const auto extents = parameter.shape().extents();
-    extents_.assign(extents.begin(), extents.end());
-    size_ = parameter.size();
+  /// Raises Error for a parameter of another element type or on another device.
+  explicit ParameterEntry(AnyParameter parameter)
+      : parameter_(std::move(parameter)),
+        size_(parameter_.size()),
+        decayed_(!parameter_.name().in_norm && name().find("bias") == std::string::npos) {
+    if (parameter_.element() != element_name<T>) {
+      fail(concat("ParameterList(model): every parameter must have elements ", element_name<T>, ", found ",
+                  parameter_.element(), " in ", name()));
+    }
+    if (!parameter_.template lives_on<DeviceType>()) {
+      fail(concat("ParameterList(model): every parameter must live on the list's device, but not ", name()));
+    }
   }
 
   /// Its name in a state dict, and the second name that a few have (empty otherwise).
-  const std::string& name() const { return name_; }
-  const std::string& alias() const { return alias_; }
+  const std::string& name() const { return parameter_.name().name; }
+  const std::string& alias() const { return parameter_.name().alias; }
 
-  const std::vector<Index>& extents() const { return extents_; }
+  const std::vector<Index>& extents() const { return parameter_.extents(); }
   Index size() const { return size_; }
 
   /// Whether weight decay applies: to all but those directly in a norm and those with "bias" in their name (the rule of
   /// Hugging Face's Trainer). Scalars such as `epsilon` are decayed.
   bool decayed() const { return decayed_; }
 
-  bool trainable() const { return access_->trainable(parameter_); }
+  bool trainable() const { return parameter_.trainable(); }
 
-  T* data() const { return access_->data(parameter_); }
+  T* data() const { return static_cast<T*>(parameter_.data()); }
 
   /// d loss / d value, or null when no backward pass has reached the parameter since `clear_gradient`.
-  T* gradient() const { return access_->gradient(parameter_); }
-  void clear_gradient() const { access_->clear_gradient(parameter_); }
+  T* gradient() const { return static_cast<T*>(parameter_.gradient()); }
+  void clear_gradient() const { parameter_.clear_gradient(); }
 
   /// Whether this is the same parameter as another's.
-  bool same_parameter(const ParameterEntry& other) const { return parameter_ == other.parameter_; }
+  bool same_parameter(const ParameterEntry& other) const { return parameter_.same_parameter(other.parameter_); }
 
  private:
-  struct Access {
-    T* (*data)(void*);
-    T* (*gradient)(void*);
-    void (*clear_gradient)(void*);
-    bool (*trainable)(void*);
-  };
-
-  template <class ParameterType>
-  static ParameterType& as(void* parameter) {
-    return *static_cast<ParameterType*>(parameter);
-  }
-
-  template <class ParameterType>
-  static constexpr Access access_of{[](void* parameter) -> T* { return as<ParameterType>(parameter).data(); },
-                                    [](void* parameter) -> T* {
-                                      auto& typed = as<ParameterType>(parameter);
-                                      return typed.has_gradient() ? static_cast<T*>(typed.gradient_slot()->data)
-                                                                  : nullptr;
-                                    },
-                                    [](void* parameter) { as<ParameterType>(parameter).clear_gradient(); },
-                                    [](void* parameter) { return as<ParameterType>(parameter).trainable(); }};
-
-  std::string name_;
-  std::string alias_;
-  std::vector<Index> extents_;
-  Index size_ = 0;
+  AnyParameter parameter_;
+  Index size_;
   bool decayed_;
-  void* parameter_;
-  const Access* access_;
 };
 
 /// Every parameter of a model once, in the reference's order. Collecting them allocates; using the list does not.
@@ -95,15 +66,8 @@ class ParameterList {
   using Entry = ParameterEntry<T, DeviceType>;
 
   template <class Model>
-  requires(!std::is_same_v<std::remove_const_t<Model>, ParameterList>) explicit ParameterList(Model& model) {
-    for_each_parameter(model, [this](const ParameterName& name, auto& parameter) {
-      Entry entry(name, parameter);
-      for (const Entry& known : entries_) {
-        if (known.same_parameter(entry)) return;  // shared by two layers: known by its first name
-      }
-      entries_.push_back(std::move(entry));
-    });
-  }
+  requires(!std::is_same_v<std::remove_const_t<Model>, ParameterList>) explicit ParameterList(Model& model)
+      : ParameterList(list_parameters(model)) {}
 
   auto begin() const { return entries_.begin(); }
   auto end() const { return entries_.end(); }
@@ -116,6 +80,18 @@ class ParameterList {
   }
 
  private:
+  explicit ParameterList(std::vector<AnyParameter> parameters) {
+    for (AnyParameter& parameter : parameters) add(Entry(std::move(parameter)));
+  }
+
+  /// A parameter that two layers share is known by its first name.
+  void add(Entry entry) {
+    for (const Entry& known : entries_) {
+      if (known.same_parameter(entry)) return;
+    }
+    entries_.push_back(std::move(entry));
+  }
+
   std::vector<Entry> entries_;
 };
 

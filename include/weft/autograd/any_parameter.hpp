@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Parameters without the types of their shapes: what optimisers and files see of a model.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "weft/autograd/parameter.hpp"
+
+namespace weft {
+
+/// One parameter, whatever its shape, element type and device. It looks at the parameter where that lies, which must not
+/// be moved.
+class AnyParameter {
+ public:
+  template <class ParameterType>
+  AnyParameter(const ParameterName& name, ParameterType& parameter)
+      : AnyParameter(name, parameter.shape().extents(), &parameter, access_of<ParameterType>) {}
+
+  const ParameterName& name() const { return name_; }
+  const std::vector<Index>& extents() const { return extents_; }
+
+  Index size() const {
+    Index product = 1;
+    for (const Index extent : extents_) product *= extent;
+    return product;
+  }
+
+  /// The element type as safetensors writes it: "F32".
+  std::string_view element() const { return access_->element; }
+
+  bool host_accessible() const { return access_->host_accessible; }
+
+  template <class DeviceType>
+  bool lives_on() const {
+    return access_->copy_to_device == &DeviceType::copy_to_device;
+  }
+
+  /// The elements, on the parameter's device.
+  void* data() const { return access_->data(parameter_); }
+
+  /// d loss / d value, or null when no backward pass has reached the parameter since `clear_gradient`.
+  void* gradient() const { return access_->gradient(parameter_); }
+  void clear_gradient() const { access_->clear_gradient(parameter_); }
+  bool trainable() const { return access_->trainable(parameter_); }
+
+  using Copy = void (*)(void* target, const void* source, std::size_t bytes);
+  Copy copy_to_device() const { return access_->copy_to_device; }
+  Copy copy_to_host() const { return access_->copy_to_host; }
+
+  /// Whether this is the same parameter as another's.
+  bool same_parameter(const AnyParameter& other) const { return parameter_ == other.parameter_; }
+
+ private:
+  struct Access {
+    std::string_view element;
+    bool host_accessible;
+    Copy copy_to_device;
+    Copy copy_to_host;
+    void* (*data)(void*);
+    void* (*gradient)(void*);
+    void (*clear_gradient)(void*);
+    bool (*trainable)(void*);
+  };
+
+  AnyParameter(ParameterName name, std::span<const Index> extents, void* parameter, const Access& access)
+      : name_(std::move(name)), extents_(extents.begin(), extents.end()), parameter_(parameter), access_(&access) {}
+
+  template <class ParameterType>
+  static ParameterType& as(void* parameter) {
+    return *static_cast<ParameterType*>(parameter);
+  }
+
+  template <class ParameterType>
+  static constexpr Access access_of{element_name<typename ParameterType::Element>,
+                                    ParameterType::Device::host_accessible,
+                                    &ParameterType::Device::copy_to_device,
+                                    &ParameterType::Device::copy_to_host,
+                                    [](void* parameter) -> void* { return as<ParameterType>(parameter).data(); },
+                                    [](void* parameter) -> void* {
+                                      auto& typed = as<ParameterType>(parameter);
+                                      return typed.has_gradient() ? typed.gradient_slot()->data : nullptr;
+                                    },
+                                    [](void* parameter) { as<ParameterType>(parameter).clear_gradient(); },
+                                    [](void* parameter) { return as<ParameterType>(parameter).trainable(); }};
+
+  ParameterName name_;
+  std::vector<Index> extents_;
+  void* parameter_;
+  const Access* access_;
+};
+
+namespace detail {
+
+/// One type of visitor for all who want a list: each other type makes the compiler walk through every layer anew.
+struct ParameterCollector {
+  std::vector<AnyParameter>& all;
+
+  template <class ParameterType>
+  void operator()(const ParameterName& name, ParameterType& parameter) const {
+    all.push_back(AnyParameter(name, parameter));  // emplace_back would be compiled for every type of parameter
+  }
+};
+
+}  // namespace detail
+
+/// Every parameter of a layer or model, in the reference's order. Of a constant one they are only to be read; that it is
+/// constant is taken away because the walk through its layers is compiled once for both.
+template <class Layer>
+std::vector<AnyParameter> list_parameters(Layer& layer) {
+  std::vector<AnyParameter> all;
+  const detail::ParameterCollector collector{all};
+  for_each_parameter(const_cast<std::remove_const_t<Layer>&>(layer), collector);
+  return all;
+}
+
+}  // namespace weft
