@@ -59,6 +59,22 @@ constexpr auto attention_width() {
   }
 }
 
+/// The operation behind its types, compiled once for each context and element type; its results are flat.
+template <class T, class Context>
+auto attention_flat(Context& context, const kernels::AttentionInput<T>& in, const AttentionSlots& slots) {
+  using Device = typename Context::Device;
+  const kernels::AttentionSize& size = in.size;
+  const Index width = size.heads * size.value_dim;
+  const bool needs_gradient = slots.q || slots.k || slots.v || slots.sharpness;
+  auto y = context.template make<T>(Shape<Dyn>(size.batch * size.queries * width), needs_gradient);
+  const auto statistics = make_statistics<T>(context, size, y);
+  AttentionKernels<Device>::forward(in, kernels::AttentionRows<T>{y.data(), size.queries * width, width}, statistics);
+  if constexpr (Context::records) {
+    context.record(y.gradient_slot(), AttentionBackward<T, Device>{in, statistics, y.data(), slots, y.gradient_slot()});
+  }
+  return y;
+}
+
 }  // namespace detail
 
 /// For every head n: out[b, i, n, :] = Σⱼ w[b, n, i, j] v[b, j, n / (heads / kv_heads), :] with
@@ -74,7 +90,6 @@ template <class Context, class Q, class K, class V, class Sharpness = None>
 auto scaled_dot_product_attention(Context& context, const Q& q, const K& k, const V& v,
                                   const AttentionOptions<ElementOf<Q>>& options, const Sharpness& sharpness = none) {
   using T = ElementOf<Q>;
-  using Kernels = AttentionKernels<typename Context::Device>;
   const kernels::AttentionSize size = detail::attention_size(q, k, v, options);
   const auto queries = operand(context, q);
   const auto keys = operand(context, k);
@@ -84,21 +99,10 @@ auto scaled_dot_product_attention(Context& context, const Q& q, const K& k, cons
   in.v = detail::attention_rows(values.data, size.keys, size.kv_heads * size.value_dim);
 
   using YShape = ReplaceAxis<ShapeOf<Q>, 2, detail::attention_width<Q, K, V>()>;
-  const Index width = size.heads * size.value_dim;
-  const bool needs_gradient = queries.gradient || keys.gradient || values.gradient || alpha.gradient;
-  auto y = context.template make<T>(YShape::from({size.batch, size.queries, width}), needs_gradient);
-  const auto statistics = detail::make_statistics<T>(context, size, y);
-  Kernels::forward(in, kernels::AttentionRows<T>{y.data(), size.queries * width, width}, statistics);
-  if constexpr (Context::records) {
-    context.record(y.gradient_slot(),
-                   detail::AttentionBackward<T, typename Context::Device>{
-                       in,
-                       statistics,
-                       y.data(),
-                       {queries.gradient, keys.gradient, values.gradient, alpha.gradient, options.sharpness},
-                       y.gradient_slot()});
-  }
-  return y;
+  const auto shape = YShape::from({size.batch, size.queries, size.heads * size.value_dim});
+  const detail::AttentionSlots slots{queries.gradient, keys.gradient, values.gradient, alpha.gradient,
+                                     options.sharpness};
+  return detail::attention_flat(context, in, slots).reshape(shape);
 }
 
 }  // namespace weft

@@ -141,6 +141,40 @@ GINRules gin_rules([[maybe_unused]] Context& context, const GINUpdateOptions& op
   return {options.rms_norm_eps, options.self_term, DropoutMask(Rng(), 0)};
 }
 
+/// The operation behind most of its types, compiled once for each context, element type and list of heads; its `count`
+/// results are flat.
+template <class T, class Context, class Heads>
+auto gin_flat(Context& context, const GINSize& size, const GINRules& rules, Index count, const Operand<T>& x,
+              const Operand<T>& aggregated, const Heads& heads, const Operand<T>& residual) {
+  using Device = typename Context::Device;
+  bool wanted = x.gradient || aggregated.gradient || residual.gradient;
+  for (const auto& head : heads) {
+    wanted = wanted || needs_gradient(gin_head<T>(context, head));
+  }
+
+  auto y = context.template make<T>(Shape<Dyn>(count), wanted);
+  auto& workspace = context.workspace();
+  const auto result_end = workspace.mark();
+  GINHead<T>* const parameters = workspace.template allocate<GINHead<T>>(size.heads);
+  for (Index n = 0; n < size.heads; ++n) {
+    new (parameters + n) GINHead<T>(gin_head<T>(context, heads[static_cast<std::size_t>(n)]));
+  }
+  if constexpr (Context::records) {
+    if (y.gradient_slot() != nullptr) {
+      T* const u = workspace.template allocate<T>(size.saved());
+      auto* const targets = workspace.template allocate<GINHeadTargets<T>>(size.heads);
+      GINKernels<Device>::forward(size, rules, x.data, aggregated.data, parameters, residual.data, u, y.data());
+      context.record(y.gradient_slot(), GINBackward<T, Device>{size, rules, x, aggregated, parameters, targets, u,
+                                                               residual.gradient, y.gradient_slot()});
+      return y;
+    }
+  }
+  T* const nothing_saved = nullptr;
+  GINKernels<Device>::forward(size, rules, x.data, aggregated.data, parameters, residual.data, nothing_saved, y.data());
+  workspace.release(result_end);
+  return y;
+}
+
 }  // namespace detail
 
 /// For every head n: y = W₄ silu(RMSNorm(dropout(W₀ z + b₀))) + b₄ with z = epsilon x + aggregated (GINLayer without its
@@ -158,7 +192,6 @@ template <class Context, class X, class Aggregated, class Heads, class Residual 
 auto gin_update(Context& context, const X& x, const Aggregated& aggregated, const Heads& heads,
                 const GINUpdateOptions& options = {}, const Residual& residual = none) {
   using T = ElementOf<X>;
-  using Device = typename Context::Device;
   static_assert(
       ShapeOf<X>::rank == 3 && ShapeOf<Aggregated>::rank == 3,
       "gin_update(x, aggregated, heads): x must be [batch, tokens, key_value_heads * dim] and aggregated [batch, "
@@ -179,33 +212,8 @@ auto gin_update(Context& context, const X& x, const Aggregated& aggregated, cons
   const auto aggregates = operand(context, aggregated);
   const auto residuals = detail::optional_operand<Context, Residual, T>(context, residual);
 
-  bool needs_gradient = xs.gradient || aggregates.gradient || residuals.gradient;
-  for (const auto& head : heads) {
-    needs_gradient = needs_gradient || detail::needs_gradient(detail::gin_head<T>(context, head));
-  }
-
-  auto y = context.template make<T>(aggregated.shape(), needs_gradient);
-  auto& workspace = context.workspace();
-  const auto result_end = workspace.mark();
-  GINHead<T>* const parameters = workspace.template allocate<GINHead<T>>(size.heads);
-  for (Index n = 0; n < size.heads; ++n) {
-    new (parameters + n) GINHead<T>(detail::gin_head<T>(context, heads[static_cast<std::size_t>(n)]));
-  }
-  if constexpr (Context::records) {
-    if (y.gradient_slot() != nullptr) {
-      T* const u = workspace.template allocate<T>(size.saved());
-      auto* const targets = workspace.template allocate<GINHeadTargets<T>>(size.heads);
-      GINKernels<Device>::forward(size, rules, xs.data, aggregates.data, parameters, residuals.data, u, y.data());
-      context.record(y.gradient_slot(), detail::GINBackward<T, Device>{size, rules, xs, aggregates, parameters, targets,
-                                                                       u, residuals.gradient, y.gradient_slot()});
-      return y;
-    }
-  }
-  T* const nothing_saved = nullptr;
-  GINKernels<Device>::forward(size, rules, xs.data, aggregates.data, parameters, residuals.data, nothing_saved,
-                              y.data());
-  workspace.release(result_end);
-  return y;
+  const Index count = aggregated.size();
+  return detail::gin_flat<T>(context, size, rules, count, xs, aggregates, heads, residuals).reshape(aggregated.shape());
 }
 
 }  // namespace weft

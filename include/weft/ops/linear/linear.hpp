@@ -47,6 +47,21 @@ struct LinearBackward {
   }
 };
 
+/// The operation behind its types, compiled once for each context and element type; its `count` results are flat.
+template <class T, class Weight, class Context>
+auto linear_flat(Context& context, const LinearSize& size, Index count, const Operand<T>& x,
+                 const Operand<Weight>& weight, const Operand<T>& bias, const Operand<T>& residual) {
+  using Device = typename Context::Device;
+  const bool needs_gradient = x.gradient || weight.gradient || bias.gradient || residual.gradient;
+  auto y = context.template make<T>(Shape<Dyn>(count), needs_gradient);
+  LinearKernels<Device>::forward(size, x.data, weight.data, bias.data, residual.data, y.data());
+  if constexpr (Context::records) {
+    context.record(y.gradient_slot(), LinearBackward<T, Weight, Device>{x, weight, bias.gradient, residual.gradient,
+                                                                        y.gradient_slot(), size});
+  }
+  return y;
+}
+
 }  // namespace detail
 
 /// y[..., o] = Σᵢ x[..., i] weight[o, i] + bias[o] + residual[..., o].
@@ -60,7 +75,6 @@ template <class Context, class X, class Weight, class Bias = None, class Residua
 auto linear(Context& context, const X& x, const Weight& weight, const Bias& bias = none,
             const Residual& residual = none) {
   using T = ElementOf<X>;
-  using Device = typename Context::Device;
   using XShape = ShapeOf<X>;
   static_assert(XShape::rank >= 1 && ShapeOf<Weight>::rank == 2,
                 "linear(x, weight): x must have an axis of features and weight must be [out_features, in_features]");
@@ -89,16 +103,9 @@ auto linear(Context& context, const X& x, const Weight& weight, const Bias& bias
   const auto weights = operand(context, weight);
   const auto biases = detail::optional_operand<Context, Bias, T>(context, bias);
   const auto residuals = detail::optional_operand<Context, Residual, T>(context, residual);
-  const bool needs_gradient = xs.gradient || weights.gradient || biases.gradient || residuals.gradient;
   const LinearSize size{weight.extent(1) > 0 ? x.size() / weight.extent(1) : 0, weight.extent(1), weight.extent(0)};
 
-  auto y = context.template make<T>(shape, needs_gradient);
-  LinearKernels<Device>::forward(size, xs.data, weights.data, biases.data, residuals.data, y.data());
-  if constexpr (Context::records) {
-    context.record(y.gradient_slot(), detail::LinearBackward<T, ElementOf<Weight>, Device>{
-                                          xs, weights, biases.gradient, residuals.gradient, y.gradient_slot(), size});
-  }
-  return y;
+  return detail::linear_flat(context, size, shape.size(), xs, weights, biases, residuals).reshape(shape);
 }
 
 }  // namespace weft
