@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <vector>
 
 #include "weft/ops/matmul/matmul_simd.hpp"
@@ -58,28 +59,29 @@ inline double fma_peak() {
   return 2.0 * lanes * static_cast<double>(kChains * kRounds * threads) / seconds;
 }
 
+/// Reads memory, on all threads in use where there are as many bytes as are worth it.
+inline void read_memory(const void* data, weft::Index bytes) {
+  using V = weft::kernels::Vector<std::int32_t>;
+  constexpr auto lanes = static_cast<weft::Index>(V::size);
+  constexpr weft::Index kStep = 4 * lanes;
+  const auto* words = static_cast<const std::int32_t*>(data);
+  const weft::Index steps = bytes / (kStep * static_cast<weft::Index>(sizeof(std::int32_t)));
+  weft::parallel_for(steps, 256, [&](weft::Index begin, weft::Index end) {
+    V sums[4] = {V(0), V(0), V(0), V(0)};
+    for (weft::Index i = begin; i < end; ++i) {
+      for (weft::Index s = 0; s < 4; ++s) sums[s] += V::load_unaligned(words + i * kStep + s * lanes);
+    }
+    [[maybe_unused]] static thread_local volatile std::int32_t read = 0;  // a store is not left out, nor what it needs
+    read = (sums[0] + sums[1] + sums[2] + sums[3]).get(0);
+  });
+}
+
 /// Reading memory that no cache holds (256 MB), in bytes per second, on all threads in use.
 inline double read_bandwidth() {
-  using V = weft::kernels::Vector<float>;
   constexpr weft::Index kFloats = weft::Index{64} << 20;
   static const weft::Tensor<float, weft::Shape<weft::Dyn>> memory{weft::Shape<weft::Dyn>(kFloats)};
-  const weft::Index threads = weft::thread_count();
-  const weft::Index share = kFloats / threads;
-  std::vector<float> results(static_cast<std::size_t>(threads) * 64);
-  const double seconds = best_seconds(0.3, [&] {
-    weft::parallel_for(threads, 1, [&](weft::Index begin, weft::Index end) {
-      for (weft::Index t = begin; t < end; ++t) {
-        const float* data = memory.data() + t * share;
-        constexpr auto lanes = static_cast<weft::Index>(V::size);
-        V sums[4] = {V(0.0F), V(0.0F), V(0.0F), V(0.0F)};
-        for (weft::Index i = 0; i + 4 * lanes <= share; i += 4 * lanes) {
-          for (weft::Index s = 0; s < 4; ++s) sums[s] += V::load_aligned(data + i + s * lanes);
-        }
-        results[static_cast<std::size_t>(t) * 64] = (sums[0] + sums[1] + sums[2] + sums[3]).get(0);
-      }
-    });
-  });
-  return static_cast<double>(kFloats) * sizeof(float) / seconds;
+  const double bytes = static_cast<double>(kFloats) * sizeof(float);
+  return bytes / best_seconds(0.3, [] { read_memory(memory.data(), kFloats * weft::Index{sizeof(float)}); });
 }
 
 }  // namespace bench

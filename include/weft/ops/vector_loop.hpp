@@ -26,6 +26,11 @@ struct WholeVector {
   Vector<T> load(const T* from) const {
     return Vector<T>::load_unaligned(from);
   }
+  /// From storage of T, or from bf16 as float.
+  template <class T, class Stored>
+  Vector<T> load_widened(const Stored* from) const {
+    return kernels::load_widened<T>(from);
+  }
   template <class T>
   Vector<T> load_or(const T* from, T /*beyond*/) const {
     return load(from);
@@ -44,6 +49,10 @@ struct PartialVector {
   template <class T>
   Vector<T> load(const T* from) const {
     return load_first(from, count);
+  }
+  template <class T, class Stored>
+  Vector<T> load_widened(const Stored* from) const {
+    return load_first_widened<T>(from, count);
   }
   /// Another value than 0 beyond the end: the neutral one of a maximum, for instance.
   template <class T>

@@ -5,6 +5,7 @@
 
 #include "weft/ops/matmul/matmul_block.hpp"
 #include "weft/ops/matmul/matmul_epilogue.hpp"
+#include "weft/ops/matmul/matvec_kernel.hpp"
 #include "weft/tensor/parallel.hpp"
 
 namespace weft::kernels {
@@ -48,6 +49,9 @@ template <class T, class B>
 void matmul(Transpose ta, Transpose tb, Index m, Index n, Index k, const T* a, Index lda, const B* b, Index ldb, T* c,
             Index ldc, MatmulEpilogue<T> epilogue = {}) {
   if (m <= 0 || n <= 0) return;
+  if (m <= kFewRows && ta == Transpose::no && tb == Transpose::yes) {
+    return multiply_few_rows(m, n, k, a, lda, b, ldb, c, ldc, epilogue);
+  }
   const Strided<T> left = ta == Transpose::no ? Strided<T>{a, lda, 1} : Strided<T>{a, 1, lda};
   const Strided<B> right = tb == Transpose::no ? Strided<B>{b, 1, ldb} : Strided<B>{b, ldb, 1};
   if (tb == Transpose::yes && m * (k + n) < n * k) {
