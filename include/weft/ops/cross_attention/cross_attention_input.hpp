@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// What the kernels of cross attention are told. Who may look at whom is a function of indices, never a tensor.
+#pragma once
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+
+#include "weft/ops/dropout/dropout_kernels.hpp"
+#include "weft/tensor/types.hpp"
+
+namespace weft::kernels {
+
+/// The extents of cross attention: as many heads of keys and values as of queries, all `head_dim` wide.
+struct CrossAttentionSize {
+  Index batch = 0;
+  Index heads = 0;
+  Index queries = 0;
+  Index keys = 0;
+  Index head_dim = 0;
+  bool shared_queries = false;  ///< q is [1, queries, width]: every text is asked the same
+
+  Index width() const { return heads * head_dim; }
+};
+
+/// A mask of tokens against tokens that is added to the scores. Where it is said by index it holds 0 or the smallest
+/// number of T; several kinds may be given together. Null pointers and no `causal`: there is none.
+template <class T>
+struct TokenMask {
+  bool causal = false;                      ///< token i sees tokens 0..i
+  const std::int32_t* key_valid = nullptr;  ///< [batch, columns], 0 = padding
+  const T* additive = nullptr;              ///< [batch, rows, columns]; -inf counts as the smallest number
+  Index rows = 0;
+  Index columns = 0;
+
+  bool given() const { return causal || dense(); }
+  /// Whether a row may see any set of keys, not only a range of them.
+  bool dense() const { return key_valid != nullptr || additive != nullptr; }
+
+  T at(Index batch, Index i, Index j) const {
+    constexpr T lowest = std::numeric_limits<T>::lowest();
+    if (causal && j > i) return lowest;
+    if (key_valid != nullptr && key_valid[batch * columns + j] == 0) return lowest;
+    return additive != nullptr ? std::max(additive[(batch * rows + i) * columns + j], lowest) : T{0};
+  }
+};
+
+/// How queries and keys belong together in groups of `group_size` consecutive ones.
+enum class KeyGroups {
+  none,
+  of_query,       ///< query n owns keys [n P, (n + 1) P); the others get the penalty
+  of_key,         ///< query t belongs to key ⌊t / P⌋; the other keys get the penalty
+  only_of_query,  ///< as of_query, but the other keys do not exist
+  until_query,    ///< query t sees keys 0..⌊t / P⌋; later ones do not exist
+};
+
+/// The order in which a causal fill and added masks change a score; they differ where a mask is large.
+enum class FillOrder { mask_then_fill, fill_then_mask };
+
+/// Everything that changes scores. Additions happen in T one after the other, as in the reference: added to -1e9, a
+/// float score below 32 disappears, and keys that all carry the penalty are looked at alike.
+template <class T>
+struct CrossAttentionMask {
+  bool causal = false;  ///< the score of every later key becomes `penalty`
+  FillOrder order = FillOrder::mask_then_fill;
+  TokenMask<T> tokens;  ///< outside its rows and columns the penalty is added
+  KeyGroups groups = KeyGroups::none;
+  Index group_size = 1;
+  T penalty = T(-1e9);
+};
+
+/// Weights that come from elsewhere; all but `dense` are 0 for later keys.
+enum class SuppliedWeights {
+  none,
+  dense,     ///< [batch, heads, queries, keys]
+  ones,      ///< 1 for every key up to the query
+  nearest,   ///< [batch, heads, extent, extent], entry (⌊i / P⌋, ⌊j / P⌋)
+  bilinear,  ///< the same array, interpolated linearly between the middles of its cells (align_corners off)
+};
+
+/// The supplied weights and how they meet the computed ones: a = m w + (1 - m) s over its row sum + 1e-9 where m > 0,
+/// a = s where not.
+template <class T>
+struct CrossAttentionMixing {
+  SuppliedWeights kind = SuppliedWeights::none;
+  const T* weights = nullptr;
+  Index extent = 0;
+  Index group_size = 1;
+  TokenMask<T> visible;                   ///< supplied weights of keys it hides (<= -1e5) are 0; not for `dense`
+  std::optional<DropoutMask> entry_drop;  ///< `ones`: dropout of the one entry a head that all are copies of
+  T mix = 0;
+
+  bool given() const { return kind != SuppliedWeights::none; }
+  /// Whether scores are needed at all.
+  bool local() const { return !given() || mix > 0; }
+};
+
+/// The keys that a query may give weight to.
+struct KeyRange {
+  Index begin;
+  Index end;
+};
+
+template <class T>
+struct CrossAttentionInput {
+  CrossAttentionSize size;
+  const T* q = nullptr;
+  const T* k = nullptr;
+  const T* v = nullptr;
+  T scale = 1;
+  CrossAttentionMask<T> mask;
+  CrossAttentionMixing<T> mixing;
+  std::optional<DropoutMask> dropout;  ///< of the weights, after mixing
+
+  const T* query(Index b, Index h, Index i) const { return q + at(size.shared_queries ? 0 : b, h, i, size.queries); }
+  const T* key(Index b, Index h, Index j) const { return k + at(b, h, j, size.keys); }
+  const T* value(Index b, Index h, Index j) const { return v + at(b, h, j, size.keys); }
+
+  /// Where row `i` of one head lies in [batch, rows, heads * head_dim].
+  Index at(Index b, Index h, Index i, Index rows) const { return (b * rows + i) * size.width() + h * size.head_dim; }
+};
+
+/// What the masks add to the score of key j for query i.
+template <class T>
+T added_mask(const CrossAttentionMask<T>& mask, Index batch, Index i, Index j) {
+  T sum = 0;
+  if (mask.tokens.given()) {
+    const bool inside = i < mask.tokens.rows && j < mask.tokens.columns;
+    sum = inside ? mask.tokens.at(batch, i, j) : mask.penalty;
+  }
+  const bool outside = (mask.groups == KeyGroups::of_query && j / mask.group_size != i) ||
+                       (mask.groups == KeyGroups::of_key && i / mask.group_size != j);
+  return outside ? sum + mask.penalty : sum;
+}
+
+namespace detail {
+
+inline KeyRange either(KeyRange preferred, KeyRange otherwise) {
+  return preferred.begin < preferred.end ? preferred : otherwise;
+}
+
+}  // namespace detail
+
+/// A range outside which no weight of query i can be other than 0, so that no score there is computed.
+template <class T>
+KeyRange key_range(const CrossAttentionInput<T>& in, Index i) {
+  const CrossAttentionMask<T>& mask = in.mask;
+  const Index keys = in.size.keys;
+  const Index size = mask.group_size;
+  const Index until = std::min(keys, i + 1);
+  if (mask.groups == KeyGroups::only_of_query) return {std::min(keys, i * size), std::min(keys, (i + 1) * size)};
+  if (mask.groups == KeyGroups::until_query) return {0, std::min(keys, i / size + 1)};
+  if (in.mixing.kind == SuppliedWeights::dense || mask.tokens.additive != nullptr) return {0, keys};
+  if (mask.causal) return {0, until};
+  if (mask.tokens.dense()) return {0, keys};
+  const bool outside = mask.tokens.causal && i >= mask.tokens.rows;
+  const KeyRange seen{0, mask.tokens.causal && !outside ? until : keys};
+  if (outside) return seen;
+  if (mask.groups == KeyGroups::of_query) {
+    return detail::either({i * size, std::min(seen.end, (i + 1) * size)}, seen);
+  }
+  if (mask.groups == KeyGroups::of_key) {
+    return detail::either({i / size, std::min(seen.end, i / size + 1)}, seen);
+  }
+  return seen;
+}
+
+}  // namespace weft::kernels
