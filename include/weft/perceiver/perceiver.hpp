@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// A perceiver whose latents each stand for a group of consecutive tokens.
+#pragma once
+
+#include "weft/ops/group_rows/group_rows.hpp"
+#include "weft/ops/zero_gradient/zero_gradient.hpp"
+#include "weft/perceiver/perceiver_encoder.hpp"
+
+namespace weft {
+
+/// What a perceiver decodes: one row for each group of tokens.
+template <class Rows>
+struct DecodedGroups {
+  Rows rows;         ///< [batch, groups, hidden]
+  RowGroups groups;  ///< which tokens a row is for
+};
+
+/// Latents attend to tokens, to each other, and tokens attend to latents (PerceiverAR_Fixed_Token_Per_Latent; the idea is
+/// Hawthorne et al., arXiv 2202.07765). Token t belongs to latent ⌊t / P⌋.
+///
+/// In the reference's form a row of the token mask serves as the row of the latent with the same number, and scores of
+/// other groups carry -1e9, in which float scores below 32 disappear: latent n averages tokens 0..n alike. A token reads
+/// its own latent with weight 1, so that the decoder's queries and keys have no effect; they get zero gradients and, as
+/// latents after the last group cannot be seen, are not computed. With padding everything is computed as it is written.
+/// Parameters: those of the encoder, `decoder_queries` [1, M, H], `latent_to_output.*`.
+template <auto HiddenSize, auto Heads, class T = float, class DeviceType = Cpu>
+class PerceiverAR_Fixed_Token_Per_Latent
+    : public detail::PerceiverEncoder<HiddenSize, Heads, T, DeviceType, CrossAttention, LatentTransformerLayer> {
+  using Base = detail::PerceiverEncoder<HiddenSize, Heads, T, DeviceType, CrossAttention, LatentTransformerLayer>;
+
+ public:
+  typename Base::Table decoder_queries;
+  typename Base::AttentionLayer latent_to_output;
+
+  explicit PerceiverAR_Fixed_Token_Per_Latent(const PerceiverOptions& options, CGMask cg_mask = CGMask::reference)
+      : Base("PerceiverAR_Fixed_Token_Per_Latent", options),
+        decoder_queries(Base::table(options, options.max_position_embeddings)),
+        latent_to_output(Base::attention_options(options)),
+        cg_mask_(cg_mask) {}
+
+  /// decode(encode(x)), one row for each group of tokens that share one.
+  ///
+  /// \param x       [batch, tokens, hidden]
+  /// \param inputs  masks; without any, tokens see later ones of their group (quirk P3)
+  template <class Context, class X>
+  auto decode_groups(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
+    this->check_tokens(x.extent(1));
+    detail::check_coarse_inputs("PerceiverAR_Fixed_Token_Per_Latent", inputs);
+    return cg_mask_ == CGMask::reference ? decode_by_reference(context, x, inputs)
+                                         : decode_causal_groups(context, x, inputs);
+  }
+
+  /// \return  [batch, tokens, hidden]
+  template <class Context, class X>
+  auto operator()(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
+    const auto decoded = decode_groups(context, x, inputs);
+    const auto shape = Shape<extent_of<ShapeOf<X>, 0>, extent_of<ShapeOf<X>, 1>, HiddenSize>::from(
+        {x.extent(0), x.extent(1), this->options().hidden_size});
+    return add_group_rows(context, shape, decoded.rows, decoded.groups);
+  }
+
+  void initialize(Rng& rng, double standard_deviation) {
+    Base::initialize(rng, standard_deviation);
+    fill_normal(decoder_queries, rng, this->table_deviation());
+    latent_to_output.initialize(rng, standard_deviation);
+  }
+
+  template <class Self, class Visit>
+  static void visit_parameters(Self& self, Visit&& visit, const std::string& prefix) {
+    visit(ParameterName(prefix + "input_pos_emb"), self.input_pos_emb);
+    visit(ParameterName(prefix + "latent_pos_emb"), self.latent_pos_emb);
+    visit(ParameterName(prefix + "latent_array"), self.latent_array);
+    visit(ParameterName(prefix + "decoder_queries"), self.decoder_queries);
+    Base::visit_layers(self, visit, prefix);
+    for_each_parameter(self.latent_to_output, visit, prefix + "latent_to_output.");
+    Base::visit_norms(self, visit, prefix);
+  }
+
+ private:
+  template <class Context, class X>
+  auto decode_by_reference(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
+    const Index tokens = x.extent(1);
+    kernels::CrossAttentionMask<T> mask;
+    mask.tokens = detail::token_mask(inputs, tokens);
+    mask.groups = kernels::KeyGroups::of_key;
+    mask.group_size = this->group_size();
+    // By groups: with weight 1 on one latent and all of that weight kept, a group has one result.
+    const bool by_groups = !mask.tokens.dense() && !latent_to_output.drops(context);
+    const Index count = mask.tokens.dense() ? this->options().num_latents : this->active_latents(tokens);
+    const auto plan = this->reference_plan(inputs, tokens, count);
+    const auto latents = this->final_norm(context, this->run_layers(context, x, plan, this->latent_transformer.size()));
+    using Decoded = decltype(latent_to_output.of_single_keys(context, latents));
+    if (by_groups) {
+      const auto rows = latent_to_output.of_single_keys(context, latents);
+      const auto with_keys = with_zero_gradient(context, rows, latent_to_output.to_k.weight);
+      const auto with_both = with_zero_gradient(context, with_keys, latent_to_output.to_q.weight);
+      return DecodedGroups<Decoded>{with_zero_gradient(context, with_both, decoder_queries),
+                                    {this->group_size(), 0, nullptr}};
+    }
+    const auto queries = table_rows(context, decoder_queries, {tokens});
+    return DecodedGroups<Decoded>{latent_to_output(context, queries, latents, latents, mask), {1, 0, nullptr}};
+  }
+
+  /// Ours: latent n sees the valid tokens of group n, later latents see it where it has any, and token t reads the latents
+  /// of complete groups, 0..⌊(t + 1) / P⌋ - 1. A token before which no group is complete and valid gets nothing.
+  template <class Context, class X>
+  auto decode_causal_groups(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
+    if (inputs.additive_mask != nullptr) {
+      fail(
+          "PerceiverAR_Fixed_Token_Per_Latent: cg_mask group_causal needs padding as key_valid, not as an additive "
+          "mask");
+    }
+    const Index tokens = x.extent(1);
+    const Index size = this->group_size();
+    const Index groups = tokens / size;
+    const Index shift = std::min(size - 1, tokens);
+    const GroupValidity validity = groups_with_tokens(context, inputs.key_valid, x.extent(0), tokens);
+    detail::LatentPlan<T> plan{groups, groups * size, 1, {}, {}};
+    plan.mask.tokens = {false, inputs.key_valid, nullptr, groups, tokens};
+    plan.mask.groups = kernels::KeyGroups::only_of_query;
+    plan.mask.group_size = size;
+    plan.latent_mask.causal = true;
+    plan.latent_mask.tokens = {false, validity.latents, nullptr, groups, groups};
+    const auto latents = this->final_norm(context, this->run_layers(context, x, plan, this->latent_transformer.size()));
+
+    kernels::CrossAttentionMask<T> mask;
+    mask.tokens = {false, validity.latents, nullptr, tokens - shift, groups};
+    mask.groups = kernels::KeyGroups::until_query;
+    mask.group_size = size;
+    const auto queries = table_rows(context, decoder_queries, {groups > 0 ? tokens - shift : 0, shift});
+    const auto rows = latent_to_output(context, queries, latents, latents, mask);
+    return DecodedGroups<std::remove_const_t<decltype(rows)>>{rows, {1, shift, validity.tokens}};
+  }
+
+  /// Null pointers: everything is valid.
+  struct GroupValidity {
+    std::int32_t* latents = nullptr;  ///< [batch, groups], 1 = the group has a valid token
+    std::int32_t* tokens = nullptr;   ///< [batch, tokens], 1 = a group that ends at or before the token has one
+  };
+
+  template <class Context>
+  GroupValidity groups_with_tokens(Context& context, const std::int32_t* key_valid, Index batch, Index tokens) const {
+    if (key_valid == nullptr) return {};
+    const Index size = this->group_size();
+    const Index groups = tokens / size;
+    const GroupValidity validity{context.workspace().template allocate<std::int32_t>(batch * groups),
+                                 context.workspace().template allocate<std::int32_t>(batch * tokens)};
+    for (Index b = 0; b < batch; ++b) {
+      std::int32_t seen = 0;
+      std::int32_t in_group = 0;
+      for (Index t = 0; t < tokens; ++t) {
+        if (t % size == 0) in_group = 0;
+        if (key_valid[b * tokens + t] != 0) in_group = 1;
+        if ((t + 1) % size == 0) {
+          validity.latents[b * groups + t / size] = in_group;
+          seen |= in_group;
+        }
+        validity.tokens[b * tokens + t] = seen;
+      }
+    }
+    return validity;
+  }
+
+  CGMask cg_mask_;
+};
+
+}  // namespace weft

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// What both perceivers have in common: tokens become latents.
+#pragma once
+
+#include <cmath>
+#include <vector>
+
+#include "weft/attention/attention_inputs.hpp"
+#include "weft/ops/table_rows/table_rows.hpp"
+#include "weft/perceiver/latent_transformer_layer.hpp"
+#include "weft/perceiver/perceiver_options.hpp"
+
+namespace weft {
+
+namespace detail {
+
+/// What an encoder computes: latents 0..latents-1 from tokens 0..tokens-1. Fewer than there are where the rest cannot
+/// matter.
+template <class T>
+struct LatentPlan {
+  Index latents;
+  Index tokens;
+  double position_factor;                      ///< how often the table of positions is added
+  kernels::CrossAttentionMask<T> mask;         ///< of latents against tokens
+  kernels::CrossAttentionMask<T> latent_mask;  ///< of latents against latents
+};
+
+/// Refuses what no coarse-grained attention can do.
+template <class T>
+void check_coarse_inputs(std::string_view name, const AttentionInputs<T>& inputs) {
+  if (inputs.cache) {
+    fail(concat(name, ": there is no decoding with a key/value cache; recompute the whole text for every token"));
+  }
+  if constexpr (requires { inputs.first_key; }) {
+    if (inputs.first_key != nullptr) fail(concat(name, ": packed texts (first_key) are not supported"));
+  }
+}
+
+/// The mask that the model gives to every layer, as the perceivers use it.
+template <class T>
+kernels::TokenMask<T> token_mask(const AttentionInputs<T>& inputs, Index tokens) {
+  return {inputs.causal, inputs.key_valid, inputs.additive_mask, tokens, tokens};
+}
+
+/// Parameters: `input_pos_emb` [1, M, H], `latent_pos_emb`, `latent_array` [1, N, H], `input_to_latent.*`,
+/// `latent_transformer.{i}.*`, `norm1.*` (of latents), `norm2.*` (of tokens), `final_norm.*`.
+template <auto HiddenSize, auto Heads, class T, class DeviceType,
+          template <auto, auto, auto, class, class> class Attention,
+          template <auto, auto, auto, class, class> class LatentLayer>
+class PerceiverEncoder {
+ protected:
+  static constexpr auto kHeadDim = divide_extents<HiddenSize, Heads>();
+  using Table = Parameter<T, Shape<1, Dyn, HiddenSize>, DeviceType>;
+  using AttentionLayer = Attention<HiddenSize, Heads, kHeadDim, T, DeviceType>;
+
+ public:
+  Table input_pos_emb;
+  Table latent_pos_emb;
+  Table latent_array;
+  AttentionLayer input_to_latent;
+  std::vector<LatentLayer<HiddenSize, Heads, kHeadDim, T, DeviceType>> latent_transformer;
+  LayerNorm<HiddenSize, T, DeviceType> norm1;
+  LayerNorm<HiddenSize, T, DeviceType> norm2;
+  LayerNorm<HiddenSize, T, DeviceType> final_norm;
+
+  PerceiverEncoder(std::string_view name, PerceiverOptions options)
+      : input_pos_emb(table(options, options.max_position_embeddings)),
+        latent_pos_emb(table(options, options.num_latents)),
+        latent_array(table(options, options.num_latents)),
+        input_to_latent(attention_options(options)),
+        norm1(1e-5, options.hidden_size),
+        norm2(1e-5, options.hidden_size),
+        final_norm(1e-5, options.hidden_size),
+        name_(name),
+        options_(options) {
+    check_perceiver(name, options);
+    options_.hidden_size = resolve_extent<HiddenSize>(options.hidden_size, "perceiver: hidden_size");
+    options_.heads = resolve_extent<Heads>(options.heads, "perceiver: heads");
+    for (Index layer = 0; layer < options.num_latent_layers; ++layer) {
+      latent_transformer.emplace_back(attention_options(options));
+    }
+  }
+
+  /// All latents of a text (steps 1 to 7 of the reference's encoding), in the reference's form.
+  ///
+  /// \param x  [batch, tokens, hidden]
+  /// \return   [batch, latents, hidden]
+  template <class Context, class X>
+  auto encode(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
+    check_tokens(x.extent(1));
+    check_coarse_inputs(name_, inputs);
+    return final_norm(context, run_layers(context, x, reference_plan(inputs, x.extent(1), options_.num_latents),
+                                          latent_transformer.size()));
+  }
+
+  /// Tables from N(0, 1) / sqrt(hidden); projections from N(0, standard_deviation²), their biases 0.
+  void initialize(Rng& rng, double standard_deviation) {
+    for (Table* table : {&input_pos_emb, &latent_pos_emb, &latent_array}) fill_normal(*table, rng, table_deviation());
+    input_to_latent.initialize(rng, standard_deviation);
+    for (auto& layer : latent_transformer) layer.initialize(rng, standard_deviation);
+  }
+
+  const PerceiverOptions& options() const { return options_; }
+  /// Tokens of a group.
+  Index group_size() const { return options_.group_size(); }
+
+ protected:
+  static Shape<1, Dyn, HiddenSize> table(const PerceiverOptions& options, Index rows) {
+    return Shape<1, Dyn, HiddenSize>::from(
+        {1, rows, resolve_extent<HiddenSize>(options.hidden_size, "perceiver: hidden_size")});
+  }
+
+  static CrossAttentionLayerOptions attention_options(const PerceiverOptions& options) {
+    const Index hidden = resolve_extent<HiddenSize>(options.hidden_size, "perceiver: hidden_size");
+    const Index heads = resolve_extent<Heads>(options.heads, "perceiver: heads");
+    return {hidden, heads, hidden / heads, options.attention_dropout};
+  }
+
+  double table_deviation() const { return 1 / std::sqrt(static_cast<double>(options_.hidden_size)); }
+
+  void check_tokens(Index tokens) const {
+    if (tokens > options_.max_position_embeddings) {
+      fail(concat(name_, ": a text must not have more than ", options_.max_position_embeddings,
+                  " tokens (max_position_embeddings), found ", tokens));
+    }
+  }
+
+  /// The groups that hold a token.
+  Index active_latents(Index tokens) const { return (tokens + group_size() - 1) / group_size(); }
+
+  /// Steps (3) and (4): the penalty for tokens of other groups, and row n of the token mask for latent n. Under a causal
+  /// mask latent n sees tokens 0..n, so that the later ones need not be looked at.
+  LatentPlan<T> reference_plan(const AttentionInputs<T>& inputs, Index tokens, Index latents) const {
+    LatentPlan<T> plan{latents, tokens, 2, {}, {}};
+    plan.mask.tokens = token_mask(inputs, tokens);
+    plan.mask.groups = kernels::KeyGroups::of_query;
+    plan.mask.group_size = group_size();
+    plan.latent_mask.causal = true;
+    if (inputs.causal && !plan.mask.tokens.dense()) plan.tokens = std::min(tokens, latents);
+    return plan;
+  }
+
+  /// The latents after the first `layers` latent layers.
+  template <class Context, class X>
+  auto run_layers(Context& context, const X& x, const LatentPlan<T>& plan, std::size_t layers) const {
+    const auto tokens = norm2(context, table_rows(context, input_pos_emb, {plan.tokens, 0, plan.position_factor}, x));
+    const auto queries = norm1(context, table_rows(context, latent_pos_emb, {plan.latents}, latent_array));
+    auto latents = input_to_latent(context, queries, tokens, tokens, plan.mask);
+    for (std::size_t layer = 0; layer < layers; ++layer) {
+      latents = latent_transformer[layer](context, latents, plan.latent_mask);
+    }
+    return latents;
+  }
+
+  template <class Self, class Visit>
+  static void visit_layers(Self& self, Visit&& visit, const std::string& prefix) {
+    for_each_parameter(self.input_to_latent, visit, prefix + "input_to_latent.");
+    for (std::size_t layer = 0; layer < self.latent_transformer.size(); ++layer) {
+      for_each_parameter(self.latent_transformer[layer], visit, concat(prefix, "latent_transformer.", layer, "."));
+    }
+  }
+
+  template <class Self, class Visit>
+  static void visit_norms(Self& self, Visit&& visit, const std::string& prefix) {
+    for_each_parameter(self.norm1, visit, prefix + "norm1.");
+    for_each_parameter(self.norm2, visit, prefix + "norm2.");
+    for_each_parameter(self.final_norm, visit, prefix + "final_norm.");
+  }
+
+ private:
+  std::string name_;
+  PerceiverOptions options_;
+};
+
+}  // namespace detail
+
+}  // namespace weft
