@@ -17,12 +17,14 @@ using LayerCases = std::map<std::string, std::function<void(GoldenCase&)>>;
 void add_llama_cases(LayerCases& cases);
 void add_gin_cases(LayerCases& cases);
 void add_decoder_cases(LayerCases& cases);
+void add_perceiver_cases(LayerCases& cases);
 
 inline LayerCases layer_cases() {
   LayerCases cases;
   add_llama_cases(cases);
   add_gin_cases(cases);
   add_decoder_cases(cases);
+  add_perceiver_cases(cases);
   return cases;
 }
 

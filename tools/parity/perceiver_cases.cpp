@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cross attention, the perceivers, and the coarse-grained attention made of them.
+#include "weft/perceiver/cg_attention.hpp"
+#include "weft/perceiver/cg_attention_interpolate.hpp"
+
+#include "parity/layer_cases.hpp"
+#include "parity/run_layer.hpp"
+
+namespace parity {
+
+namespace {
+
+using Hidden = Tensor<float, Shape<Dyn, Dyn, Dyn>>;
+using Scores = Tensor<float, Shape<Dyn, Dyn, Dyn, Dyn>>;
+
+weft::CrossAttentionLayerOptions cross_options(const GoldenCase& golden) {
+  const auto arguments = golden.json("ctor");
+  return {arguments.at("dim"), arguments.at("num_heads"), arguments.at("head_dim"), 0};
+}
+
+/// The masks of a cross attention case.
+struct CrossMask {
+  Scores additive;
+  weft::kernels::CrossAttentionMask<float> mask;
+
+  explicit CrossMask(const GoldenCase& golden) {
+    mask.causal = golden.has("in.causal_mask");
+    if (!golden.has("in.attention_mask")) return;
+    additive = golden.tensor<float, Dyn, Dyn, Dyn, Dyn>("in.attention_mask");
+    mask.tokens = {false, nullptr, additive.data(), additive.extent(2), additive.extent(3)};
+  }
+};
+
+void cross_attention_case(GoldenCase& golden) {
+  weft::CrossAttention<Dyn, Dyn, Dyn> layer(cross_options(golden));
+  const CrossMask cross(golden);
+  load_layer(golden, layer);
+  auto query = golden.tensor<float, Dyn, Dyn, Dyn>("in.query");
+  auto key = golden.tensor<float, Dyn, Dyn, Dyn>("in.key");
+  auto value = golden.tensor<float, Dyn, Dyn, Dyn>("in.value");
+  run_layer(
+      golden, layer,
+      [&](auto& context, const auto& q, const auto& k, const auto& v) { return layer(context, q, k, v, cross.mask); },
+      {"query", "key", "value"}, query, key, value);
+}
+
+void cross_attention_plus_case(GoldenCase& golden) {
+  weft::CrossAttentionPlus<Dyn, Dyn, Dyn> layer(cross_options(golden));
+  const CrossMask cross(golden);
+  load_layer(golden, layer);
+  auto query = golden.tensor<float, Dyn, Dyn, Dyn>("in.query");
+  auto key = golden.tensor<float, Dyn, Dyn, Dyn>("in.key");
+  auto value = golden.tensor<float, Dyn, Dyn, Dyn>("in.value");
+  weft::kernels::CrossAttentionMixing<float> mixing;
+  weft::Inference inference;
+  if (!golden.has("in.supplied_attn")) {
+    run_layer(
+        golden, layer,
+        [&](auto& context, const auto& q, const auto& k, const auto& v) { return layer(context, q, k, v, cross.mask); },
+        {"query", "key", "value"}, query, key, value);
+    golden.compare("out.attn", layer.attention_weights(inference, query, key, cross.mask));
+    return;
+  }
+  mixing.kind = weft::kernels::SuppliedWeights::dense;
+  mixing.mix = golden.json("ctor").at("supplied_attn_mix");
+  auto supplied = golden.tensor<float, Dyn, Dyn, Dyn, Dyn>("in.supplied_attn");
+  run_layer(
+      golden, layer,
+      [&](auto& context, const auto& q, const auto& k, const auto& v, const auto& s) {
+        return layer(context, q, k, v, cross.mask, weft::none, mixing, s);
+      },
+      {"query", "key", "value", "supplied_attn"}, query, key, value, supplied);
+  golden.compare("out.attn", layer.attention_weights(inference, query, key, cross.mask, mixing, supplied));
+}
+
+template <class Layer>
+void latent_layer_case(GoldenCase& golden) {
+  Layer layer(cross_options(golden));
+  load_layer(golden, layer);
+  const CrossMask cross(golden);
+  auto x = golden.tensor<float, Dyn, Dyn, Dyn>("in.x");
+  run_layer(
+      golden, layer, [&](auto& context, const auto& in) { return layer(context, in, cross.mask); }, {"x"}, x);
+  if (!golden.has("out.attn")) return;
+  weft::Inference inference;
+  const auto normed = layer.norm1(inference, x);
+  golden.compare("out.attn", layer.self_attn.attention_weights(inference, normed, normed, cross.mask));
+}
+
+weft::PerceiverOptions perceiver_options(const GoldenCase& golden) {
+  const auto config = golden.json("config");
+  const auto& gnn = config.at("gnn_config");
+  return {config.at("hidden_size"),      config.at("num_attention_heads"),         gnn.at("max_position_embeddings"),
+          gnn.at("num_latents"),         gnn.value("tokens_per_latent", Index{0}), gnn.at("num_latent_layers"),
+          config.at("attention_dropout")};
+}
+
+weft::PerceiverScalingOptions scaling_options(const GoldenCase& golden) {
+  const auto gnn = golden.json("config").at("gnn_config");
+  weft::PerceiverScalingOptions options;
+  options.mix_weights_initial = gnn.at("mix_weights_initial");
+  options.interpolation = weft::adjacency_interpolation_of(
+      gnn.value("interpolation_method_for_adj_scaling", std::string("nearest")), options.adjacency);
+  return options;
+}
+
+/// The masks of a case with hidden states.
+struct CoarseCase {
+  Scores additive;
+  weft::AttentionInputs<float> inputs;
+
+  explicit CoarseCase(const GoldenCase& golden) {
+    if (!golden.has("in.attention_mask")) return;
+    additive = golden.tensor<float, Dyn, Dyn, Dyn, Dyn>("in.attention_mask");
+    inputs.additive_mask = additive.data();
+  }
+
+  /// Whether the mask is the causal one, which can be said by a flag too.
+  bool is_causal() const {
+    if (additive.size() == 0) return false;
+    const Index tokens = additive.extent(2);
+    for (Index i = 0; i < additive.size(); ++i) {
+      const bool later = i % tokens > i / tokens % tokens;
+      if ((additive.data()[i] != 0) != later) return false;
+    }
+    return true;
+  }
+};
+
+/// Runs a layer on the mask as a tensor and, where it is causal, by flag: the latter computes less.
+template <class Layer>
+void run_coarse(GoldenCase& golden, Layer& layer) {
+  load_layer(golden, layer);
+  CoarseCase coarse(golden);
+  auto x = golden.tensor<float, Dyn, Dyn, Dyn>("in.hidden_states");
+  const auto run = [&] {
+    run_layer(
+        golden, layer, [&](auto& context, const auto& h) { return layer(context, h, coarse.inputs); },
+        {"hidden_states"}, x);
+    if (!golden.has("out.latents")) return;
+    if constexpr (requires(weft::Inference & inference) { layer.encode(inference, x, coarse.inputs); }) {
+      weft::Inference inference;
+      const auto latents = layer.encode(inference, x, coarse.inputs);
+      golden.compare("out.latents", latents);
+      std::vector<float> causal;
+      for (Index i = 0; i < latents.extent(1) * latents.extent(1); ++i) {
+        causal.push_back(i % latents.extent(1) > i / latents.extent(1) ? -1e9F : 0);
+      }
+      golden.compare("out.latent_mask", causal.data(), static_cast<Index>(causal.size()));
+    }
+  };
+  run();
+  if (!coarse.is_causal()) return;
+  coarse.inputs = {};
+  coarse.inputs.causal = true;
+  run();
+}
+
+void perceiver_case(GoldenCase& golden) {
+  weft::PerceiverAR_Fixed_Token_Per_Latent<Dyn, Dyn> layer(perceiver_options(golden));
+  run_coarse(golden, layer);
+}
+
+void perceiver_scaling_case(GoldenCase& golden) {
+  weft::PerceiverAR_Fixed_Token_Per_Latent_Scaling<Dyn, Dyn> layer(perceiver_options(golden), scaling_options(golden));
+  run_coarse(golden, layer);
+}
+
+void cg_attention_case(GoldenCase& golden) {
+  const auto gnn = golden.json("config").at("gnn_config");
+  weft::CG_Attention<Dyn, Dyn> layer(
+      {perceiver_options(golden), gnn.at("num_latents_list"), gnn.at("CG_Attention_use_skip")});
+  run_coarse(golden, layer);
+}
+
+void cg_attention_interpolate_case(GoldenCase& golden) {
+  const auto gnn = golden.json("config").at("gnn_config");
+  weft::CG_Attention_Interpolate<Dyn, Dyn> layer({perceiver_options(golden), gnn.at("num_latents_list"),
+                                                  gnn.at("CG_Attention_use_skip"), gnn.at("use_projection"),
+                                                  scaling_options(golden)});
+  run_coarse(golden, layer);
+}
+
+}  // namespace
+
+void add_perceiver_cases(LayerCases& cases) {
+  cases["CrossAttention"] = cross_attention_case;
+  cases["CrossAttentionPlus"] = cross_attention_plus_case;
+  cases["LatentTransformerLayer"] = latent_layer_case<weft::LatentTransformerLayer<Dyn, Dyn, Dyn>>;
+  cases["LatentTransformerLayerPlus"] = latent_layer_case<weft::LatentTransformerLayerPlus<Dyn, Dyn, Dyn>>;
+  cases["PerceiverAR_Fixed_Token_Per_Latent"] = perceiver_case;
+  cases["PerceiverAR_Fixed_Token_Per_Latent_Scaling"] = perceiver_scaling_case;
+  cases["CG_Attention"] = cg_attention_case;
+  cases["CG_Attention_Interpolate"] = cg_attention_interpolate_case;
+}
+
+}  // namespace parity
