@@ -5,6 +5,7 @@
 
 #include "weft/attention/sharpening_init.hpp"
 #include "weft/models/enum_names.hpp"
+#include "weft/ops/adjacency/threshold_mode.hpp"
 
 namespace weft {
 
@@ -42,23 +43,6 @@ inline constexpr std::array<std::string_view, 7> enum_names<MLPType>{"standard_M
                                                                      "LlamaMLP_HalfwayGIN_MultiHop",
                                                                      "LlamaMLP_HalfwayGIN_MultiAggregation"};
 
-/// What happens to the adjacency after the softmax.
-enum class ThresholdMode {
-  none,
-  silu,
-  relu,
-  softplus,
-  sharp_softplus,
-  sigmoid_elementwise,
-  flowthreshold,
-  binary,
-  top_k,
-  scaled_topk_causal_4d,
-  silu_plus_binary,
-  silu_below_binary_above,
-  relu_below_binary_above,
-  softplus_below_binary_above
-};
 template <>
 inline constexpr std::array<std::string_view, 14> enum_names<ThresholdMode>{"none",
                                                                             "silu",

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// The processed adjacency of one head, a block of rows at a time, forwards and backwards by recomputation.
+#pragma once
+
+#include "weft/ops/adjacency/weight_rows.hpp"
+#include "weft/ops/matmul/matmul_kernel.hpp"
+
+namespace weft::kernels {
+
+namespace detail {
+
+/// scores = scale · q kᵀ of a block, [count, width].
+template <class T>
+void block_scores(const AttentionInput<T>& in, const AdjacencyBlock& block, T* scores) {
+  matmul(Transpose::no, Transpose::yes, block.count, block.width, in.size.head_dim,
+         in.query(block.batch, block.head, block.first), in.q.row_stride, in.key(block.batch, block.head, 0),
+         in.k.row_stride, scores, block.width, MatmulEpilogue<T>{nullptr, false, in.scale});
+}
+
+/// dq += scale d k and dk += scale dᵀ q, where they are wanted. `dq` and `dk` have the layout of q and k.
+template <class T>
+void block_scores_backward(const AttentionInput<T>& in, const AdjacencyBlock& block, const T* d, AttentionRows<T> dq,
+                           AttentionRows<T> dk) {
+  const Index dim = in.size.head_dim;
+  const Index kv_feature = block.head / in.size.group() * dim;
+  const MatmulEpilogue<T> add{nullptr, true, in.scale};
+  if (dq.data != nullptr) {
+    matmul(Transpose::no, Transpose::no, block.count, dim, block.width, d, block.width,
+           in.key(block.batch, block.head, 0), in.k.row_stride, dq.at(block.batch, block.first, block.head * dim),
+           dq.row_stride, add);
+  }
+  if (dk.data != nullptr) {
+    matmul(Transpose::yes, Transpose::no, block.width, dim, block.count, d, block.width,
+           in.query(block.batch, block.head, block.first), in.q.row_stride, dk.at(block.batch, 0, kv_feature),
+           dk.row_stride, add);
+  }
+}
+
+/// P = mode(a), masked entries cleared where the options say so.
+template <class T>
+void process_rows(const AdjacencyInput<T>& in, const AdjacencyBlock& block, const T* a, T* p) {
+  threshold_rows(in.rules.threshold, in.threshold, block.rows_size(), a, p);
+  if (in.rules.threshold.respects_mask && in.rules.threshold.mode != ThresholdMode::none) {
+    for_each_masked(in, block, p, [](T& entry) { entry = T{0}; });
+  }
+}
+
+/// From dP to da, in place.
+template <class T>
+void process_rows_backward(const AdjacencyInput<T>& in, const AdjacencyBlock& block, const T* a, T* d,
+                           AdjacencySums& sums) {
+  if (in.rules.threshold.respects_mask && in.rules.threshold.mode != ThresholdMode::none) {
+    for_each_masked(in, block, d, [](T& entry) { entry = T{0}; });
+  }
+  sums.threshold += threshold_rows_backward(in.rules.threshold, in.threshold, block.rows_size(), a, d);
+}
+
+}  // namespace detail
+
+/// Computes blocks of rows of a processed adjacency for one thread:
+///
+///     AdjacencyRows<T> rows(in);
+///     rows.compute(plan_adjacency_block(in, batch, head, first));   // rows.a() and rows.p(), [count, width]
+///     rows.backward(d, gradients, sums);                            // d = dP: adds to dq, dk and the sums
+///
+/// Its memory, of the size of a few blocks, is scratch of the thread: one object of an element type at a time.
+template <class T>
+class AdjacencyRows {
+ public:
+  explicit AdjacencyRows(const AdjacencyInput<T>& in) : in_(in) {
+    struct Buffers {};
+    const Index size = std::min(kAdjacencyRows, in.size().queries) * in.size().keys;
+    scores_ = thread_scratch<Buffers, T>(4 * size);
+    a_ = scores_ + size;
+    p_ = a_ + size;
+    d_ = p_ + size;
+  }
+
+  void compute(const AdjacencyBlock& block) {
+    block_ = block;
+    detail::block_scores(in_.attention, block, scores_);
+    weigh_rows(in_, block, scores_, a_);
+    detail::process_rows(in_, block, a_, p_);
+  }
+
+  const AdjacencyBlock& block() const { return block_; }
+  /// The weights before the threshold mode, [count, width].
+  const T* a() const { return a_; }
+  /// The processed adjacency, [count, width].
+  const T* p() const { return p_; }
+  /// Room for dP, [count, width].
+  T* d() { return d_; }
+
+  /// Adds the gradients of the block's q, k and numbers. Blocks of heads that share a head of keys must not run at the same
+  /// time.
+  ///
+  /// \param d   dP, [count, width]; destroyed
+  /// \param da  a gradient of `a()` beside the one through P, [count, width], or null
+  void backward(T* d, const AdjacencyGradients<T>& gradients, AdjacencySums& sums, const T* da = nullptr) {
+    detail::process_rows_backward(in_, block_, a_, d, sums);
+    if (da != nullptr) {
+      for (Index i = 0; i < block_.count * block_.width; ++i) d[i] += da[i];
+    }
+    weigh_rows_backward(in_, block_, scores_, a_, d, gradients.wants_sharpness ? &sums.sharpness : nullptr);
+    detail::block_scores_backward(in_.attention, block_, d, gradients.dq, gradients.dk);
+  }
+
+ private:
+  const AdjacencyInput<T>& in_;
+  AdjacencyBlock block_;
+  T* scores_;
+  T* a_;
+  T* p_;
+  T* d_;
+};
+
+/// Calls `body(rows, block)` for every block of rows of all heads, on all threads, with `rows` an AdjacencyRows that has
+/// computed it: for what writes rows of a result.
+template <class T, class Body>
+void for_each_adjacency_block(const AdjacencyInput<T>& in, Body&& body) {
+  const AttentionSize& size = in.size();
+  const Index blocks = (size.queries + kAdjacencyRows - 1) / kAdjacencyRows;
+  parallel_for(size.batch * size.heads * blocks, 1, [&](Index begin, Index end) {
+    AdjacencyRows<T> rows(in);
+    for (Index at = begin; at < end; ++at) {
+      const Index head = at / blocks;
+      const Index turn = at % blocks;  // blocks from both ends in turn: later ones cost more when causal
+      const Index first = (turn % 2 == 0 ? turn / 2 : blocks - 1 - turn / 2) * kAdjacencyRows;
+      rows.compute(plan_adjacency_block(in, head / size.heads, head % size.heads, first));
+      body(rows, rows.block());
+    }
+  });
+}
+
+/// The same for derivatives: all blocks that share a head of keys come one after the other from one thread, so that `body` may
+/// add to gradients of keys and values. Its third argument are the sums of this head of keys; returns their sum over all.
+template <class T, class Body>
+AdjacencySums for_each_adjacency_block_backward(const AdjacencyInput<T>& in, Body&& body) {
+  struct Partial {};
+  const AttentionSize& size = in.size();
+  const Index heads = size.batch * size.kv_heads;
+  auto* partial = thread_scratch<Partial, AdjacencySums>(heads);
+  std::fill_n(partial, heads, AdjacencySums{});
+  parallel_for(heads, 1, [&](Index begin, Index end) {
+    AdjacencyRows<T> rows(in);
+    for (Index at = begin; at < end; ++at) {
+      const Index batch = at / size.kv_heads;
+      const Index kv_head = at % size.kv_heads;
+      for (Index head = kv_head * size.group(); head < (kv_head + 1) * size.group(); ++head) {
+        for (Index first = 0; first < size.queries; first += kAdjacencyRows) {
+          rows.compute(plan_adjacency_block(in, batch, head, first));
+          body(rows, rows.block(), partial[at]);
+        }
+      }
+    }
+  });
+  AdjacencySums sums;
+  for (Index at = 0; at < heads; ++at) {
+    sums.sharpness += partial[at].sharpness;
+    sums.threshold += partial[at].threshold;
+  }
+  return sums;
+}
+
+/// Clears the gradient of rows that no contribution has reached yet, so that kernels can add: [batch, rows, features].
+template <class T>
+void clear_new_gradient(const AttentionGradientRows<T>& gradient, Index batch, Index rows, Index features) {
+  if (!gradient || gradient.accumulate) return;
+  for (Index b = 0; b < batch; ++b) {
+    for (Index i = 0; i < rows; ++i) std::fill_n(gradient.rows.at(b, i, 0), features, T{0});
+  }
+}
+
+}  // namespace weft::kernels
