@@ -57,12 +57,25 @@ struct AdjacencyGradients {
   AttentionRows<T> dq;
   AttentionRows<T> dk;
   bool wants_sharpness = false;  ///< whether `AdjacencySums::sharpness` is looked at
+  bool wants_threshold = false;  ///< whether `AdjacencySums::threshold` is
+
+  explicit operator bool() const {
+    return dq.data != nullptr || dk.data != nullptr || wants_sharpness || wants_threshold;
+  }
 };
 
 /// Gradients of numbers, gathered by one thread for a part of the work.
 struct AdjacencySums {
   double sharpness = 0;
   double threshold = 0;
+  double lambda = 0;  ///< of a differential adjacency
+
+  AdjacencySums& operator+=(const AdjacencySums& other) {
+    sharpness += other.sharpness;
+    threshold += other.threshold;
+    lambda += other.lambda;
+    return *this;
+  }
 };
 
 /// A block of queries of one head, and the keys that it needs.

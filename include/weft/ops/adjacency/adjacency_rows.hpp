@@ -115,52 +115,84 @@ class AdjacencyRows {
   T* d_;
 };
 
-/// Calls `body(rows, block)` for every block of rows of all heads, on all threads, with `rows` an AdjacencyRows that has
-/// computed it: for what writes rows of a result.
-template <class T, class Body>
-void for_each_adjacency_block(const AdjacencyInput<T>& in, Body&& body) {
-  const AttentionSize& size = in.size();
+namespace detail {
+
+/// Calls `body(rows, batch, head, first)` for every block of rows of all heads, on all threads, each with its own
+/// `rows = make_rows()`.
+template <class MakeRows, class Body>
+void for_each_row_block(const AttentionSize& size, MakeRows&& make_rows, Body&& body) {
   const Index blocks = (size.queries + kAdjacencyRows - 1) / kAdjacencyRows;
   parallel_for(size.batch * size.heads * blocks, 1, [&](Index begin, Index end) {
-    AdjacencyRows<T> rows(in);
+    auto rows = make_rows();
     for (Index at = begin; at < end; ++at) {
       const Index head = at / blocks;
       const Index turn = at % blocks;  // blocks from both ends in turn: later ones cost more when causal
       const Index first = (turn % 2 == 0 ? turn / 2 : blocks - 1 - turn / 2) * kAdjacencyRows;
-      rows.compute(plan_adjacency_block(in, head / size.heads, head % size.heads, first));
-      body(rows, rows.block());
+      body(rows, head / size.heads, head % size.heads, first);
     }
   });
 }
 
-/// The same for derivatives: all blocks that share a head of keys come one after the other from one thread, so that `body` may
-/// add to gradients of keys and values. Its third argument are the sums of this head of keys; returns their sum over all.
-template <class T, class Body>
-AdjacencySums for_each_adjacency_block_backward(const AdjacencyInput<T>& in, Body&& body) {
+/// Calls `body(rows, batch, head, sums)` for every head, on all threads; heads that share a head of keys follow each other on
+/// one thread. Returns the total of all sums.
+template <class MakeRows, class Body>
+AdjacencySums for_each_head_backward(const AttentionSize& size, MakeRows&& make_rows, Body&& body) {
   struct Partial {};
-  const AttentionSize& size = in.size();
   const Index heads = size.batch * size.kv_heads;
   auto* partial = thread_scratch<Partial, AdjacencySums>(heads);
   std::fill_n(partial, heads, AdjacencySums{});
   parallel_for(heads, 1, [&](Index begin, Index end) {
-    AdjacencyRows<T> rows(in);
+    auto rows = make_rows();
     for (Index at = begin; at < end; ++at) {
-      const Index batch = at / size.kv_heads;
-      const Index kv_head = at % size.kv_heads;
-      for (Index head = kv_head * size.group(); head < (kv_head + 1) * size.group(); ++head) {
-        for (Index first = 0; first < size.queries; first += kAdjacencyRows) {
-          rows.compute(plan_adjacency_block(in, batch, head, first));
-          body(rows, rows.block(), partial[at]);
-        }
-      }
+      const Index first = at % size.kv_heads * size.group();
+      for (Index head = first; head < first + size.group(); ++head) body(rows, at / size.kv_heads, head, partial[at]);
     }
   });
   AdjacencySums sums;
-  for (Index at = 0; at < heads; ++at) {
-    sums.sharpness += partial[at].sharpness;
-    sums.threshold += partial[at].threshold;
-  }
+  for (Index at = 0; at < heads; ++at) sums += partial[at];
   return sums;
+}
+
+}  // namespace detail
+
+/// Calls `body(rows, block)` for every block of rows of all heads, on all threads, with `rows` an AdjacencyRows that has
+/// computed it: for what writes rows of a result.
+template <class T, class Body>
+void for_each_adjacency_block(const AdjacencyInput<T>& in, Body&& body) {
+  detail::for_each_row_block(
+      in.size(), [&] { return AdjacencyRows<T>(in); },
+      [&](AdjacencyRows<T>& rows, Index batch, Index head, Index first) {
+        rows.compute(plan_adjacency_block(in, batch, head, first));
+        body(rows, rows.block());
+      });
+}
+
+/// The same for derivatives: all blocks that share a head of keys come one after the other from one thread, so that `body` may
+/// add to gradients of keys and values. Its third argument are sums of its own; returns their total.
+template <class T, class Body>
+AdjacencySums for_each_adjacency_block_backward(const AdjacencyInput<T>& in, Body&& body) {
+  return detail::for_each_head_backward(
+      in.size(), [&] { return AdjacencyRows<T>(in); },
+      [&](AdjacencyRows<T>& rows, Index batch, Index head, AdjacencySums& sums) {
+        for (Index first = 0; first < in.size().queries; first += kAdjacencyRows) {
+          rows.compute(plan_adjacency_block(in, batch, head, first));
+          body(rows, rows.block(), sums);
+        }
+      });
+}
+
+/// Runs an adjacency backwards. `upstream.fill(block, d)` writes dP and `upstream.use(block, p)` may use P for gradients of its
+/// own; all blocks that share a head of keys come from one thread.
+template <class T, class Upstream>
+AdjacencySums adjacency_backward(const AdjacencyInput<T>& in, const AdjacencyGradients<T>& gradients,
+                                 const Upstream& upstream) {
+  return for_each_adjacency_block_backward(
+      in, [&](AdjacencyRows<T>& rows, const AdjacencyBlock& block, AdjacencySums& sums) {
+        upstream.use(block, rows.p());
+        if (!gradients) return;
+        upstream.fill(block, rows.d());
+        rows.backward(rows.d(), gradients, sums);
+      });
 }
 
 /// Clears the gradient of rows that no contribution has reached yet, so that kernels can add: [batch, rows, features].
