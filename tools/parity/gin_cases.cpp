@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// GIN attention and its layer.
+// GIN attention, its layer, and the functions beside them.
+#include "weft/attention/adj_rms_norm.hpp"
+#include "weft/ops/adjacency/step_functions.hpp"
+#include "weft/ops/gumbel_sigmoid/gumbel_sigmoid.hpp"
+
 #include "parity/attention_case.hpp"
 #include "parity/layer_cases.hpp"
 
 namespace parity {
 
 namespace {
+
+using Adjacency = Tensor<float, Shape<Dyn, Dyn, Dyn, Dyn>>;
+using GINAttention = weft::LlamaAttentionGIN<Dyn, Dyn, Dyn, Dyn>;
 
 void gin_layer_case(GoldenCase& golden) {
   const auto arguments = golden.json("ctor");
@@ -20,28 +27,124 @@ void gin_layer_case(GoldenCase& golden) {
       {"x", "adjacency"}, x, adjacency);
 }
 
+/// The layer's threshold mode alone.
+void process_case(GoldenCase& golden, const weft::GNNConfig& gnn, GINAttention& layer) {
+  load_layer(golden, layer);
+  auto a = golden.tensor<float, Dyn, Dyn, Dyn, Dyn>("in.adj_matrix");
+  const auto options = weft::threshold_options(gnn);
+  run_layer(
+      golden, layer,
+      [&](auto& context, const auto& in) {
+        return layer.threshold
+                   ? weft::process_adjacency(context, in, options, *layer.threshold)
+                   : weft::process_adjacency(context, in, options, gnn.attention_GIN_MLP_GIN_threshold_value);
+      },
+      {"adj_matrix"}, a);
+}
+
+/// The scoring function's weights alone.
+void scoring_case(GoldenCase& golden, GINAttention& layer) {
+  load_layer(golden, layer);
+  auto x = golden.tensor<float, Dyn, Dyn, Dyn>("in.hidden_states");
+  Adjacency mask;
+  weft::AttentionInputs<float> inputs;
+  if (golden.has("in.attention_mask")) {
+    mask = golden.tensor<float, Dyn, Dyn, Dyn, Dyn>("in.attention_mask");
+    inputs.additive_mask = mask.data();
+  }
+  run_layer(
+      golden, layer, [&](auto& context, const auto& in) { return layer.scoring_weights(context, in, inputs); },
+      {"hidden_states"}, x);
+}
+
 void gin_attention_case(GoldenCase& golden) {
   const auto config = config_of(golden);
-  if (!golden.text("call").starts_with("forward(")) {
-    weft::fail("LlamaAttentionGIN: only forward is supported, found " + golden.text("call"));
-  }
-  // The layer alone may be wider than its input, which a whole model may not; everything else has to be supported.
-  auto checked = config;
-  checked.gnn.attention_GIN_MLP_o_proj_at_end = true;
-  checked.gnn.use_GNN_from_attention = weft::GNNFromAttention::LlamaAttentionGIN;
-  weft::validate(checked.llama, checked.gnn);
+  const int layer_idx = golden.json("ctor").value("layer_idx", 0);
+  GINAttention layer(weft::gin_options(config.llama, config.gnn, layer_idx));
+  const std::string call = golden.text("call");
+  if (call.starts_with("process_adjacency_with_modes(")) return process_case(golden, config.gnn, layer);
+  if (call.starts_with("compute_attn_weights")) return scoring_case(golden, layer);
+  if (!call.starts_with("forward(")) weft::fail("LlamaAttentionGIN: unknown call " + call);
   const AttentionCase attention(golden, config.llama);
-  weft::LlamaAttentionGIN<Dyn, Dyn, Dyn, Dyn> layer(weft::gin_options(config.llama, config.gnn));
   run_attention(golden, layer, attention, [&](weft::Inference& context, const auto& x) {
     return layer.attention_weights(context, x, attention.inputs);
   });
 }
 
+void adj_rms_norm_case(GoldenCase& golden) {
+  const auto arguments = golden.json("ctor");
+  weft::AdjRMSNorm<> layer(arguments.at("eps"), arguments.at("scalar_weight"));
+  load_layer(golden, layer);
+  const auto run = [&](auto x) {
+    run_layer(
+        golden, layer, [&](auto& context, const auto& in) { return layer(context, in); }, {"x"}, x);
+  };
+  if (golden.file().tensor("in.x").shape.size() == 4) {
+    run(golden.tensor<float, Dyn, Dyn, Dyn, Dyn>("in.x"));
+  } else {
+    run(golden.tensor<float, Dyn, Dyn, Dyn>("in.x"));
+  }
+}
+
+void flow_threshold_case(GoldenCase& golden) {
+  const auto arguments = golden.json("ctor");
+  const double s1 = arguments.value("sharpness_1", 5.0);
+  const double s2 = arguments.value("sharpness_2", 50.0);
+  weft::NoParameters none;
+  auto x = golden.tensor<float, Dyn, Dyn, Dyn>("in.x");
+  Tensor<float, Shape<>> threshold;
+  golden.file().load_into(threshold, "in.threshold");
+  run_layer(
+      golden, none,
+      [&](auto& context, const auto& in, const auto& t) { return weft::flow_threshold(context, in, t, s1, s2); },
+      {"x", "threshold"}, x, threshold);
+}
+
+void sharp_softplus_case(GoldenCase& golden) {
+  const double beta = golden.json("ctor").at("beta");
+  weft::NoParameters none;
+  const auto run = [&](auto x) {
+    run_layer(
+        golden, none, [&](auto& context, const auto& in) { return weft::sharp_softplus(context, in, beta); }, {"x"}, x);
+  };
+  if (golden.file().tensor("in.x").shape.size() == 3) {
+    run(golden.tensor<float, Dyn, Dyn, Dyn>("in.x"));
+  } else {
+    run(golden.tensor<float, Dyn, Dyn>("in.x"));
+  }
+}
+
+void gumbel_sigmoid_case(GoldenCase& golden) {
+  const auto arguments = golden.json("ctor");
+  const double tau = arguments.at("tau");
+  const double eps = arguments.at("eps");
+  weft::NoParameters none;
+  auto logits = golden.tensor<float, Dyn, Dyn, Dyn>("in.logits");
+  const auto uniforms = golden.tensor<float, Dyn, Dyn, Dyn, Dyn>("in.U");
+  run_layer(
+      golden, none,
+      [&](auto& context, const auto& in) { return weft::gumbel_sigmoid(context, in, uniforms, tau, eps); }, {"logits"},
+      logits);
+}
+
+void scaled_top_k_case(GoldenCase& golden) {
+  const auto arguments = golden.json("ctor");
+  const auto a = golden.tensor<float, Dyn, Dyn, Dyn, Dyn>("in.adj_matrix");
+  weft::Inference inference;
+  golden.compare("out.output", weft::scaled_topk_causal_4d(inference, a, arguments.value("sparsity_frac", 0.5),
+                                                           arguments.value("threshold", 0.0)));
+}
+
 }  // namespace
 
 void add_gin_cases(LayerCases& cases) {
+  cases["AdjRMSNorm"] = adj_rms_norm_case;
+  cases["FlowThreshold"] = flow_threshold_case;
   cases["GINLayer"] = gin_layer_case;
   cases["LlamaAttentionGIN"] = gin_attention_case;
+  cases["gumbel_sigmoid"] = gumbel_sigmoid_case;
+  cases["scaled_topk_causal_4d"] = scaled_top_k_case;
+  cases["sharp_softplus"] = sharp_softplus_case;
 }
 
 }  // namespace parity

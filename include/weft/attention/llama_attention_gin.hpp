@@ -6,43 +6,30 @@
 #include <cmath>
 #include <optional>
 
-#include "weft/attention/attention_inputs.hpp"
 #include "weft/attention/attention_result.hpp"
 #include "weft/attention/cached_attention.hpp"
+#include "weft/attention/gin_differential.hpp"
 #include "weft/attention/gin_layer.hpp"
-#include "weft/attention/sharpening_init.hpp"
-#include "weft/layers/linear.hpp"
+#include "weft/attention/gin_scoring.hpp"
+#include "weft/attention/llama_attention_gin_options.hpp"
+#include "weft/attention/remembered_rows.hpp"
+#include "weft/ops/adjacency/aggregate_adjacency.hpp"
+#include "weft/ops/linear_columns/linear_columns.hpp"
 #include "weft/ops/rotary/rotary.hpp"
 
 namespace weft {
 
-/// The run-time choices of `LlamaAttentionGIN`; names after the reference's `GNNConfig`. Extents are needed only where
-/// the type leaves them `Dyn`.
-struct LlamaAttentionGINOptions {
-  bool bias = false;           ///< `attention_bias`: on q_proj, k_proj and o_proj
-  bool o_proj_at_end = false;  ///< `attention_GIN_MLP_o_proj_at_end`
-  double multiplier = 2;       ///< `attention_GIN_MLP_multiplier`: hidden width of each GIN, int(multiplier * head_dim)
-  double attention_dropout = 0;    ///< share of the weights that training drops, on a tape with dropout switched on
-  double softmax_temperature = 1;  ///< `attention_GIN_MLP_GIN_softmax_temperature`: divides the masked scores
-  bool use_sharpening = false;     ///< a learned factor on the masked scores
-  SharpeningInit sharpening_init = SharpeningInit::value;
-  double initial_sharpening_value = 1;
-  double residual_epsilon_uniform_value = 0.1;  ///< first value of a parameter that the reference never reads
-  bool learnable_threshold = false;             ///< `threshold.0` is stored, for checkpoints that have it; unused here
-  double threshold_value = 0.2;
-  GINUpdateOptions gin{};
-  Index hidden_size = 0;
-  Index heads = 0;
-  Index key_value_heads = 0;
-  Index head_dim = 0;
-};
-
-/// For every head: A = softmax((q kᵀ / sqrt(head_dim) + mask) α / τ), then a GINLayer on the head's slice of the layer's
-/// own input (there is no v_proj), heads concatenated, optionally projected (LlamaAttentionGIN, softmax adjacency).
-/// A is never stored. Needs key_value_heads * head_dim == hidden_size (quirk A8).
-/// Parameters: `q_proj`, `k_proj`, `o_proj` (optional), `sharpening_parameters.0` (optional), `gin_layers.{head}.*`, and
-/// those that the reference carries but does not use in this mode: `threshold.0` (optional), `residual_epsilon.0`,
-/// `rmsnorm.weight`.
+/// For every head: an adjacency P, then a GINLayer on the head's slice of the layer's own input (there is no v_proj), heads
+/// concatenated, optionally projected (LlamaAttentionGIN). P = mode(a) with a threshold mode, and one of
+///
+///     a = softmax((q kᵀ / sqrt(head_dim) + mask) α / τ), or the masked scores themselves
+///     a = a₁ - λ a₂ of two such pairs, optionally with a group norm (differential attention)
+///     a = softmax(scores of a network over pairs of tokens + mask)
+///
+/// P is never stored. Needs key_value_heads * head_dim == hidden_size (quirk A8).
+/// Parameters: `q_proj`, `k_proj`, `o_proj` (optional), `sharpening_parameters.0` (optional), those of `GINDifferential`
+/// and `GINScoring` (optional), `gin_layers.{head}.*`, `threshold.0` (optional), and two that the reference carries but never
+/// uses: `residual_epsilon.0`, `rmsnorm.weight`.
 template <auto HiddenSize, auto Heads, auto KeyValueHeads = Heads, auto HeadDim = divide_extents<HiddenSize, Heads>(),
           auto GINHiddenDim = Dyn, class T = float, class DeviceType = Cpu>
 class LlamaAttentionGIN {
@@ -57,8 +44,10 @@ class LlamaAttentionGIN {
   Linear<HiddenSize, kQueryWidth, T, DeviceType> q_proj;
   Linear<HiddenSize, kKeyWidth, T, DeviceType> k_proj;
   std::optional<Linear<kQueryWidth, HiddenSize, T, DeviceType>> o_proj;
-  std::optional<Parameter<T, Shape<>, DeviceType>> sharpening;             ///< where initialised with a value
-  std::optional<Parameter<T, Shape<1>, DeviceType>> sharpening_random;     ///< where initialised at random
+  std::optional<Parameter<T, Shape<>, DeviceType>> sharpening;          ///< where initialised with a value
+  std::optional<Parameter<T, Shape<1>, DeviceType>> sharpening_random;  ///< where initialised at random
+  std::optional<GINDifferential<HiddenSize, Heads, kQueryWidth, kKeyWidth, T, DeviceType>> differential;
+  std::optional<GINScoring<HiddenSize, Heads, T, DeviceType>> scoring;
   std::vector<GINLayer<HeadDim, GINHiddenDim, T, DeviceType>> gin_layers;  ///< one for each head
   std::optional<Parameter<T, Shape<>, DeviceType>> threshold;
   Parameter<T, Shape<>, DeviceType> residual_epsilon;
@@ -75,14 +64,23 @@ class LlamaAttentionGIN {
         resolve_extent<KeyValueHeads>(options.key_value_heads, "LlamaAttentionGIN: key_value_heads");
     options_.head_dim = resolve_extent<HeadDim>(options.head_dim, "LlamaAttentionGIN: head_dim");
     options_.hidden_size = resolve_extent<HiddenSize>(options.hidden_size, "LlamaAttentionGIN: hidden_size");
-    if (key_width() != options_.hidden_size) {
+    if (value_width() != options_.hidden_size) {
       fail(concat(
           "LlamaAttentionGIN: key_value_heads * head_dim must equal hidden_size, because the values are slices of "
           "the input, found ",
           options_.key_value_heads, " * ", options_.head_dim, " and ", options_.hidden_size));
     }
     if (options.o_proj_at_end) o_proj.emplace(options.bias, options.heads * options.head_dim, options.hidden_size);
+    validate_gin_attention(options_);
     if (options.use_sharpening) make_sharpening();
+    if (options.use_differential_attention) {
+      differential.emplace(options.bias, options.differential_group_norm, options.lambda_init(), options_.hidden_size,
+                           options_.heads, options_.heads * options_.head_dim,
+                           options_.key_value_heads * options_.head_dim);
+    }
+    if (options.use_scoring_fnct) {
+      scoring.emplace(options_.hidden_size, options_.heads, options.scoring_hidden_dim);
+    }
     if (options.learnable_threshold) {
       threshold.emplace(Shape<>());
       fill_constant(*threshold, static_cast<T>(options.threshold_value));
@@ -103,40 +101,80 @@ class LlamaAttentionGIN {
   template <class Context, class X, class Residual = None>
   auto operator()(Context& context, const X& x, const AttentionInputs<T>& inputs,
                   const Residual& residual = none) const {
-    const auto [q, k] = queries_and_keys(context, x, inputs);
+    refuse_unsupported(inputs);
+    if (!options_.is_plain()) {
+      return update(context, x, visit_adjacency(context, x, inputs, aggregate_of(context, x, inputs)), residual);
+    }
+    const auto q = queries(context, x, q_proj, inputs);
+    const auto k = keys(context, x, k_proj, inputs);
     const AttentionHeads shared = heads(context);
-    return update(context, x, aggregate(context, q, k, x, inputs, shared), residual);
+    const auto aggregate = [&](const auto& sharpness) {
+      return attend(context, q, k, x, sharpness, causal_by_default(inputs), shared);
+    };
+    return update(context, x, visit_sharpening(aggregate), residual);
   }
 
-  /// The result of the call and its adjacency (after dropout), for layers that work on the graph. Memory grows with the
-  /// square of the tokens.
+  /// The output, and the processed adjacency P [batch, heads, tokens, tokens] as a result through which gradients flow. Not
+  /// for decoding with a cache.
   template <class Context, class X, class Residual = None>
   auto with_weights(Context& context, const X& x, const AttentionInputs<T>& inputs,
                     const Residual& residual = none) const {
-    const auto [q, k] = queries_and_keys(context, x, inputs);
-    const AttentionHeads shared = heads(context);
-    const auto output = update(context, x, aggregate(context, q, k, x, inputs, shared), residual);
-    return AttentionResult{output, adjacency(context, q, k, inputs, shared)};
+    refuse_unsupported(inputs);
+    if (inputs.cache) fail("LlamaAttentionGIN: with_weights has no use for a cache");
+    using Weights = typename Context::template Result<T, WeightsShape<X>>;
+    Weights weights;
+    const auto aggregated = visit_adjacency(context, x, inputs, [&](const auto& source) {
+      weights = adjacency_weights<WeightsShape<X>>(context, source);
+      return aggregate_adjacency<AggregatedShape<X>>(context, source, rows_operand(context, x));
+    });
+    const auto output = update(context, x, aggregated, residual);
+    return AttentionResult<std::remove_const_t<decltype(output)>, Weights>{output, weights};
   }
 
-  /// The adjacency of the layer, [batch, heads, tokens, tokens]: for plots and inspection.
+  /// The processed adjacency P of the layer, [batch, heads, tokens, tokens]: for plots and inspection.
   template <class X>
   auto attention_weights(Inference& context, const X& x, const AttentionInputs<T>& inputs) const {
-    const auto [q, k] = queries_and_keys(context, x, inputs);
-    return adjacency(context, q, k, inputs, heads(context));
+    refuse_unsupported(inputs);
+    return visit_adjacency(context, x, inputs,
+                           [&](const auto& source) { return adjacency_weights<WeightsShape<X>>(context, source); });
+  }
+
+  /// The softmax of the scoring function's scores, before any threshold mode (compute_attn_weights of the reference; its
+  /// variant for a single head is this one for a layer of one head).
+  template <class Context, class X>
+  auto scoring_weights(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
+    if (!scoring) fail("LlamaAttentionGIN: scoring_weights needs use_scoring_fnct");
+    auto options = adjacency_options(context, causal_by_default(inputs), x.extent(1), x.extent(1));
+    options.rules.threshold = {};
+    const auto [u, v] = scored_tokens(context, x);
+    return adjacency_weights<WeightsShape<X>>(
+        context, scoring_adjacency(context, rows_operand(context, u), rows_operand(context, v), scoring->second.weight,
+                                   *scoring->second.bias, options));
+  }
+
+  /// Whether tokens can be added one at a time with a cache: not where a row of the adjacency depends on later tokens.
+  bool incremental() const {
+    const bool normed = differential && differential->norm_weight && !scoring && options_.use_softmax;
+    return is_incremental(options_.threshold.mode) && !normed;
   }
 
   void initialize(Rng& rng, double standard_deviation) {
     q_proj.initialize(rng, standard_deviation);
     k_proj.initialize(rng, standard_deviation);
     if (o_proj) o_proj->initialize(rng, standard_deviation);
+    if (differential) differential->initialize(rng, standard_deviation);
+    if (scoring) scoring->initialize(rng, standard_deviation);
     if (sharpening_random) fill_constant(*sharpening_random, static_cast<T>(0.5F + rng.next_stream().uniform(0)));
     for (auto& layer : gin_layers) layer.initialize(rng, standard_deviation);
   }
 
   Index head_dim() const { return options_.head_dim; }
-  Index key_width() const { return options_.key_value_heads * options_.head_dim; }
-  Index value_width() const { return key_width(); }
+  /// Of a cached row: the keys, both of them with differential attention, or what the scoring function makes of a token.
+  Index key_width() const {
+    if (scoring) return options_.scoring_hidden_dim;
+    return (differential ? 2 : 1) * value_width();
+  }
+  Index value_width() const { return options_.key_value_heads * options_.head_dim; }
 
   template <class Self, class Visit>
   static void visit_parameters(Self& self, Visit&& visit, const std::string& prefix) {
@@ -144,16 +182,23 @@ class LlamaAttentionGIN {
     for_each_parameter(self.k_proj, visit, prefix + "k_proj.");
     if (self.sharpening) visit(ParameterName(prefix + "sharpening_parameters.0"), *self.sharpening);
     if (self.sharpening_random) visit(ParameterName(prefix + "sharpening_parameters.0"), *self.sharpening_random);
+    if (self.differential) for_each_parameter(*self.differential, visit, prefix);
     if (self.o_proj) for_each_parameter(*self.o_proj, visit, prefix + "o_proj.");
     for (std::size_t head = 0; head < self.gin_layers.size(); ++head) {
       for_each_parameter(self.gin_layers[head], visit, concat(prefix, "gin_layers.", head, "."));
     }
+    if (self.scoring) for_each_parameter(*self.scoring, visit, prefix);
     if (self.threshold) visit(ParameterName(prefix + "threshold.0"), *self.threshold);
     visit(ParameterName(prefix + "residual_epsilon.0"), self.residual_epsilon);
     visit(ParameterName(prefix + "rmsnorm.weight"), self.rmsnorm_weight);
   }
 
  private:
+  template <class X>
+  using WeightsShape = Shape<extent_of<ShapeOf<X>, 0>, Dyn, extent_of<ShapeOf<X>, 1>, extent_of<ShapeOf<X>, 1>>;
+  template <class X>
+  using AggregatedShape = ReplaceAxis<ShapeOf<X>, 2, kQueryWidth>;
+
   void make_sharpening() {
     if (options_.sharpening_init == SharpeningInit::value) {
       sharpening.emplace(Shape<>());
@@ -164,10 +209,129 @@ class LlamaAttentionGIN {
     }
   }
 
+  void refuse_unsupported(const AttentionInputs<T>& inputs) const {
+    const bool masked = inputs.causal || inputs.key_valid != nullptr || inputs.additive_mask != nullptr;
+    if (!options_.use_softmax && !scoring && options_.threshold.mode == ThresholdMode::none && masked) {
+      fail(
+          "LlamaAttentionGIN: without softmax, threshold mode \"none\" would sum values with the mask itself; choose "
+          "another mode, or use_softmax");
+    }
+    if (inputs.cache && !incremental()) {
+      fail(
+          "LlamaAttentionGIN: threshold mode \"top_k\" and the group norm of differential attention look at later "
+          "tokens; "
+          "decode without a cache");
+    }
+  }
+
   /// The reference masks with -1e9 above the diagonal when it is given no mask; those weights are exactly 0.
   static AttentionInputs<T> causal_by_default(AttentionInputs<T> inputs) {
     if (inputs.additive_mask == nullptr) inputs.causal = true;
     return inputs;
+  }
+
+  template <class Context, class X, class Projection>
+  auto queries(Context& context, const X& x, const Projection& projection, const AttentionInputs<T>& inputs) const {
+    return rotary_embedding_in_place(context, projection(context, x), inputs.cos, inputs.sin, options_.heads);
+  }
+  template <class Context, class X, class Projection>
+  auto keys(Context& context, const X& x, const Projection& projection, const AttentionInputs<T>& inputs) const {
+    return rotary_embedding_in_place(context, projection(context, x), inputs.cos, inputs.sin, options_.key_value_heads);
+  }
+
+  /// Calls `body` with the learned sharpening, or `none`.
+  template <class Body>
+  auto visit_sharpening(Body&& body) const {
+    return sharpening ? body(*sharpening) : sharpening_random ? body(*sharpening_random) : body(none);
+  }
+  /// Calls `body` with the learned threshold, or `none`.
+  template <class Body>
+  auto visit_threshold(Body&& body) const {
+    return threshold ? body(*threshold) : body(none);
+  }
+
+  template <class Context>
+  AdjacencyOptions<T> adjacency_options(Context& context, const AttentionInputs<T>& inputs, Index queries,
+                                        Index keys) const {
+    AdjacencyOptions<T> options;
+    options.attention = detail::attention_options(inputs, heads(context), queries, keys);
+    options.rules.weights = options_.use_softmax || scoring ? AdjacencyWeights::softmax : AdjacencyWeights::raw;
+    options.rules.threshold = options_.threshold;
+    options.rules.mask_after_scaling = options_.mask_after_scaling;
+    options.threshold = options_.threshold_value;
+    return options;
+  }
+
+  /// The two halves of the scoring network's first layer, on tokens.
+  template <class Context, class X>
+  auto scored_tokens(Context& context, const X& x) const {
+    const auto& first = scoring->first;
+    return std::pair(linear_columns(context, x, first.weight, 0, *first.bias),
+                     linear_columns(context, x, first.weight, options_.hidden_size));
+  }
+
+  /// Calls `body` with the source of the processed adjacency. New keys go to the cache, if there is one.
+  template <class Context, class X, class Body>
+  auto visit_adjacency(Context& context, const X& x, const AttentionInputs<T>& given, Body&& body) const {
+    const AttentionInputs<T> inputs = causal_by_default(given);
+    const Index past = inputs.cache && !Context::records ? inputs.cache.length : 0;
+    auto options = adjacency_options(context, inputs, x.extent(1), past + x.extent(1));
+    // Raw scores may keep the penalty: the reference takes -1e9 where it has to make the mask itself.
+    const bool own_mask = !given.causal && given.key_valid == nullptr && given.additive_mask == nullptr;
+    if (own_mask) options.later = T(-1e9);
+    if (scoring) {
+      const auto [u, v] = scored_tokens(context, x);
+      const auto left = rows_operand(context, u);
+      const auto right = remembered_keys(context, v, inputs.cache);
+      return visit_threshold([&](const auto& t) {
+        return body(scoring_adjacency(context, left, right, scoring->second.weight, *scoring->second.bias, options, t));
+      });
+    }
+    const auto q = rows_operand(context, queries(context, x, q_proj, inputs));
+    const auto k = remembered_keys(context, keys(context, x, k_proj, inputs), inputs.cache);
+    if (!differential) {
+      return visit_sharpening([&](const auto& alpha) {
+        return visit_threshold([&](const auto& t) { return body(pair_adjacency(context, q, k, options, alpha, t)); });
+      });
+    }
+    return visit_differential(context, x, inputs, q, k, options, body);
+  }
+
+  template <class Context, class X, class Body>
+  auto visit_differential(Context& context, const X& x, const AttentionInputs<T>& inputs, const RowsOperand<T>& q,
+                          const RowsOperand<T>& k, const AdjacencyOptions<T>& options, Body&& body) const {
+    const auto q2 = rows_operand(context, queries(context, x, differential->q_proj_2, inputs));
+    const auto k2 =
+        remembered_keys(context, keys(context, x, differential->k_proj_2, inputs), inputs.cache, value_width());
+    const auto& lambda = differential->lambda_param;
+    return visit_sharpening([&](const auto& alpha) {
+      return visit_threshold([&](const auto& t) {
+        if (!differential->norm_weight || !options_.use_softmax) {
+          return body(differential_adjacency(context, q, k, q2, k2, lambda, options, alpha, t));
+        }
+        using Scale = Parameter<T, Shape<Heads>, DeviceType>;
+        const AdjacencyNorm<Scale, Scale> norm{*differential->norm_weight, *differential->norm_bias,
+                                               1 - options_.lambda_init()};
+        return body(differential_adjacency(context, q, k, q2, k2, lambda, options, alpha, t, norm));
+      });
+    });
+  }
+
+  /// What `visit_adjacency` does for an output: sums of the values, which go to the cache if there is one.
+  template <class Context, class X>
+  auto aggregate_of(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
+    return [this, &context, &x, &inputs](const auto& source) {
+      return aggregate_adjacency<AggregatedShape<X>>(context, source, remembered_values(context, x, inputs.cache));
+    };
+  }
+
+  /// The GIN layers of all heads, then the projection where there is one.
+  template <class Context, class X, class Aggregated, class Residual>
+  auto update(Context& context, const X& x, const Aggregated& aggregated, const Residual& residual) const {
+    if (o_proj) {
+      return as_output((*o_proj)(context, gin_update(context, x, aggregated, gin_layers, options_.gin), residual));
+    }
+    return as_output(gin_update(context, x, aggregated, gin_layers, options_.gin, residual));
   }
 
   /// One type for the results with and without o_proj, which is a run-time choice.
@@ -181,45 +345,6 @@ class LlamaAttentionGIN {
       }
     }();
     return y.reshape(ReplaceAxis<ShapeOf<Y>, ShapeOf<Y>::rank - 1, width>::from(y.shape().extents()));
-  }
-
-  template <class Context, class X>
-  auto queries_and_keys(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
-    const auto q = rotary_embedding_in_place(context, q_proj(context, x), inputs.cos, inputs.sin, options_.heads);
-    const auto k =
-        rotary_embedding_in_place(context, k_proj(context, x), inputs.cos, inputs.sin, options_.key_value_heads);
-    return std::pair(q, k);
-  }
-
-  /// A x for every head, by streaming: A is not stored.
-  template <class Context, class Q, class K, class X>
-  auto aggregate(Context& context, const Q& q, const K& k, const X& x, const AttentionInputs<T>& inputs,
-                 const AttentionHeads& shared) const {
-    return with_sharpness(
-        [&](const auto& alpha) { return attend(context, q, k, x, alpha, causal_by_default(inputs), shared); });
-  }
-
-  /// A itself.
-  template <class Context, class Q, class K>
-  auto adjacency(Context& context, const Q& q, const K& k, const AttentionInputs<T>& inputs,
-                 const AttentionHeads& shared) const {
-    return with_sharpness([&](const auto& alpha) {
-      return dense_attention_weights(context, q, k, alpha, causal_by_default(inputs), shared);
-    });
-  }
-
-  template <class Body>
-  auto with_sharpness(Body&& body) const {
-    return sharpening ? body(*sharpening) : sharpening_random ? body(*sharpening_random) : body(none);
-  }
-
-  /// The heads' networks on what they have gathered.
-  template <class Context, class X, class Aggregated, class Residual>
-  auto update(Context& context, const X& x, const Aggregated& aggregated, const Residual& residual) const {
-    if (o_proj) {
-      return as_output((*o_proj)(context, gin_update(context, x, aggregated, gin_layers, options_.gin), residual));
-    }
-    return as_output(gin_update(context, x, aggregated, gin_layers, options_.gin, residual));
   }
 
   /// With the dropout of the next call.

@@ -40,8 +40,17 @@ inline LlamaAttentionOptions attention_options(const LlamaConfig& llama) {
           .head_dim = llama.head_size()};
 }
 
-/// The options of GIN attention, with every extent given.
-inline LlamaAttentionGINOptions gin_options(const LlamaConfig& llama, const GNNConfig& gnn) {
+/// The numbers of a threshold mode.
+inline ThresholdOptions threshold_options(const GNNConfig& gnn) {
+  return {.mode = gnn.attention_GIN_MLP_GIN_threshold_mode,
+          .binary_scale = gnn.attention_GIN_MLP_GIN_binary_scale,
+          .softplus_beta = gnn.attention_GIN_MLP_GIN_sharp_softplus_beta,
+          .sigmoid_beta = gnn.attention_GIN_MLP_GIN_sharp_softplus_beta,
+          .top_k_fraction = gnn.attention_GIN_MLP_GIN_top_k_fraction_of_sequence_length};
+}
+
+/// The options of GIN attention, with every extent given; `layer_idx` counts decoder layers from 0.
+inline LlamaAttentionGINOptions gin_options(const LlamaConfig& llama, const GNNConfig& gnn, int layer_idx = 0) {
   return {.bias = llama.attention_bias,
           .o_proj_at_end = gnn.attention_GIN_MLP_o_proj_at_end,
           .multiplier = gnn.attention_GIN_MLP_multiplier,
@@ -53,6 +62,13 @@ inline LlamaAttentionGINOptions gin_options(const LlamaConfig& llama, const GNNC
           .residual_epsilon_uniform_value = gnn.residual_epsilon_uniform_value,
           .learnable_threshold = gnn.attention_GIN_MLP_GIN_learnable_threshold,
           .threshold_value = gnn.attention_GIN_MLP_GIN_threshold_value,
+          .threshold = threshold_options(gnn),
+          .use_softmax = gnn.attention_GIN_MLP_GIN_use_softmax,
+          .use_scoring_fnct = gnn.attention_GIN_MLP_use_scoring_fnct,
+          .scoring_hidden_dim = gnn.attention_GIN_MLP_scoring_hidden_dim,
+          .use_differential_attention = gnn.use_differential_attention,
+          .differential_group_norm = gnn.use_differential_attention_group_norm,
+          .layer_idx = layer_idx,
           .gin = {.rms_norm_eps = llama.rms_norm_eps, .dropout_rate = gnn.dropout_rate},
           .hidden_size = llama.hidden_size,
           .heads = llama.num_attention_heads,

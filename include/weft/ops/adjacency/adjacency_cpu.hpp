@@ -6,6 +6,7 @@
 #include "weft/ops/adjacency/adjacency_kernels.hpp"
 #include "weft/ops/adjacency/differential_rows.hpp"
 #include "weft/ops/adjacency/scoring_rows.hpp"
+#include "weft/ops/elementwise/elementwise.hpp"
 #include "weft/tensor/device.hpp"
 
 namespace weft {
@@ -117,6 +118,38 @@ struct AdjacencyKernels<Cpu> {
       sum += kernels::threshold_rows_backward(options, threshold, {rows, columns, columns - rows}, a + m * size, d);
       if (!da) continue;
       kernels::add_to_gradient(size, static_cast<const T*>(d), GradientTarget<T>{da.data + m * size, da.accumulate});
+    }
+    return sum;
+  }
+
+  /// y = function(x), for a function of threshold_function.hpp.
+  template <class T, class Function>
+  static void step(const Function& function, Index count, const T* x, T* y) {
+    kernels::parallel_for_each_vector<T>(
+        count, [&](Index i, auto access) { access.store(y + i, function.value(access.load(x + i))); });
+  }
+
+  /// dx = dy function'(x)
+  template <class T, class Function>
+  static void step_backward(const Function& function, Index count, const T* x, const T* dy, GradientTarget<T> dx) {
+    kernels::parallel_for_each_vector<T>(count, [&](Index i, auto access) {
+      kernels::store_gradient(dx, i, kernels::Vector<T>(access.load(dy + i) * function.by_entry(access.load(x + i))),
+                              access);
+    });
+  }
+
+  /// d threshold = Σ dy ∂function(x) / ∂threshold
+  template <class T, class Function>
+  static double step_threshold(const Function& function, Index count, const T* x, const T* dy) {
+    double sum = 0;
+    constexpr Index piece = 1024;  // long sums are taken in double
+    for (Index begin = 0; begin < count; begin += piece) {
+      const auto [part] =
+          kernels::row_sums<T, 1>(std::min(piece, count - begin), [&](Index i, auto access, auto& sums) {
+            const auto slope = function.by_threshold(access.load(x + begin + i));
+            sums[0] = kernels::multiply_add(access.load(dy + begin + i), kernels::Vector<T>(slope), sums[0]);
+          });
+      sum += static_cast<double>(part);
     }
     return sum;
   }

@@ -5,8 +5,8 @@
 
 namespace weft {
 
-/// Kernels of `aggregate_adjacency`, `adjacency_weights` and `process_adjacency` on a device. A specialisation provides
-/// aggregate, aggregate_backward, weights, weights_backward, process and process_backward.
+/// Kernels of `aggregate_adjacency`, `adjacency_weights`, `process_adjacency` and the functions of step_functions.hpp on a
+/// device. A specialisation provides aggregate, weights, process and step, a _backward of each, and step_threshold.
 template <class DeviceType>
 struct AdjacencyKernels;
 

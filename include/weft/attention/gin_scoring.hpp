@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// The scoring function of GIN attention: a network over pairs of tokens.
+#pragma once
+
+#include "weft/layers/linear.hpp"
+
+namespace weft {
+
+/// s[n, i, j] = W₂ silu(W₁ [xᵢ; xⱼ] + b₁) + b₂, one score for each head; i is the query. Parameters:
+/// `mlp_scoring.0.{weight [hidden, 2 * hidden_size], bias}`, `mlp_scoring.2.{weight [heads, hidden], bias}`.
+template <auto HiddenSize, auto Heads, class T = float, class DeviceType = Cpu>
+class GINScoring {
+ public:
+  Linear<multiply_extents<2, HiddenSize>(), Dyn, T, DeviceType> first;
+  Linear<Dyn, Heads, T, DeviceType> second;
+
+  GINScoring(Index hidden_size, Index heads, Index scoring_hidden)
+      : first(true, 2 * hidden_size, scoring_hidden), second(true, scoring_hidden, heads) {}
+
+  void initialize(Rng& rng, double standard_deviation) {
+    first.initialize(rng, standard_deviation);
+    second.initialize(rng, standard_deviation);
+  }
+
+  template <class Self, class Visit>
+  static void visit_parameters(Self& self, Visit&& visit, const std::string& prefix) {
+    for_each_parameter(self.first, visit, prefix + "mlp_scoring.0.");
+    for_each_parameter(self.second, visit, prefix + "mlp_scoring.2.");
+  }
+};
+
+}  // namespace weft

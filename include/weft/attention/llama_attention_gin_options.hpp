@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// The run-time choices of GIN attention.
+#pragma once
+
+#include <cmath>
+
+#include "weft/attention/sharpening_init.hpp"
+#include "weft/ops/adjacency/threshold_mode.hpp"
+#include "weft/ops/gin/gin.hpp"
+
+namespace weft {
+
+/// The run-time choices of `LlamaAttentionGIN`; names after the reference's `GNNConfig`. Extents are needed only where
+/// the type leaves them `Dyn`.
+struct LlamaAttentionGINOptions {
+  bool bias = false;           ///< `attention_bias`: on q_proj, k_proj and o_proj
+  bool o_proj_at_end = false;  ///< `attention_GIN_MLP_o_proj_at_end`
+  double multiplier = 2;       ///< `attention_GIN_MLP_multiplier`: hidden width of each GIN, int(multiplier * head_dim)
+  double attention_dropout = 0;    ///< share of the weights that training drops, on a tape with dropout switched on
+  double softmax_temperature = 1;  ///< `attention_GIN_MLP_GIN_softmax_temperature`: divides the masked scores
+  bool use_sharpening = false;     ///< a learned factor on the masked scores
+  SharpeningInit sharpening_init = SharpeningInit::value;
+  double initial_sharpening_value = 1;
+  double residual_epsilon_uniform_value = 0.1;  ///< first value of a parameter that the reference never reads
+  bool learnable_threshold = false;             ///< `threshold.0` is a parameter
+  double threshold_value = 0.2;
+
+  /// What happens to the adjacency: `attention_GIN_MLP_GIN_threshold_mode` and its numbers.
+  ThresholdOptions threshold{};
+
+  /// `attention_GIN_MLP_GIN_use_softmax`. Without it the adjacency is the masked scores themselves, on which sharpening and
+  /// temperature have no effect (quirk A10).
+  bool use_softmax = true;
+
+  /// `attention_GIN_MLP_use_scoring_fnct`: the scores come from a network over pairs of tokens. q_proj, k_proj, sharpening,
+  /// temperature and the differential attention are then without effect.
+  bool use_scoring_fnct = false;
+  Index scoring_hidden_dim = 512;  ///< `attention_GIN_MLP_scoring_hidden_dim`
+
+  bool use_differential_attention = false;  ///< a second adjacency is subtracted, times `lambda_param.0`
+  bool differential_group_norm = false;     ///< `use_differential_attention_group_norm`: of that difference
+
+  /// Where the layer stands among its like, from 0: decides the first value of lambda. Needed with differential attention.
+  int layer_idx = -1;
+
+  /// Masks after sharpening and temperature, with weight 0 for masked keys and rows of zeros where all are masked
+  /// (quirks A11, A12). The reference masks before.
+  bool mask_after_scaling = false;
+
+  GINUpdateOptions gin{};
+  Index hidden_size = 0;
+  Index heads = 0;
+  Index key_value_heads = 0;
+  Index head_dim = 0;
+
+  /// λ₀ = 0.8 - 0.6 exp(-0.3 (layer_idx - 1)), from which lambda starts.
+  double lambda_init() const { return 0.8 - 0.6 * std::exp(-0.3 * (layer_idx - 1)); }
+
+  /// Softmax of scores and nothing more: the adjacency need not be made.
+  bool is_plain() const {
+    return use_softmax && !use_scoring_fnct && !use_differential_attention && !mask_after_scaling &&
+           threshold.mode == ThresholdMode::none;
+  }
+};
+
+/// An error unless the choices can be computed together. Extents are checked by the layer.
+inline void validate_gin_attention(const LlamaAttentionGINOptions& options) {
+  validate_threshold("LlamaAttentionGIN", options.threshold);
+  if (!(options.softmax_temperature > 0)) {
+    fail(concat("LlamaAttentionGIN: softmax_temperature must be positive, found ", options.softmax_temperature));
+  }
+  if (options.use_differential_attention && options.layer_idx < 0) {
+    fail(concat("LlamaAttentionGIN: differential attention needs layer_idx, from which lambda starts; found ",
+                options.layer_idx));
+  }
+  if (options.use_scoring_fnct && options.scoring_hidden_dim < 1) {
+    fail(concat("LlamaAttentionGIN: scoring_hidden_dim must be positive, found ", options.scoring_hidden_dim));
+  }
+}
+
+}  // namespace weft
