@@ -269,7 +269,7 @@ constexpr auto divide_extents() {
 namespace detail {
 
 /// `known` is -1 for `Dyn`.
-[[gnu::noinline]] inline Index resolve_extent(Index known, Index value, std::string_view what) {
+[[gnu::noinline]] inline Index checked_extent(Index known, Index value, std::string_view what) {
   if (known < 0) {
     if (value <= 0) fail(concat(what, " must be given and positive where the type leaves it Dyn, found ", value));
     return value;
@@ -284,7 +284,7 @@ namespace detail {
 /// refused; 0 stands for "not given".
 template <auto Extent>
 Index resolve_extent(Index value, std::string_view what) {
-  return detail::resolve_extent(detail::static_value<Extent>(), value, what);
+  return detail::checked_extent(detail::static_value<Extent>(), value, what);
 }
 
 }  // namespace weft
