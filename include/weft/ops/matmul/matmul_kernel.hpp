@@ -6,6 +6,7 @@
 #include "weft/ops/matmul/matmul_block.hpp"
 #include "weft/ops/matmul/matmul_epilogue.hpp"
 #include "weft/ops/matmul/matvec_kernel.hpp"
+#include "weft/ops/matmul/vecmat_kernel.hpp"
 #include "weft/tensor/parallel.hpp"
 
 namespace weft::kernels {
@@ -51,6 +52,9 @@ void matmul(Transpose ta, Transpose tb, Index m, Index n, Index k, const T* a, I
   if (m <= 0 || n <= 0) return;
   if (m <= kFewRows && ta == Transpose::no && tb == Transpose::yes) {
     return multiply_few_rows(m, n, k, a, lda, b, ldb, c, ldc, epilogue);
+  }
+  if (m == 1 && tb == Transpose::no) {
+    return multiply_row(n, k, a, ta == Transpose::no ? Index{1} : lda, b, ldb, c, epilogue);
   }
   const Strided<T> left = ta == Transpose::no ? Strided<T>{a, lda, 1} : Strided<T>{a, 1, lda};
   const Strided<B> right = tb == Transpose::no ? Strided<B>{b, 1, ldb} : Strided<B>{b, ldb, 1};
