@@ -18,6 +18,8 @@ void add_llama_cases(LayerCases& cases);
 void add_gin_cases(LayerCases& cases);
 void add_decoder_cases(LayerCases& cases);
 void add_perceiver_cases(LayerCases& cases);
+void add_mlp_cases(LayerCases& cases);
+void add_pna_cases(LayerCases& cases);
 
 inline LayerCases layer_cases() {
   LayerCases cases;
@@ -25,6 +27,8 @@ inline LayerCases layer_cases() {
   add_gin_cases(cases);
   add_decoder_cases(cases);
   add_perceiver_cases(cases);
+  add_mlp_cases(cases);
+  add_pna_cases(cases);
   return cases;
 }
 

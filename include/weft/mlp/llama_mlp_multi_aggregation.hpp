@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// The gated feed-forward block with several aggregates along an adjacency between its two halves.
+#pragma once
+
+#include <cmath>
+#include <optional>
+
+#include "weft/mlp/head_parameters.hpp"
+#include "weft/ops/gated_product/gated_product.hpp"
+#include "weft/ops/grouped_linear/grouped_linear.hpp"
+#include "weft/ops/head_features/head_features.hpp"
+#include "weft/ops/neighbour_max/neighbour_max.hpp"
+#include "weft/ops/offset_attention/offset_attention.hpp"
+
+namespace weft {
+
+/// What the "max" aggregate of `LlamaMLP_HalfwayGIN_MultiAggregation` is.
+enum class MultiAggregationMax {
+  self,       ///< the node's own row: the reference takes the maximum of copies of it (quirk F6)
+  neighbours  ///< the largest value of each channel among {j : A_ij > 0}, 0 without any
+};
+
+/// What happens to negative entries of the adjacency, whose logarithm does not exist (quirk F5).
+enum class NegativeWeights {
+  refuse,  ///< an error
+  clamp    ///< they count as 0 in the logarithm, and in the maximum; the sum takes them as they are
+};
+
+/// The run-time choices of `LlamaMLP_HalfwayGIN_MultiAggregation`; the defaults are the reference's.
+struct MultiAggregationOptions {
+  Activation activation = Activation::silu;  ///< `hidden_act`
+  bool bias = false;                         ///< `mlp_bias`; the query and key projections never have one
+  FutureMask multiagg_future_mask = FutureMask::soft_log;
+  MultiAggregationMax multiagg_max = MultiAggregationMax::self;
+  NegativeWeights negative_weights = NegativeWeights::refuse;
+  Index hidden_size = 0;
+  Index intermediate_size = 0;
+  Index heads = 0;
+};
+
+/// down_proj(v) with u = act(gate_proj x) * up_proj x and, for the channels of head k, v = MLP([o, s, m, t]):
+/// o = (1 + ε) u, s = α A u, m = u or the largest neighbour, t = softmax((Q u)(K u)ᵀ / √d + log(A + 1e-9)) u with
+/// d = intermediate / heads (LlamaMLP_HalfwayGIN_MultiAggregation). Needs intermediate_size % heads == 0. With the soft mask
+/// of the reference later tokens change earlier rows (quirk F4); `FutureMask::hard` repairs that.
+/// Parameters: `gate_proj`, `up_proj`, `down_proj`, `epsilons.{k}` = 0, `alphas.{k}` = 1, `attn_query_projs.{k}.weight`,
+/// `attn_key_projs.{k}.weight` [d, d], `aggregator_mlp.0` [d, 4 d], `aggregator_mlp.2` [d, d], shared by all heads.
+template <auto HiddenSize, auto IntermediateSize, auto Heads, class T = float, class DeviceType = Cpu>
+class LlamaMLP_HalfwayGIN_MultiAggregation {
+  static constexpr auto kHeadWidth = divide_extents<IntermediateSize, Heads>();
+  using HeadLinear = Linear<kHeadWidth, kHeadWidth, T, DeviceType>;
+  using CombiningLinear = Linear<multiply_extents<4, kHeadWidth>(), kHeadWidth, T, DeviceType>;
+
+ public:
+  Linear<HiddenSize, IntermediateSize, T, DeviceType> gate_proj;
+  Linear<HiddenSize, IntermediateSize, T, DeviceType> up_proj;
+  Linear<IntermediateSize, HiddenSize, T, DeviceType> down_proj;
+  HeadNumbers<T, DeviceType> epsilons;
+  HeadNumbers<T, DeviceType> alphas;
+  std::vector<HeadLinear> attn_query_projs;
+  std::vector<HeadLinear> attn_key_projs;
+  std::optional<CombiningLinear> aggregator_mlp_0;
+  std::optional<HeadLinear> aggregator_mlp_2;
+
+  explicit LlamaMLP_HalfwayGIN_MultiAggregation(const MultiAggregationOptions& options = {})
+      : gate_proj(options.bias, options.hidden_size, options.intermediate_size),
+        up_proj(options.bias, options.hidden_size, options.intermediate_size),
+        down_proj(options.bias, options.intermediate_size, options.hidden_size),
+        options_(options) {
+    const Index heads = resolve_extent<Heads>(options.heads, "LlamaMLP_HalfwayGIN_MultiAggregation: heads");
+    options_.heads = heads;
+    const Index width = detail::split_among_heads("LlamaMLP_HalfwayGIN_MultiAggregation", "intermediate_size",
+                                                  up_proj.weight.extent(0), heads);
+    epsilons = detail::make_head_numbers<T, DeviceType>(heads, 0);
+    alphas = detail::make_head_numbers<T, DeviceType>(heads, 1);
+    attn_query_projs = detail::make_head_linears<HeadLinear>(heads, false, width, width);
+    attn_key_projs = detail::make_head_linears<HeadLinear>(heads, false, width, width);
+    aggregator_mlp_0.emplace(options.bias, 4 * width, width);
+    aggregator_mlp_2.emplace(options.bias, width, width);
+  }
+
+  /// \param x         [batch, tokens, hidden]
+  /// \param weights   [batch, heads, tokens, tokens]: the adjacency; gradients flow into it
+  /// \param residual  [batch, tokens, hidden], added to the result, or `none`
+  template <class Context, class X, class Weights, class Residual = None>
+  auto operator()(Context& context, const X& x, const Weights& weights, const Residual& residual = none) const {
+    detail::expect_heads("LlamaMLP_HalfwayGIN_MultiAggregation", weights, options_.heads);
+    if (options_.negative_weights == NegativeWeights::refuse && has_negative(context, weights)) {
+      fail("LlamaMLP_HalfwayGIN_MultiAggregation: the weights of the adjacency must not be negative, because their "
+           "logarithm is taken; NegativeWeights::clamp treats negative ones as 0");
+    }
+    const auto u = gated_product(context, gate_proj(context, x), up_proj(context, x), options_.activation);
+    const auto sum = head_aggregate(context, weights, u);
+    const auto attended = attend_along(context, u, weights);
+    const auto combine = [&](const auto& largest) {
+      return head_features(context, u, sum, largest, attended, epsilons, alphas);
+    };
+    const auto features = options_.multiagg_max == MultiAggregationMax::self
+                              ? combine(u)
+                              : combine(neighbour_max(context, weights, u));
+    const auto v = (*aggregator_mlp_2)(
+        context, activate(context, (*aggregator_mlp_0)(context, features), options_.activation));
+    return down_proj(context, v.reshape(u.shape()), residual);
+  }
+
+  /// Whether a row of the result depends on rows up to its own alone. Even then there is no cached form.
+  bool incremental() const { return options_.multiagg_future_mask == FutureMask::hard; }
+
+  void initialize(Rng& rng, double standard_deviation) {
+    gate_proj.initialize(rng, standard_deviation);
+    up_proj.initialize(rng, standard_deviation);
+    down_proj.initialize(rng, standard_deviation);
+    detail::initialize_heads(attn_query_projs, rng, standard_deviation);
+    detail::initialize_heads(attn_key_projs, rng, standard_deviation);
+    aggregator_mlp_0->initialize(rng, standard_deviation);
+    aggregator_mlp_2->initialize(rng, standard_deviation);
+  }
+
+  template <class Self, class Visit>
+  static void visit_parameters(Self& self, Visit&& visit, const std::string& prefix) {
+    for_each_parameter(self.gate_proj, visit, prefix + "gate_proj.");
+    for_each_parameter(self.up_proj, visit, prefix + "up_proj.");
+    for_each_parameter(self.down_proj, visit, prefix + "down_proj.");
+    detail::visit_heads(self.epsilons, visit, prefix + "epsilons");
+    detail::visit_heads(self.alphas, visit, prefix + "alphas");
+    detail::visit_heads(self.attn_query_projs, visit, prefix + "attn_query_projs");
+    detail::visit_heads(self.attn_key_projs, visit, prefix + "attn_key_projs");
+    for_each_parameter(*self.aggregator_mlp_0, visit, prefix + "aggregator_mlp.0.");
+    for_each_parameter(*self.aggregator_mlp_2, visit, prefix + "aggregator_mlp.2.");
+  }
+
+ private:
+  template <class Context, class U, class Weights>
+  auto attend_along(Context& context, const U& u, const Weights& weights) const {
+    const auto q = grouped_linear<IntermediateSize>(context, u, attn_query_projs);
+    const auto k = grouped_linear<IntermediateSize>(context, u, attn_key_projs);
+    const double scale = 1 / std::sqrt(static_cast<double>(attn_query_projs.front().weight.extent(0)));
+    return offset_attention(context, q, k, u, weights, scale, options_.multiagg_future_mask);
+  }
+
+  MultiAggregationOptions options_;
+};
+
+}  // namespace weft
