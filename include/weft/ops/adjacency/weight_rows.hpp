@@ -169,7 +169,7 @@ void weigh_rows_backward(const AdjacencyInput<T>& in, const AdjacencyBlock& bloc
       continue;
     }
     // Any number may be subtracted; the score of the largest weight leaves the smallest terms.
-    const T peak = scores[std::max_element(weights, weights + seen) - weights];
+    const T peak = factor < 0 ? *std::min_element(scores, scores + seen) : row_max(seen, scores);
     const Vector<T> masked(std::numeric_limits<T>::lowest() / 2);
     Vector<T> row_sum(T{0});
     for_each_vector<T>(seen, [&](Index j, auto access) {
