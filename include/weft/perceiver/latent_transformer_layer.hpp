@@ -6,6 +6,7 @@
 #include "weft/layers/dropout.hpp"
 #include "weft/layers/layer_norm.hpp"
 #include "weft/ops/activation/activation.hpp"
+#include "weft/ops/add/add.hpp"
 #include "weft/ops/attention/attention_weights.hpp"
 #include "weft/perceiver/cross_attention_layer.hpp"
 
