@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // How near do matrix products come to what the machine can do, and to the libraries made for them? Each row measures weft,
 // Eigen, OpenBLAS and oneDNN in turn on the same operands and gives the share of the limit that each reaches: of the
-// multiply-add peak from 16 rows on; for a single row of a plain read of the same weights by all threads, in turn with the
-// others because the memory of a shared machine is not always equally fast. Products of one row jump about in 256 MB of
+// multiply-add peak from 16 rows on; below, of a plain read of the same weights by all threads, in turn with the
+// others because the memory of a shared machine is not always equally fast. Products of few rows jump about in 256 MB of
 // weights, more than caches hold, as decoding does, and the median counts; all others cycle through three sets of operands,
 // and the best counts.
 // OpenBLAS takes some newer processors for older ones: OPENBLAS_CORETYPE=SkylakeX gives it AVX-512, and "tuned" means that.
@@ -47,6 +47,9 @@ void machine_limits(benchmark::State& state) {
 #endif
 }
 
+/// Whether reading the weights takes longer than multiplying them.
+bool few_rows(const Product& p) { return p.m < 16; }
+
 /// 256 MB of values that all operands lie in: filled once.
 template <class Stored>
 const Tensor<Stored, Shape<Dyn>>& arena() {
@@ -65,7 +68,7 @@ class Operands {
   explicit Operands(const Product& p)
       : stride_((p.k * p.n + 255) / 256 * 256),
         a_size_((p.m * p.k + 255) / 256 * 256),
-        sets_(p.m == 1 ? (arena<Stored>().size() / stride_ - 1) / 2 * 2 + 1 : 3),
+        sets_(few_rows(p) ? (arena<Stored>().size() / stride_ - 1) / 2 * 2 + 1 : 3),
         c_(Shape<Dyn>(p.m * p.n)) {}
 
   /// A jump, so that no set has been fetched together with the one before it.
@@ -82,7 +85,7 @@ class Operands {
   Tensor<float, Shape<Dyn>> c_;
 };
 
-/// What a product of one row can do at best: reads the weights.
+/// What a product of few rows can do at best: reads the weights.
 class Read {
  public:
   static constexpr const char* name = "read";
@@ -120,7 +123,7 @@ ByName measure_in_turn(benchmark::State& state, const Product& product, Peers...
   ByName seconds;
   for (auto& [name, all] : runs) {
     std::sort(all.begin(), all.end());
-    seconds[name] = product.m == 1 ? all[all.size() / 2] : all.front();
+    seconds[name] = few_rows(product) ? all[all.size() / 2] : all.front();
   }
   return seconds;
 }
@@ -135,7 +138,7 @@ std::map<std::string, std::vector<ByName>>& shares_by_group() {
 void report(benchmark::State& state, const std::string& group, const Product& p, Index stored_bytes, ByName seconds) {
   const double weft = seconds.at(bench::Weft::name);
   double limit = p.flops() / fma_peak();
-  if (p.m == 1) {
+  if (few_rows(p)) {
     limit = seconds.at(Read::name);
     state.counters["GB/s"] = static_cast<double>(p.k * p.n * stored_bytes) / weft * 1e-9;
   } else {
@@ -148,7 +151,7 @@ void report(benchmark::State& state, const std::string& group, const Product& p,
 }
 
 std::string group_of(const std::string& form, Index m) {
-  return form + (m == 1 ? "/M:1" : m < 64 ? "/M:16" : "/M>=64");
+  return form + (m < 64 ? "/M:" + std::to_string(m) : "/M>=64");
 }
 
 void product_row(benchmark::State& state, const std::string& form, const Product& p) {
@@ -197,7 +200,7 @@ constexpr Features kFeatures[] = {{64, 64}, {256, 256}, {256, 1024}, {560, 512},
 
 /// Enough runs for a best one, in about a tenth of a second for each library.
 Index runs_of(const Product& product) {
-  const double seconds = std::max(product.flops() / 150e9, 3e-6 + product.flops() * 2 / 20e9 * (product.m == 1));
+  const double seconds = std::max(product.flops() / 150e9, 3e-6 + product.flops() * 2 / 20e9 * few_rows(product));
   return std::clamp<Index>(static_cast<Index>(0.1 / seconds), 5, 2000);
 }
 
@@ -213,11 +216,11 @@ void add_row(Row* row, const std::string& form, const Product& p) {
 
 void add_rows() {
   benchmark::RegisterBenchmark("machine_limits", machine_limits)->Iterations(1);
-  for (const Index m : {1, 16, 64, 256, 1024}) {
+  for (const Index m : {1, 4, 16, 64, 256, 1024}) {
     for (const auto [in, out] : kFeatures) {
       add_row(product_row, "linear", {Transpose::no, Transpose::yes, m, out, in});
-      add_row(product_row, "nn", {Transpose::no, Transpose::no, m, out, in});
-      if (m == 1) add_row(bf16_row, "linear_bf16", {Transpose::no, Transpose::yes, m, out, in});
+      if (m != 4) add_row(product_row, "nn", {Transpose::no, Transpose::no, m, out, in});
+      if (m < 16) add_row(bf16_row, "linear_bf16", {Transpose::no, Transpose::yes, m, out, in});
     }
   }
   for (const Index m : {64, 256, 1024}) {
@@ -226,8 +229,8 @@ void add_rows() {
       add_row(product_row, "backward_weight", {Transpose::yes, Transpose::no, out, in, m});
     }
   }
-  for (const char* group : {"linear/M:1", "nn/M:1", "linear_bf16/M:1", "linear/M:16", "nn/M:16", "linear/M>=64",
-                            "nn/M>=64", "backward_input/M>=64", "backward_weight/M>=64"}) {
+  for (const char* group : {"linear/M:1", "linear/M:4", "nn/M:1", "linear_bf16/M:1", "linear_bf16/M:4", "linear/M:16",
+                            "nn/M:16", "linear/M>=64", "nn/M>=64", "backward_input/M>=64", "backward_weight/M>=64"}) {
     benchmark::RegisterBenchmark((std::string("mean/") + group).c_str(), mean_row, std::string(group))->Iterations(1);
   }
 }
