@@ -157,7 +157,7 @@ TEST_CASE("hop_sum_step appends to its levels and gives the last rows of hop_sum
     const auto y = hop_sum_step(inference, rows, own, numbers.epsilons, numbers.three(), levels);
     for (Index b = 0; b < 2; ++b) {
       for (Index i = 0; i < count; ++i) {
-        for (Index c = 0; c < 6; ++c) CHECK(y(b, i, c) == Catch::Approx(expected(b, levels.length + i, c)).margin(1e-5));
+        for (Index c = 0; c < 6; ++c) CHECK(y(b, i, c) == Approx(expected(b, levels.length + i, c)).margin(1e-5));
       }
     }
     levels.length += count;

@@ -31,6 +31,26 @@ Tensor<T, Square> edges(const Square& shape, bool with_zeros, std::uint64_t seed
   return a;
 }
 
+/// ε and α of two heads.
+struct Numbers {
+  std::vector<Parameter<double, Shape<>>> epsilons, alphas;
+
+  Numbers() {
+    for (const double value : {0.3, 0.6}) {
+      for (auto* list : {&epsilons, &alphas}) {
+        list->emplace_back(Shape<>());
+        list->back().data()[0] = value;
+      }
+    }
+  }
+
+  template <class Self, class Visit>
+  static void visit_parameters(Self& self, Visit&& visit, const std::string&) {
+    for (auto& number : self.epsilons) visit(ParameterName("epsilon"), number);
+    for (auto& number : self.alphas) visit(ParameterName("alpha"), number);
+  }
+};
+
 }  // namespace
 
 TEST_CASE("offset_attention agrees with the naive form for awkward sizes and both masks") {
@@ -89,16 +109,7 @@ TEST_CASE("the derivatives of neighbour_max and head_features agree with finite 
   auto s = random_tensor<double>(Rows(2, 4, 6), 3);
   auto t = random_tensor<double>(Rows(2, 4, 6), 4);
   CHECK(gradcheck([&](auto& context, auto& x) { return neighbour_max(context, a, x); }, std::tie(u)).passed);
-  struct Numbers {
-    std::vector<Parameter<double, Shape<>>> epsilons, alphas;
-    static void visit_parameters(auto& self, auto&& visit, const std::string&) {
-      for (auto& number : self.epsilons) visit(ParameterName("epsilon"), number);
-      for (auto& number : self.alphas) visit(ParameterName("alpha"), number);
-    }
-  } numbers;
-  for (const double value : {0.3, 0.6}) {
-    for (auto* list : {&numbers.epsilons, &numbers.alphas}) list->emplace_back(Shape<>()).data()[0] = value;
-  }
+  Numbers numbers;
   const auto features = [&](auto& context, auto& x, auto& y, auto& z) {
     return head_features(context, x, y, x, z, numbers.epsilons, numbers.alphas);
   };

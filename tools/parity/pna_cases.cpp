@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // PNA attention.
 #include "weft/attention/llama_attention_pna.hpp"
+#include "weft/ops/normalize_adjacency/normalize_adjacency.hpp"
 
 #include "parity/attention_case.hpp"
 #include "parity/layer_cases.hpp"
@@ -38,8 +39,24 @@ weft::LlamaAttentionPNAOptions pna_options(const GoldenCase& golden, const weft:
 template <class Layer>
 void pna_attention_case(GoldenCase& golden) {
   const auto config = config_of(golden);
-  const AttentionCase attention(golden, config.llama);
   Layer layer(pna_options(golden, config));
+  if (golden.text("call").starts_with("process_adjacency_with_modes(")) {
+    load_layer(golden, layer);
+    auto weights = golden.tensor<float, Dyn, Dyn, Dyn, Dyn>("in.adj_matrix");
+    run_layer(
+        golden, layer, [&](auto& context, const auto& a) { return layer.processed(context, a); }, {"adj_matrix"},
+        weights);
+    return;
+  }
+  if (golden.text("call").starts_with("_normalize_causal_adjacency(")) {
+    const auto mask = golden.tensor<float, Dyn, Dyn>("in.causal_mask");
+    auto weights = golden.tensor<float, Dyn, Dyn, Dyn, Dyn>("in.A");
+    run_layer(
+        golden, layer, [&](auto& context, const auto& a) { return weft::normalize_adjacency(context, a, mask); }, {"A"},
+        weights);
+    return;
+  }
+  const AttentionCase attention(golden, config.llama);
   if (!golden.has("loss.weight")) {  // rows that are NaN: there is no gradient to compare
     load_layer(golden, layer);
     weft::Inference context;

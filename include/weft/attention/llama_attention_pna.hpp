@@ -14,6 +14,7 @@
 #include "weft/layers/linear.hpp"
 #include "weft/ops/activation/activation.hpp"
 #include "weft/ops/adjacency/aggregate_adjacency.hpp"
+#include "weft/ops/adjacency/process_adjacency.hpp"
 #include "weft/ops/grouped_linear/grouped_linear.hpp"
 #include "weft/ops/pna/pna_aggregate.hpp"
 #include "weft/ops/rotary/rotary.hpp"
@@ -105,6 +106,13 @@ class BasicLlamaAttentionPNA {
     refuse_unsupported(context, inputs);
     return visit_adjacency(context, x, inputs, ThresholdOptions{},
                            [&](const auto& source) { return adjacency_weights<WeightsShape<X>>(context, source); });
+  }
+
+  /// P = mode(a) for weights that are there as a tensor, [..., rows, keys] (process_adjacency_with_modes of the reference).
+  template <class Context, class Weights>
+  auto processed(Context& context, const Weights& weights) const {
+    if (threshold) return process_adjacency(context, weights, options_.threshold, *threshold);
+    return process_adjacency(context, weights, options_.threshold, options_.threshold_value);
   }
 
   /// Whether tokens can be added one at a time with a cache: not where a row of the adjacency depends on later tokens.

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "weft/mlp/head_parameters.hpp"
+#include "weft/ops/activation/activation.hpp"
 #include "weft/ops/gated_product/gated_product.hpp"
 #include "weft/ops/grouped_linear/grouped_linear.hpp"
 #include "weft/ops/head_features/head_features.hpp"

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/attention/llama_attention_pna.hpp"
+#include "weft/autograd/gradcheck.hpp"
+#include "weft/layers/rotary_embedding.hpp"
+
+#include "ops/op_checks.hpp"
+#include "support/catch.hpp"
+#include "support/random.hpp"
+
+using namespace weft;
+using namespace weft::testing;
+
+namespace {
+
+using Rows = Shape<Dyn, Dyn, Dyn>;
+
+template <class T = float>
+using PNA = LlamaAttentionPNA<Dyn, Dyn, Dyn, Dyn, Dyn, T>;
+template <class T = float>
+using PNA_LM = LlamaAttentionPNA_LM<Dyn, Dyn, Dyn, Dyn, Dyn, T>;
+
+LlamaAttentionPNAOptions small() {
+  LlamaAttentionPNAOptions options;
+  options.multiplier = 1.6;  // int(1.6 * 2) = 3
+  options.hidden_size = 6;
+  options.heads = 4;
+  options.key_value_heads = 2;
+  options.head_dim = 2;
+  return options;
+}
+
+/// Rotary tables of positions [first, first + tokens).
+template <class T>
+struct Positions {
+  Tensor<T, Rows> cos, sin;
+
+  explicit Positions(Index tokens, Index first = 0) : cos(Rows(1, tokens, 2)), sin(Rows(1, tokens, 2)) {
+    for (Index i = 0; i < tokens; ++i) {
+      for (Index c = 0; c < 2; ++c) {
+        cos(0, i, c) = static_cast<T>(std::cos(first + i));
+        sin(0, i, c) = static_cast<T>(std::sin(first + i));
+      }
+    }
+  }
+  AttentionInputs<T> inputs() const {
+    AttentionInputs<T> result;
+    result.cos = cos;
+    result.sin = sin;
+    result.causal = true;
+    return result;
+  }
+};
+
+template <class Layer>
+bool derivatives_agree(Layer layer) {
+  randomize_parameters(layer, 3, 0.6);
+  const Positions<double> positions(4);
+  auto x = random_tensor<double>(Rows(2, 4, 6), 1);
+  auto residual = random_tensor<double>(Rows(2, 4, 6), 2);
+  const auto result = gradcheck(
+      [&](auto& context, auto& in, auto& r) { return layer(context, in, positions.inputs(), r); },
+      std::tie(x, residual), layer);
+  INFO(result.message);
+  CHECK(result.passed);
+  return result.passed;
+}
+
+template <class Layer>
+std::vector<float> run(const Layer& layer, const Tensor<float, Rows>& x) {
+  const Positions<float> positions(x.extent(1));
+  Inference inference;
+  return to_vector(layer(inference, x, positions.inputs()));
+}
+
+/// Whether changing the last token changes no other row.
+template <class Layer>
+bool causal(Layer layer) {
+  randomize_parameters(layer, 3, 0.6);
+  auto x = random_tensor<float>(Rows(1, 70, 6), 1);
+  const auto before = run(layer, x);
+  for (Index c = 0; c < 6; ++c) x(0, 69, c) += 2;
+  const auto after = run(layer, x);
+  return std::equal(before.begin(), before.end() - 6, after.begin()) &&
+         !std::equal(before.end() - 6, before.end(), after.end() - 6);
+}
+
+/// The largest difference between decoding in pieces and all tokens at once.
+template <class Layer>
+double decoding_error(Layer layer) {
+  randomize_parameters(layer, 3, 0.6);
+  const Index tokens = 9;
+  const auto x = random_tensor<float>(Rows(1, tokens, 6), 1);
+  const auto expected = run(layer, x);
+  std::vector<float> keys(static_cast<std::size_t>(12 * layer.key_width())), values(keys);
+  CachedKeysValues<float> cache{keys.data(), values.data(), 12, 0, layer.key_width(), layer.value_width()};
+  double worst = 0;
+  for (const Index count : {Index{4}, Index{1}, Index{1}, Index{3}}) {
+    const Positions<float> positions(count, cache.length);
+    auto inputs = positions.inputs();
+    inputs.cache = cache;
+    Tensor<float, Rows> own(Rows(1, count, 6));
+    std::copy_n(x.data() + cache.length * 6, count * 6, own.data());
+    Inference inference;
+    const auto y = layer(inference, own, inputs);
+    for (Index i = 0; i < count * 6; ++i) {
+      const float want = expected[static_cast<std::size_t>(cache.length * 6 + i)];
+      worst = std::max(worst, std::abs(static_cast<double>(y.data()[i] - want)));
+    }
+    cache.length += count;
+  }
+  return worst;
+}
+
+}  // namespace
+
+TEST_CASE("the derivatives of PNA attention agree with finite differences") {
+  auto options = small();
+  CHECK(derivatives_agree(PNA<double>(options)));
+  CHECK(derivatives_agree(PNA_LM<double>(options)));
+  options.bias = options.mlp_bias = true;
+  options.pna_max = PNAMax::neighbours;
+  options.threshold.mode = ThresholdMode::softplus;
+  options.learnable_threshold = true;
+  CHECK(derivatives_agree(PNA<double>(options)));
+  options.threshold.mode = ThresholdMode::none;
+  options.pna_lm_fallback = PNAFallback::self;
+  CHECK(derivatives_agree(PNA<double>(options)));
+  CHECK(derivatives_agree(LlamaAttentionPNA<6, 4, 2, 2, Dyn, double>(options)));
+  CHECK(derivatives_agree(LlamaAttentionPNA_LM<6, 4, 2, 2, 3, double>(options)));
+}
+
+TEST_CASE("a later token changes no earlier row of PNA attention") {
+  auto options = small();
+  CHECK(causal(PNA<>(options)));
+  CHECK(causal(PNA_LM<>(options)));
+  options.pna_max = PNAMax::neighbours;
+  CHECK(causal(PNA<>(options)));
+  options.threshold.mode = ThresholdMode::silu;
+  CHECK(causal(PNA<>(options)));
+  CHECK(causal(PNA_LM<>(options)));
+}
+
+TEST_CASE("PNA attention decodes with a cache what it computes at once") {
+  auto options = small();
+  CHECK(decoding_error(PNA<>(options)) < 1e-5);
+  CHECK(decoding_error(PNA_LM<>(options)) < 1e-5);
+  options.pna_max = PNAMax::neighbours;
+  CHECK(decoding_error(PNA<>(options)) < 1e-5);
+  options.use_softmax = false;
+  options.threshold.mode = ThresholdMode::scaled_topk_causal_4d;
+  CHECK(decoding_error(PNA<>(options)) < 1e-5);
+  CHECK(decoding_error(PNA_LM<>(options)) < 1e-5);
+}
+
+TEST_CASE("PNA attention refuses a cache where a row depends on later tokens") {
+  auto options = small();
+  options.threshold.mode = ThresholdMode::top_k;
+  const PNA<> layer(options);
+  CHECK_FALSE(layer.incremental());
+  float memory[64];
+  const Positions<float> positions(1);
+  auto inputs = positions.inputs();
+  inputs.cache = {memory, memory, 4, 0, layer.key_width(), layer.value_width()};
+  const auto x = random_tensor<float>(Rows(1, 1, 6), 1);
+  Inference inference;
+  CHECK_THROWS_WITH(layer(inference, x, inputs), Catch::Matchers::ContainsSubstring("decode without a cache"));
+}
+
+TEST_CASE("a row without positive entry is guarded, or infinite as in the reference") {
+  auto options = small();
+  options.threshold.mode = ThresholdMode::scaled_topk_causal_4d;  // row 0 is empty
+  const auto x = random_tensor<float>(Rows(1, 3, 6), 1);
+  PNA<> guarded(options);
+  randomize_parameters(guarded, 3, 0.6);
+  for (const float value : run(guarded, x)) CHECK(std::isfinite(value));
+  options.pna_empty_max = PNAEmptyMax::minus_inf;
+  PNA<> infinite(options);
+  randomize_parameters(infinite, 3, 0.6);
+  const auto y = run(infinite, x);
+  CHECK_FALSE(std::isfinite(y[0]));
+  CHECK(std::isfinite(y[17]));
+}
+
+TEST_CASE("with_weights gives the weights before the threshold mode, on the tape") {
+  auto options = small();
+  options.threshold.mode = ThresholdMode::binary;
+  PNA<> layer(options);
+  randomize_parameters(layer, 3, 0.6);
+  const Positions<float> positions(5);
+  auto x = random_tensor<float>(Rows(1, 5, 6), 1);
+  Tape tape;
+  const auto xs = tape.watch(x);
+  const auto [output, weights] = layer.with_weights(tape, xs, positions.inputs());
+  CHECK(to_vector(output) == run(layer, x));
+  for (Index row = 0; row < 4 * 5; ++row) {
+    double sum = 0;
+    for (Index j = 0; j < 5; ++j) sum += weights.data()[row * 5 + j];
+    CHECK(sum == Approx(1.0));
+  }
+  const auto seed = random_tensor<float>(Shape<Dyn, Dyn, Dyn, Dyn>(1, 4, 5, 5), 2);
+  tape.backward(weights, TensorView<const float, ShapeOf<decltype(weights)>>(
+                             seed.data(), ShapeOf<decltype(weights)>::from(seed.shape().extents())));
+  CHECK(layer.q_proj.weight.has_gradient());
+  CHECK_FALSE(layer.v_proj.weight.has_gradient());
+}
+
+TEST_CASE("PNA attention refuses what cannot be computed") {
+  auto options = small();
+  options.use_softmax = options.use_ReLU_instead_of_softmax = false;
+  CHECK_THROWS_WITH(PNA<>(options), Catch::Matchers::ContainsSubstring("would sum values with the mask itself"));
+  CHECK_NOTHROW(PNA_LM<>(options));  // always takes the ReLU
+  options = small();
+  options.threshold_value = -0.1;
+  CHECK_THROWS_WITH(PNA_LM<>(options), Catch::Matchers::ContainsSubstring("pna_lm_negative_threshold allows it"));
+  options.pna_lm_negative_threshold = true;
+  CHECK_FALSE(PNA_LM<>(options).incremental());
+  options = small();
+  options.key_value_heads = 3;
+  CHECK_THROWS_WITH(PNA<>(options), "LlamaAttentionPNA: key_value_heads must divide heads, found 3 and 4");
+  options = small();
+  options.threshold.mode = ThresholdMode::top_k;
+  options.threshold.top_k_fraction = 1.5;
+  CHECK_THROWS_WITH(PNA_LM<>(options), Catch::Matchers::ContainsSubstring("top_k_fraction must be in (0, 1]"));
+  options = small();
+  options.attention_dropout = 0.1;
+  const PNA<> dropping(options);
+  const Positions<float> positions(3);
+  const auto x = random_tensor<float>(Rows(1, 3, 6), 1);
+  Tape tape;
+  tape.enable_dropout(Rng(1));
+  CHECK_THROWS_WITH(dropping(tape, x, positions.inputs()), Catch::Matchers::ContainsSubstring("attention_dropout"));
+}
+
+TEST_CASE("PNA attention stays finite for one token, one head and padding") {
+  auto options = small();
+  options.hidden_size = options.head_dim = 2;
+  options.heads = options.key_value_heads = 1;
+  for (const bool neighbours : {false, true}) {
+    options.pna_max = neighbours ? PNAMax::neighbours : PNAMax::self;
+    PNA<> pna(options);
+    PNA_LM<> selecting(options);
+    randomize_parameters(pna, 3, 0.6);
+    randomize_parameters(selecting, 3, 0.6);
+    const auto one = random_tensor<float>(Rows(1, 1, 2), 1);
+    for (const float value : run(pna, one)) CHECK(std::isfinite(value));
+    for (const float value : run(selecting, one)) CHECK(std::isfinite(value));
+    const auto x = random_tensor<float>(Rows(1, 4, 2), 2);
+    const std::int32_t valid[] = {0, 0, 1, 1};
+    const Positions<float> positions(4);
+    auto inputs = positions.inputs();
+    inputs.key_valid = valid;
+    Inference inference;
+    for (const float value : to_vector(pna(inference, x, inputs))) CHECK(std::isfinite(value));
+    for (const float value : to_vector(selecting(inference, x, inputs))) CHECK(std::isfinite(value));
+  }
+}
