@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,31 @@ using weft::detail::parse_json;
 namespace {
 
 const std::string goldens = WEFT_TEST_DATA;
+
+/// Another value than the default's, for every type of field.
+void change(bool& truth) { truth = !truth; }
+void change(int& number) { number += 3; }
+void change(double& number) { number += 0.125; }
+template <weft::NamedEnum Enum>
+void change(Enum& value) {
+  value = static_cast<Enum>((static_cast<std::size_t>(value) + 1) % weft::enum_names<Enum>.size());
+}
+template <class Value>
+void change(std::optional<Value>& value) {
+  value.emplace();
+  change(*value);
+}
+template <class Value, std::size_t Capacity>
+void change(weft::FixedList<Value, Capacity>& list) {
+  list = {Value{}};
+}
+
+/// No field has its default; the network is `causal_gin`.
+GNNConfig unusual_gnn() {
+  GNNConfig gnn;
+  weft::detail::visit_gnn_fields(gnn, [](const char*, auto& field, auto...) { change(field); });
+  return gnn;
+}
 
 /// No field has its default.
 PretrainedConfig unusual() {
@@ -50,31 +76,7 @@ PretrainedConfig unusual() {
                   .pad_token_id = 0,
                   .bos_token_id = {},
                   .eos_token_id = {5, 6, 7}};
-  config.gnn = {.use_GNN_from_attention = weft::GNNFromAttention::LlamaAttentionGIN,
-                .residual_epsilon_uniform_value = 0.3,
-                .attention_GIN_MLP_multiplier = 0.5,
-                .initial_sharpening_value = 1.25,
-                .use_sharpening = true,
-                .MLP_type = weft::MLPType::shallow_MLP,
-                .attention_GIN_MLP_GIN_learnable_threshold = true,
-                .attention_GIN_MLP_GIN_threshold_value = 0.125,
-                .attention_GIN_MLP_GIN_threshold_mode = weft::ThresholdMode::silu_plus_binary,
-                .attention_GIN_MLP_GIN_binary_scale = 0.7,
-                .attention_GIN_MLP_GIN_top_k_fraction_of_sequence_length = 0.45,
-                .attention_GIN_MLP_scoring_hidden_dim = 20,
-                .attention_GIN_MLP_GIN_use_softmax = false,
-                .attention_GIN_MLP_GIN_softmax_temperature = 1.7,
-                .attention_GIN_MLP_GIN_sharp_softplus_beta = 6,
-                .attention_GIN_MLP_GIN_mode = weft::GINMode::GINLayer_Var_A,
-                .use_differential_attention_group_norm = true,
-                .attention_GIN_MLP_use_scoring_fnct = true,
-                .sharpening_value_init = weft::SharpeningInit::random,
-                .use_differential_attention = true,
-                .attention_GIN_MLP_o_proj_at_end = true,
-                .gnn_mode = weft::GNNMode::per_head,
-                .use_original_hidden_states = true,
-                .gnn_logic = weft::GNNLogic::parallel_GNN_MLP,
-                .dropout_rate = 0.3};
+  config.gnn = unusual_gnn();
   return config;
 }
 
@@ -112,14 +114,79 @@ TEST_CASE("the defaults of a graph configuration are the reference's") {
   for (const auto& [key, defaults] : all.items()) {
     INFO(key);
     const PretrainedConfig config = parse_config(Json({{"gnn_config", defaults}}).dump());
-    CHECK(config.gnn == GNNConfig{});
-    // Each of our fields is one of the reference's, by name; only dropout_rate is not of its constructor.
-    const Json written = parse_json(config_text({}), "test").at("gnn_config");
-    for (const auto& [field, value] : written.items()) {
+    CHECK(config.gnn.gnn_type == (key == "default"      ? weft::GNNType::causal_gnn
+                                  : key == "causal_gin" ? weft::GNNType::causal_gin
+                                  : key == "causal_pna" ? weft::GNNType::causal_pna
+                                                        : weft::GNNType::causal_gcn));
+    GNNConfig expected;
+    expected.gnn_type = config.gnn.gnn_type;
+    CHECK(config.gnn == expected);
+    // Written again, it is the reference's file, field for field: none is lacking, none is new.
+    CHECK(parse_json(config_text(config), "test").at("gnn_config").dump() == defaults.dump());
+    // A member for each but the texts and objects, which nothing reads.
+    const Json left = parse_json(config.other, "test").at("gnn_config");
+    for (const auto& [field, value] : left.items()) {
       INFO(field);
-      CHECK(defaults.contains(field));
+      CHECK((value.is_string() || value.is_null() || field == "degree"));
     }
+    CHECK(left.size() == (key == "causal_pna" ? 9U : 8U));
   }
+}
+
+TEST_CASE("a graph configuration has the 99 fields of the reference and its own") {
+  int reference = 0;
+  int own = 0;
+  const GNNConfig gnn = unusual_gnn();
+  weft::detail::visit_gnn_fields(
+      gnn, [&](const char*, const auto&, weft::detail::FieldOf whose = weft::detail::FieldOf::reference) {
+        ++(whose == weft::detail::FieldOf::us ? own : reference);
+      });
+  CHECK(reference == 99 - 9);     // the nine texts and objects stay in `other`
+  CHECK(own == 10 - 1 + 1 + 19);  // those that the reference forgot but `act_kwargs`, `semantics`, the switches
+}
+
+TEST_CASE("semantics and switches are fields of our own, written where they are set") {
+  const auto gnn = [](const char* text) {
+    return parse_config(weft::concat(R"({"gnn_config":{)", text, "}}"), "f").gnn;
+  };
+  CHECK(gnn(R"("semantics":"intended")").semantics == weft::Semantics::intended);
+  const GNNConfig mixed = gnn(R"("semantics":"intended","edge_direction":"reference","cgi_mask_local":false)");
+  CHECK(mixed.switches().edge_direction == weft::EdgeDirection::reference);
+  CHECK(mixed.switches().cgi_mask_local == false);
+  CHECK(mixed.switches().pna_max == weft::PNAMax::neighbours);
+  PretrainedConfig config;
+  config.gnn = mixed;
+  const Json written = parse_json(config_text(config), "test").at("gnn_config");
+  CHECK(written.at("semantics") == "intended");
+  CHECK(written.at("cgi_mask_local") == false);
+  CHECK_FALSE(written.contains("pna_max"));
+  CHECK_THAT(config_text({}), !ContainsSubstring("semantics"));
+  CHECK_THROWS_WITH(gnn(R"("semantics":"paper")"),
+                    "f: gnn_config.semantics must be one of \"reference\", \"intended\", found \"paper\"");
+  CHECK_THROWS_WITH(gnn(R"("pna_max":"others")"), ContainsSubstring("one of \"self\", \"neighbours\""));
+}
+
+TEST_CASE("a strict configuration takes no unknown name for another") {
+  const std::string unknown = R"("MLP_type":"wide_MLP")";
+  const auto text = [&](const std::string& more) { return R"({"gnn_config":{)" + unknown + more + "}}"; };
+  CHECK(parse_config(text("")).gnn.MLP_type == weft::MLPType::standard_MLP);
+  CHECK(parse_config(text("")).notes.size() == 1);
+  for (const char* strict : {R"(,"strict_config":true)", R"(,"semantics":"intended")"}) {
+    CHECK_THROWS_WITH(parse_config(text(strict), "f"),
+                      ContainsSubstring("f: gnn_config.MLP_type must be one of \"standard_MLP\", \"linear_MLP\""));
+  }
+  CHECK(parse_config(text(R"(,"semantics":"intended","strict_config":false)")).notes.size() == 1);
+}
+
+TEST_CASE("a graph configuration understands the reference's looser forms") {
+  const auto gnn = [](const char* text) { return parse_config(weft::concat(R"({"gnn_config":{)", text, "}}")).gnn; };
+  CHECK(gnn(R"("threshold":1)").threshold == 1.0);
+  CHECK(gnn(R"("activation":"PReLU")").activation == weft::GNNActivation::prelu);
+  CHECK(gnn(R"("distance_scaling_method":"raw")").distance_scaling_method == weft::DistanceScaling::linear);
+  CHECK_FALSE(gnn(R"("lambda_GNN_initial":null)").lambda_GNN_initial.has_value());
+  CHECK(gnn(R"("lambda_GNN_initial":0)").lambda_GNN_initial == 0.0);
+  CHECK(gnn(R"("aggregators":null)").aggregators.size() == 4);
+  CHECK(gnn(R"("num_latents_list":[9,3])").num_latents_list == weft::FixedList<int, 16>{9, 3});
 }
 
 TEST_CASE("every configuration of the goldens is read") {
@@ -170,13 +237,13 @@ TEST_CASE("a golden model's file is written as Hugging Face wrote it, but for th
 }
 
 TEST_CASE("fields that are unknown come back") {
-  const std::string text = R"({"gnn_config":{"top_k":8,"num_latents_list":[64,32]},"transformers_version":"4.46.3",)"
+  const std::string text = R"({"gnn_config":{"tokenizer":8,"degree":[64,32]},"transformers_version":"4.46.3",)"
                            R"("x":{"y":[1e-05,null]}})";
-  CHECK(parse_config(text).other == R"({"gnn_config":{"num_latents_list":[64,32],"top_k":8},)"
+  CHECK(parse_config(text).other == R"({"gnn_config":{"degree":[64,32],"tokenizer":8},)"
                                     R"("transformers_version":"4.46.3","x":{"y":[1e-05,null]}})");
   const Json written = parse_json(config_text(parse_config(text)), "test");
   CHECK(written.at("x").dump() == R"({"y":[1e-05,null]})");
-  CHECK(written.at("gnn_config").at("top_k") == 8);
+  CHECK(written.at("gnn_config").at("tokenizer") == 8);
 }
 
 TEST_CASE("whole numbers are taken for real ones, and null where nothing is meant") {
@@ -256,6 +323,13 @@ TEST_CASE("a value of the wrong type is refused with file, field and what was fo
       {R"({"gnn_config":{"gnn_mode":"both"}})",
        "f: gnn_config.gnn_mode must be one of \"none\", \"single\", \"per_head\", found \"both\""},
       {R"({"gnn_config":{"attention_GIN_MLP_GIN_threshold_mode":"gelu"}})", "found \"gelu\""},
+      {R"({"gnn_config":{"threshold":"high"}})", "f: gnn_config.threshold must be a number, found \"high\""},
+      {R"({"gnn_config":{"gnn_type":"gat"}})",
+       "f: gnn_config.gnn_type must be one of \"causal_gnn\", \"causal_gin\", \"causal_gcn\", \"causal_pna\", "
+       "\"causal_recombination\", found \"gat\""},
+      {R"({"gnn_config":{"aggregators":["mean","median"]}})", "f: gnn_config.aggregators must be one of \"mean\""},
+      {R"({"gnn_config":{"num_latents_list":8}})",
+       "f: gnn_config.num_latents_list must be a list of at most 16 values, or null, found 8"},
       {R"({"vocab_size":1,"vocab_size":1})", "f: the key \"vocab_size\" must not appear twice"},
   };
   for (const auto& [text, message] : cases) {

@@ -115,6 +115,34 @@ TEST_CASE("the conditions of GIN attention are checked only where it is used") {
   CHECK_THAT(refusal({}, raw), ContainsSubstring("use_softmax must be true"));
 }
 
+TEST_CASE("what holds for every graph configuration is checked always") {
+  CHECK(refusal({}, {.threshold = -0.5}) == "gnn_config.threshold must be at least 0, found -0.500000");
+  CHECK_THAT(refusal({}, {.compatibility = {.compute_dtype = weft::ComputeDtype::storage}}),
+             ContainsSubstring("gnn_config.compute_dtype must be \"fp32\""));
+}
+
+TEST_CASE("one word sets every switch, and a switch set by itself stands") {
+  constexpr GNNConfig reference{};
+  constexpr GNNConfig intended{.semantics = weft::Semantics::intended};
+  static_assert(reference.switches() != intended.switches());
+  int meaningful = 0;
+  weft::Compatibility one = reference.switches();
+  weft::visit_compatibility(one, [&](const char* name, auto& value, auto in_reference, auto in_intended) {
+    INFO(name);
+    CHECK(*value == in_reference);
+    if (in_reference == in_intended) return;
+    ++meaningful;
+    value = in_intended;
+    CHECK(weft::resolve(one, weft::Semantics::reference) == one);
+    CHECK(one != reference.switches());
+  });
+  CHECK(meaningful == 14);
+  CHECK(one == intended.switches());
+  constexpr GNNConfig mixed{.semantics = weft::Semantics::intended, .compatibility = {.pna_max = weft::PNAMax::self}};
+  static_assert(mixed.switches().pna_max == weft::PNAMax::self);
+  static_assert(mixed.switches().cg_mask == weft::CGMask::group_causal);
+}
+
 TEST_CASE("a set of token ids has an end") {
   weft::TokenIds ids{1, 2, 3, 4, 5, 6, 7, 8};
   CHECK(ids.contains(8));

@@ -3,8 +3,9 @@
 /// The names that the fields of a configuration have in `config.json`.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <string_view>
-#include <type_traits>
 
 #include "weft/models/config.hpp"
 
@@ -42,37 +43,6 @@ void visit_llama_fields(Config& config, Visit&& visit) {
   visit("eos_token_id", config.eos_token_id);
 }
 
-/// Calls `visit(name, field)` for every field.
-template <class Config, class Visit>
-void visit_gnn_fields(Config& config, Visit&& visit) {
-  visit("use_GNN_from_attention", config.use_GNN_from_attention);
-  visit("residual_epsilon_uniform_value", config.residual_epsilon_uniform_value);
-  visit("attention_GIN_MLP_multiplier", config.attention_GIN_MLP_multiplier);
-  visit("initial_sharpening_value", config.initial_sharpening_value);
-  visit("use_sharpening", config.use_sharpening);
-  visit("MLP_type", config.MLP_type);
-  visit("attention_GIN_MLP_GIN_learnable_threshold", config.attention_GIN_MLP_GIN_learnable_threshold);
-  visit("attention_GIN_MLP_GIN_threshold_value", config.attention_GIN_MLP_GIN_threshold_value);
-  visit("attention_GIN_MLP_GIN_threshold_mode", config.attention_GIN_MLP_GIN_threshold_mode);
-  visit("attention_GIN_MLP_GIN_binary_scale", config.attention_GIN_MLP_GIN_binary_scale);
-  visit("attention_GIN_MLP_GIN_top_k_fraction_of_sequence_length",
-        config.attention_GIN_MLP_GIN_top_k_fraction_of_sequence_length);
-  visit("attention_GIN_MLP_scoring_hidden_dim", config.attention_GIN_MLP_scoring_hidden_dim);
-  visit("attention_GIN_MLP_GIN_use_softmax", config.attention_GIN_MLP_GIN_use_softmax);
-  visit("attention_GIN_MLP_GIN_softmax_temperature", config.attention_GIN_MLP_GIN_softmax_temperature);
-  visit("attention_GIN_MLP_GIN_sharp_softplus_beta", config.attention_GIN_MLP_GIN_sharp_softplus_beta);
-  visit("attention_GIN_MLP_GIN_mode", config.attention_GIN_MLP_GIN_mode);
-  visit("use_differential_attention_group_norm", config.use_differential_attention_group_norm);
-  visit("attention_GIN_MLP_use_scoring_fnct", config.attention_GIN_MLP_use_scoring_fnct);
-  visit("sharpening_value_init", config.sharpening_value_init);
-  visit("use_differential_attention", config.use_differential_attention);
-  visit("attention_GIN_MLP_o_proj_at_end", config.attention_GIN_MLP_o_proj_at_end);
-  visit("gnn_mode", config.gnn_mode);
-  visit("use_original_hidden_states", config.use_original_hidden_states);
-  visit("gnn_logic", config.gnn_logic);
-  visit("dropout_rate", config.dropout_rate);
-}
-
 /// Calls `visit(name, field)` for the numbers that a type of rotary scaling reads; `type` itself is not among them.
 template <class Scaling, class Visit>
 void visit_rope_fields(Scaling& scaling, Visit&& visit) {
@@ -82,6 +52,17 @@ void visit_rope_fields(Scaling& scaling, Visit&& visit) {
   visit("low_freq_factor", scaling.low_freq_factor);
   visit("high_freq_factor", scaling.high_freq_factor);
   visit("original_max_position_embeddings", scaling.original_max_position_embeddings);
+}
+
+/// Whether `name` is in the list of the enumeration's names; then `value` is what it names.
+template <NamedEnum Enum>
+constexpr bool read_listed_name(std::string_view name, Enum& value) {
+  for (std::size_t index = 0; index < enum_names<Enum>.size(); ++index) {
+    if (name != enum_names<Enum>[index]) continue;
+    value = static_cast<Enum>(index);
+    return true;
+  }
+  return false;
 }
 
 /// Names that other versions of a file use for a value.
@@ -95,9 +76,23 @@ constexpr bool read_other_name(std::string_view name, HiddenAct& act) {
   return false;
 }
 
-/// Fields where the reference takes every unknown name for its default, and says so.
+/// The reference lowers the letters of this one.
+inline bool read_other_name(std::string_view name, GNNActivation& activation) {
+  std::string lower(name);
+  for (char& letter : lower) letter = letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+  return lower != name && read_listed_name(lower, activation);
+}
+
+/// What the reference takes every unknown name for, where it takes it for something (quirk C3).
 template <class Enum>
-inline constexpr bool unknown_name_is_default =
-    std::is_same_v<Enum, GNNFromAttention> || std::is_same_v<Enum, MLPType> || std::is_same_v<Enum, GINMode>;
+inline constexpr std::optional<Enum> meaning_of_unknown_name{};
+template <>
+inline constexpr std::optional<GNNFromAttention> meaning_of_unknown_name<GNNFromAttention>{GNNFromAttention::none};
+template <>
+inline constexpr std::optional<MLPType> meaning_of_unknown_name<MLPType>{MLPType::standard_MLP};
+template <>
+inline constexpr std::optional<GINMode> meaning_of_unknown_name<GINMode>{GINMode::standard};
+template <>
+inline constexpr std::optional<DistanceScaling> meaning_of_unknown_name<DistanceScaling>{DistanceScaling::linear};
 
 }  // namespace weft::detail

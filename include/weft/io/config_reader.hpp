@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,11 +21,13 @@ class ConfigReader {
  public:
   /// \param prefix  stands before field names in messages, "" or "gnn_config."
   /// \param notes   gets a sentence where a value was replaced
-  ConfigReader(Json& object, std::string_view where, std::string prefix, std::vector<std::string>& notes)
-      : object_(object), where_(where), prefix_(std::move(prefix)), notes_(notes) {}
+  /// \param strict  nothing is replaced: unknown names are errors
+  ConfigReader(Json& object, std::string_view where, std::string prefix, std::vector<std::string>& notes,
+               bool strict = false)
+      : object_(object), where_(where), prefix_(std::move(prefix)), notes_(notes), strict_(strict) {}
 
   template <class Field>
-  void operator()(const char* name, Field&& field) {
+  void operator()(const char* name, Field&& field) const {
     const auto member = object_.find(name);
     if (member == object_.end()) return;
     read(name, *member, field);
@@ -33,7 +36,7 @@ class ConfigReader {
 
   /// The same for a field that must be there.
   template <class Field>
-  void require(const char* name, Field&& field) {
+  void require(const char* name, Field&& field) const {
     if (!object_.contains(name)) fail(concat(where_, ": ", prefix_, name, " is expected, but not there"));
     (*this)(name, field);
   }
@@ -84,29 +87,40 @@ class ConfigReader {
     }
   }
 
+  template <class Value>
+  void read(const char* name, const Json& json, std::optional<Value>& value) const {
+    value.reset();
+    if (!json.is_null()) read(name, json, value.emplace());
+  }
+
+  /// Null leaves a list as it is: the default.
+  template <class Value, std::size_t Capacity>
+  void read(const char* name, const Json& json, FixedList<Value, Capacity>& list) const {
+    if (json.is_null()) return;
+    if (!json.is_array() || json.size() > Capacity) {
+      refuse(name, concat("a list of at most ", Capacity, " values, or null"), json);
+    }
+    list = {};
+    for (const Json& element : json) {
+      Value value{};
+      read(name, element, value);
+      list.push_back(value);
+    }
+  }
+
   template <NamedEnum Enum>
   void read(const char* name, const Json& json, Enum& value) const {
     const auto* text = json.get_ptr<const std::string*>();
-    if (text != nullptr && read_name(*text, value)) return;
-    if constexpr (unknown_name_is_default<Enum>) {
-      if (text != nullptr) {
-        value = Enum{};
+    if (text != nullptr && (read_listed_name(*text, value) || read_other_name(*text, value))) return;
+    if constexpr (meaning_of_unknown_name<Enum>.has_value()) {
+      if (text != nullptr && !strict_) {
+        value = *meaning_of_unknown_name<Enum>;
         notes_.push_back(concat(where_, ": ", prefix_, name, ": ", json_excerpt(json), " is not known; \"",
                                 name_of(value), "\" is used, as by the reference"));
         return;
       }
     }
     refuse(name, "one of " + allowed<Enum>(), json);
-  }
-
-  template <class Enum>
-  static bool read_name(std::string_view text, Enum& value) {
-    for (std::size_t index = 0; index < enum_names<Enum>.size(); ++index) {
-      if (text != enum_names<Enum>[index]) continue;
-      value = static_cast<Enum>(index);
-      return true;
-    }
-    return read_other_name(text, value);
   }
 
   template <class Enum>
@@ -120,6 +134,7 @@ class ConfigReader {
   std::string_view where_;
   std::string prefix_;
   std::vector<std::string>& notes_;
+  bool strict_;
 };
 
 }  // namespace weft::detail

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "weft/io/config_reader.hpp"
+#include "weft/io/gnn_fields.hpp"
 #include "weft/io/text_file.hpp"
 #include "weft/models/config.hpp"
 
@@ -100,16 +101,49 @@ inline Json rope_scaling_json(const RopeScaling& scaling) {
   return json;
 }
 
+template <class Value>
+Json field_json(const std::optional<Value>& value) {
+  return value ? field_json(*value) : Json();
+}
+template <class Value, std::size_t Capacity>
+Json field_json(const FixedList<Value, Capacity>& list) {
+  Json array = Json::array();
+  for (const Value& value : list) array.push_back(field_json(value));
+  return array;
+}
+
+/// A whole number as such: the reference multiplies widths by it, and one of its layers takes no other.
+inline Json multiplier_json(double multiplier) {
+  const bool whole = multiplier == std::trunc(multiplier) && std::abs(multiplier) < 1e9;
+  return whole ? Json(static_cast<int>(multiplier)) : field_json(multiplier);
+}
+
 /// \param json  an object with the other fields, or null
 inline void write_gnn_fields(Json& json, const GNNConfig& gnn) {
-  visit_gnn_fields(gnn, [&](const char* name, const auto& field) { json[name] = field_json(field); });
-  // The reference multiplies by it, and one of its layers accepts whole numbers only as such.
-  const double multiplier = gnn.attention_GIN_MLP_multiplier;
-  if (multiplier == std::trunc(multiplier) && std::abs(multiplier) < 1e9) {
-    json["attention_GIN_MLP_multiplier"] = static_cast<int>(multiplier);
+  Json usual;
+  const GNNConfig defaults;
+  visit_gnn_fields(defaults, [&](const char* name, const auto& field, FieldOf = FieldOf::reference) {
+    usual[name] = field_json(field);
+  });
+  visit_gnn_fields(gnn, [&](const char* name, const auto& field, FieldOf whose = FieldOf::reference) {
+    const bool expected = whose == FieldOf::reference ||
+                          (whose == FieldOf::causal_gin && gnn.gnn_type == GNNType::causal_gin) ||
+                          (whose == FieldOf::causal_pna && gnn.gnn_type == GNNType::causal_pna);
+    Json value = field_json(field);
+    if (expected || value != usual.at(name)) json[name] = std::move(value);
+  });
+  for (const char* name : {"attention_GIN_MLP_multiplier", "GIN_hidden_dim_multiplier"}) {
+    if (json.contains(name)) json[name] = multiplier_json(json[name].get<double>());
   }
-  // The reference's constructor does not know it.
-  if (gnn.dropout_rate == GNNConfig{}.dropout_rate) json.erase("dropout_rate");
+}
+
+/// The fields of `gnn_config`; those that are left behind are unknown.
+inline void read_gnn_fields(Json& json, std::string_view where, GNNConfig& gnn, std::vector<std::string>& notes) {
+  expect_object(json, where, "gnn_config");
+  const bool intended = json.contains("semantics") && json["semantics"] == name_of(Semantics::intended);
+  const bool strict = json.contains("strict_config") ? json["strict_config"] == true : intended;
+  const ConfigReader reader(json, where, "gnn_config.", notes, strict);
+  visit_gnn_fields(gnn, [&](const char* name, auto& field, FieldOf = FieldOf::reference) { reader(name, field); });
 }
 
 }  // namespace detail
@@ -117,7 +151,7 @@ inline void write_gnn_fields(Json& json, const GNNConfig& gnn) {
 /// Reads a configuration from its JSON text. Fields that are absent have the defaults of Hugging Face and of the
 /// reference; fields that are unknown are kept in `other`. Raises Error with file, field, what may stand there and what
 /// was found when a value has the wrong type or a name that is not one of the allowed. Where the reference takes an
-/// unknown name for the default, so does this, with a sentence in `notes`.
+/// unknown name for the default, so does this, with a sentence in `notes`, unless the file has `strict_config`.
 ///
 /// Whether the library can build such a model is asked of `validate`.
 /// \param where  the file, for messages
@@ -130,8 +164,7 @@ inline PretrainedConfig parse_config(std::string_view text, std::string_view whe
   detail::read_rope_scaling(json, "rope_scaling", where, config.llama, config.notes);
   detail::read_rope_scaling(json, "rope_parameters", where, config.llama, config.notes);
   if (const auto gnn = json.find("gnn_config"); gnn != json.end()) {
-    detail::expect_object(*gnn, where, "gnn_config");
-    detail::visit_gnn_fields(config.gnn, detail::ConfigReader(*gnn, where, "gnn_config.", config.notes));
+    detail::read_gnn_fields(*gnn, where, config.gnn, config.notes);
     if (gnn->empty()) json.erase(gnn);
   }
   config.other = detail::json_text(json);

@@ -118,6 +118,9 @@ constexpr bool attention_is_supported(GNNFromAttention attention) {
 }
 
 constexpr void validate_gnn(const LlamaConfig& c, const GNNConfig& g) {
+  config_rule(g.threshold >= 0, "gnn_config.threshold", g.threshold, "at least 0");
+  config_rule(g.switches().compute_dtype == ComputeDtype::fp32, "gnn_config.compute_dtype", *g.switches().compute_dtype,
+              "\"fp32\": adjacencies have the precision of the model");
   config_rule(attention_is_supported(g.use_GNN_from_attention), "gnn_config.use_GNN_from_attention",
               g.use_GNN_from_attention,
               "\"none\", \"LlamaAttention_Original\" or \"LlamaAttentionGIN\", all that is supported yet");

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Where the reference's code does something other than its paper and its names say, both forms exist: these switches
+/// choose.
+#pragma once
+
+#include <optional>
+
+#include "weft/models/enum_names.hpp"
+#include "weft/ops/adjacency/threshold_mode.hpp"
+#include "weft/ops/gin/gin_size.hpp"
+#include "weft/perceiver/perceiver_options.hpp"
+
+namespace weft {
+
+/// What a model means by its configuration: what the reference computes, number for number, or what it set out to compute.
+enum class Semantics { reference, intended };
+template <>
+inline constexpr std::array<std::string_view, 2> enum_names<Semantics>{"reference", "intended"};
+
+/// Which way messages of the sparse graph network go (quirks L1, L7, L8).
+enum class EdgeDirection {
+  reference,    ///< from the row's token to the column's, and only if it is not later: what is left are self-loops
+  key_to_query  ///< from every token to the later ones that attend to it
+};
+template <>
+inline constexpr std::array<std::string_view, 2> enum_names<EdgeDirection>{"reference", "key_to_query"};
+
+template <>
+inline constexpr std::array<std::string_view, 2> enum_names<GINSelfTerm>{"epsilon", "one_plus_epsilon"};
+
+template <>
+inline constexpr std::array<std::string_view, 2> enum_names<TopKTies>{"libstdcxx", "lowest_index"};
+
+/// The "max" aggregate of LlamaAttentionPNA (quirk A19).
+enum class PNAMax { self, neighbours };
+template <>
+inline constexpr std::array<std::string_view, 2> enum_names<PNAMax>{"self", "neighbours"};
+
+/// That aggregate in a row without a neighbour (quirk A20). The reference has -inf, which makes the row NaN.
+enum class PNAEmptyMax { guard, minus_inf };
+template <>
+inline constexpr std::array<std::string_view, 2> enum_names<PNAEmptyMax>{"guard", "minus_inf"};
+
+/// Which token LlamaAttentionPNA_LM takes for the largest where a row has no neighbour (quirk A25).
+enum class PNALMFallback { first_token, self };
+template <>
+inline constexpr std::array<std::string_view, 2> enum_names<PNALMFallback>{"first_token", "self"};
+
+template <>
+inline constexpr std::array<std::string_view, 2> enum_names<CGMask>{"reference", "group_causal"};
+
+template <>
+inline constexpr std::array<std::string_view, 2> enum_names<CGIAdjacency>{"reference", "active_latents"};
+
+/// How LlamaMLP_HalfwayGIN_MultiAggregation hides later tokens (quirk F4: the soft form leaks).
+enum class FutureMask { soft_log, hard };
+template <>
+inline constexpr std::array<std::string_view, 2> enum_names<FutureMask>{"soft_log", "hard"};
+
+/// The "max" aggregate of LlamaMLP_HalfwayGIN_MultiAggregation (quirk F6).
+enum class MultiAggregationMax { self, neighbours };
+template <>
+inline constexpr std::array<std::string_view, 2> enum_names<MultiAggregationMax>{"self", "neighbours"};
+
+/// The precision of adjacencies (quirks A5, P6). `storage`, the weights' own, differs for 16-bit weights only, which no
+/// model has; it is refused.
+enum class ComputeDtype { fp32, storage };
+template <>
+inline constexpr std::array<std::string_view, 2> enum_names<ComputeDtype>{"fp32", "storage"};
+
+/// One switch for each deviation; an empty one stands where `Semantics` puts it. Fields of `gnn_config` in files, of the
+/// same names, which the reference does not know: they are written only where they are set.
+struct Compatibility {
+  std::optional<EdgeDirection> edge_direction{};
+  std::optional<GINSelfTerm> gin_self_term{};              ///< of every GIN layer (quirks G1, L2)
+  std::optional<TopKTies> topk_ties{};                     ///< which of equal entries the top-k modes take (quirk A2)
+  std::optional<bool> threshold_respects_mask{};           ///< threshold modes leave masked entries 0 (quirks A1, D7)
+  std::optional<bool> scaled_topk_drop_below_threshold{};  ///< never fill up with entries below it (quirk A2)
+  std::optional<bool> mask_after_scaling{};                ///< mask after sharpening and temperature (quirks A11, A12)
+  std::optional<PNAMax> pna_max{};
+  std::optional<PNAEmptyMax> pna_empty_max{};
+  std::optional<PNALMFallback> pna_lm_fallback{};
+  std::optional<CGMask> cg_mask{};              ///< who sees whom in CG_Attention (quirks P1, P2)
+  std::optional<CGIAdjacency> cgi_adjacency{};  ///< what CG_Attention_Interpolate mixes (quirk P13)
+  std::optional<bool> cgi_mask_local{};         ///< its local attention hides padding too (quirk P15)
+  std::optional<FutureMask> multiagg_future_mask{};
+  std::optional<MultiAggregationMax> multiagg_max{};
+  std::optional<bool> mlp_gin_available{};  ///< the MLPs on adjacencies can be chosen (quirks F1, F2); true in both
+  std::optional<bool> norm_zero_guard{};    ///< norm_to_hidden_states divides no 0 by 0 (quirk D16); true in both
+  std::optional<bool> tie_on_construct{};   ///< a tied model is tied from the start (quirk M2); true in both
+  std::optional<bool> strict_config{};      ///< unknown names of layers in files are errors (quirk C3)
+  std::optional<ComputeDtype> compute_dtype{};
+
+  constexpr bool operator==(const Compatibility&) const = default;
+};
+
+/// Calls `visit(name, switch, reference, intended)` for every switch, with its values under either semantics.
+template <class Switches, class Visit>
+constexpr void visit_compatibility(Switches& c, Visit&& visit) {
+  visit("edge_direction", c.edge_direction, EdgeDirection::reference, EdgeDirection::key_to_query);
+  visit("gin_self_term", c.gin_self_term, GINSelfTerm::epsilon, GINSelfTerm::one_plus_epsilon);
+  visit("topk_ties", c.topk_ties, TopKTies::libstdcxx, TopKTies::lowest_index);
+  visit("threshold_respects_mask", c.threshold_respects_mask, false, true);
+  visit("scaled_topk_drop_below_threshold", c.scaled_topk_drop_below_threshold, false, true);
+  visit("mask_after_scaling", c.mask_after_scaling, false, true);
+  visit("pna_max", c.pna_max, PNAMax::self, PNAMax::neighbours);
+  visit("pna_empty_max", c.pna_empty_max, PNAEmptyMax::guard, PNAEmptyMax::guard);
+  visit("pna_lm_fallback", c.pna_lm_fallback, PNALMFallback::first_token, PNALMFallback::self);
+  visit("cg_mask", c.cg_mask, CGMask::reference, CGMask::group_causal);
+  visit("cgi_adjacency", c.cgi_adjacency, CGIAdjacency::reference, CGIAdjacency::active_latents);
+  visit("cgi_mask_local", c.cgi_mask_local, false, true);
+  visit("multiagg_future_mask", c.multiagg_future_mask, FutureMask::soft_log, FutureMask::hard);
+  visit("multiagg_max", c.multiagg_max, MultiAggregationMax::self, MultiAggregationMax::neighbours);
+  visit("mlp_gin_available", c.mlp_gin_available, true, true);
+  visit("norm_zero_guard", c.norm_zero_guard, true, true);
+  visit("tie_on_construct", c.tie_on_construct, true, true);
+  visit("strict_config", c.strict_config, false, true);
+  visit("compute_dtype", c.compute_dtype, ComputeDtype::fp32, ComputeDtype::fp32);
+}
+
+/// Every switch set: as it is, or where the semantics put it.
+constexpr Compatibility resolve(Compatibility switches, Semantics semantics) {
+  visit_compatibility(switches, [&](const char*, auto& one, auto reference, auto intended) {
+    if (!one) one = semantics == Semantics::reference ? reference : intended;
+  });
+  return switches;
+}
+
+}  // namespace weft
