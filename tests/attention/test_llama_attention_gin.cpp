@@ -236,6 +236,26 @@ TEST_CASE("GIN attention stays finite for one token, and where padding leaves ro
   }
 }
 
+TEST_CASE("GIN attention drops the same weights for its output and for those that it returns") {
+  auto x = random_tensor<double>(Shape<Dyn, Dyn, Dyn>(1, 5, 8), 1);
+  const Inputs inputs(5);
+  for (auto [name, options] : all_kinds()) {
+    options.attention_dropout = 0.4;
+    options.gin.dropout_rate = 0;
+    const auto layer = layer_of(options);
+    Tape tape;
+    tape.enable_dropout(Rng(3));
+    const auto h = tape.watch(x);
+    const auto output = to_vector(layer(tape, h, inputs.all));
+    tape.enable_dropout(Rng(3));
+    const auto both = layer.with_weights(tape, h, inputs.all);
+    Inference inference;
+    INFO(name);
+    CHECK(largest_difference(to_vector(both.output), output) < 1e-12);
+    CHECK(largest_difference(to_vector(layer(inference, x, inputs.all)), output) > 1e-3);
+  }
+}
+
 TEST_CASE("masking after scaling keeps a negative sharpening from turning the mask round") {
   const auto x = random_tensor<double>(Shape<Dyn, Dyn, Dyn>(1, 4, 8), 1);
   const std::int32_t key_valid[] = {0, 1, 1, 1};

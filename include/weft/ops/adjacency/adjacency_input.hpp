@@ -82,14 +82,16 @@ struct AdjacencySums {
 struct AdjacencyBlock {
   Index batch = 0;
   Index head = 0;
-  Index first = 0;          ///< its first query
-  Index count = 0;          ///< its queries
-  Index position = 0;       ///< of its first query among the keys
-  Index width = 0;          ///< keys [0, width); the entries of later keys are 0 in a and in P
-  bool skip_later = false;  ///< keys after a query have no weight at all
+  Index first = 0;                          ///< its first query
+  Index count = 0;                          ///< its queries
+  Index position = 0;                       ///< of its first query among the keys
+  Index width = 0;                          ///< keys [0, width); the entries of later keys are 0 in a and in P
+  bool skip_later = false;                  ///< keys after a query have no weight at all
+  const std::int32_t* first_key = nullptr;  ///< of each row, or null: earlier keys have no weight at all
 
-  AdjacencyRowsSize rows_size() const { return {count, width, position}; }
-  /// The keys that a row of the block sees, if later ones are skipped.
+  AdjacencyRowsSize rows_size() const { return {count, width, position, first_key}; }
+  /// The keys [begin, seen) that a row of the block sees, if others are skipped.
+  Index begin(Index row) const { return first_key != nullptr ? std::min<Index>(first_key[row], seen(row)) : 0; }
   Index seen(Index row) const { return skip_later ? std::clamp<Index>(position + row + 1, 0, width) : width; }
 };
 
@@ -114,6 +116,7 @@ AdjacencyBlock plan_adjacency_block(const AdjacencyInput<T>& in, Index batch, In
   AdjacencyBlock block{batch,     head, first, std::min(kAdjacencyRows, size.queries - first), size.offset() + first,
                        size.keys, false};
   const ThresholdMode mode = in.rules.threshold.mode;
+  if (mask.first_key != nullptr) block.first_key = mask.first_key + batch * size.queries + first;
   if (!mask.causal) return block;
   if (in.rules.weights != AdjacencyWeights::softmax) {
     block.skip_later = mode != ThresholdMode::none && mode != ThresholdMode::top_k;

@@ -88,28 +88,29 @@ struct NaiveAdjacencyRow {
   std::vector<T> p;
 };
 
-/// Row i of a head. Later keys, where causal, are masked by the smallest number (or `in.later`), as a model's mask has it.
+/// Row i of a head. Keys before its first one do not exist. Later keys, where causal, are masked by the smallest number (or `in.later`), as a model's mask has it.
 template <class T>
 NaiveAdjacencyRow<T> adjacency_row_naive(const AdjacencyInput<T>& in, Index batch, Index head, Index i) {
   const AttentionSize& size = in.size();
   const AttentionMask<T>& mask = in.attention.mask;
-  const Index position = size.offset() + i;
+  const Index begin = mask.first_key != nullptr ? mask.first_key[batch * size.queries + i] : 0;
+  const Index position = size.offset() + i - begin;  // counted from there, like the keys below
   constexpr T lowest = std::numeric_limits<T>::lowest();
   std::vector<T> scores;
   std::vector<T> added;
   std::vector<bool> masked;
-  for (Index j = 0; j < size.keys; ++j) {
+  for (Index key = begin; key < size.keys; ++key) {
     T dot = 0;
     for (Index c = 0; c < size.head_dim; ++c) {
-      dot += in.attention.query(batch, head, i)[c] * in.attention.key(batch, head, j)[c];
+      dot += in.attention.query(batch, head, i)[c] * in.attention.key(batch, head, key)[c];
     }
     scores.push_back(in.attention.scale * dot);
     T penalty = 0;
     if (mask.additive != nullptr) {
-      penalty = mask.additive[batch * mask.additive_batch_stride + i * mask.additive_row_stride + j];
+      penalty = mask.additive[batch * mask.additive_batch_stride + i * mask.additive_row_stride + key];
     }
-    if (mask.key_valid != nullptr && mask.key_valid[batch * size.keys + j] == 0) penalty = lowest;
-    if (mask.causal && j > position) penalty = std::min(penalty, in.later);
+    if (mask.key_valid != nullptr && mask.key_valid[batch * size.keys + key] == 0) penalty = lowest;
+    if (mask.causal && key - begin > position) penalty = std::min(penalty, in.later);
     added.push_back(std::max(penalty, lowest));
     masked.push_back(penalty <= T(-1e9));
   }
@@ -146,6 +147,8 @@ NaiveAdjacencyRow<T> adjacency_row_naive(const AdjacencyInput<T>& in, Index batc
       if (masked[j]) row.p[j] = 0;
     }
   }
+  row.a.insert(row.a.begin(), static_cast<std::size_t>(begin), T{0});
+  row.p.insert(row.p.begin(), static_cast<std::size_t>(begin), T{0});
   return row;
 }
 

@@ -83,10 +83,19 @@ inline Gradient* threshold_slot(const AdjacencyRules& rules, Gradient* gradient)
   return has_threshold(rules.threshold.mode) ? through(rules, gradient) : nullptr;
 }
 
+/// An error where the keys of packed sequences would be counted together.
+template <class T>
+void expect_not_packed(std::string_view operation, std::string_view what, const AttentionOptions<T>& options) {
+  if (options.mask.first_key == nullptr) return;
+  fail(concat(operation, ": ", what,
+              " counts all keys and cannot tell packed sequences apart; give it one sequence a row"));
+}
+
 /// The extents of an adjacency of queries and keys, or an error that begins with `operation`.
 template <class T>
 kernels::AttentionSize adjacency_size(std::string_view operation, const RowsOperand<T>& q, const RowsOperand<T>& k,
-                                      const AttentionOptions<T>& options) {
+                                      const AttentionOptions<T>& options, ThresholdMode mode) {
+  if (mode == ThresholdMode::top_k) expect_not_packed(operation, "threshold mode \"top_k\"", options);
   const Index heads = options.heads;
   const Index kv_heads = options.kv_heads;
   if (heads < 1 || kv_heads < 1 || heads % kv_heads != 0) {
@@ -102,14 +111,17 @@ kernels::AttentionSize adjacency_size(std::string_view operation, const RowsOper
   if (options.mask.key_valid != nullptr && options.mask.additive != nullptr) {
     fail(concat(operation, ": the mask must be key_valid or additive, found both"));
   }
+  if (options.mask.first_key != nullptr && (!options.mask.causal || options.mask.key_valid != nullptr)) {
+    fail(concat(operation, ": a mask with first_key must be causal and without key_valid"));
+  }
   return {q.batch, heads, kv_heads, q.tokens, k.tokens, 0, 0};
 }
 
 /// The same with the features of every head checked.
 template <class T>
 kernels::AttentionSize query_key_rows_size(std::string_view operation, const RowsOperand<T>& q, const RowsOperand<T>& k,
-                                           const AttentionOptions<T>& options) {
-  kernels::AttentionSize size = adjacency_size(operation, q, k, options);
+                                           const AttentionOptions<T>& options, ThresholdMode mode) {
+  kernels::AttentionSize size = adjacency_size(operation, q, k, options, mode);
   if (q.width % size.heads != 0 || k.width * size.heads != q.width * size.kv_heads) {
     fail(concat(operation, ": the last axes of q and k must be heads * head_dim and kv_heads * head_dim, found ",
                 q.width, " for ", size.heads, " heads and ", k.width, " for ", size.kv_heads));
@@ -130,7 +142,8 @@ kernels::AdjacencyInput<T> adjacency_input(const kernels::AttentionSize& size, c
            {},
            options.attention.mask,
            static_cast<T>(options.attention.scale),
-           static_cast<T>(options.attention.sharpness * factor)},
+           static_cast<T>(options.attention.sharpness * factor),
+           options.attention.dropout},
           options.rules,
           threshold != nullptr ? *threshold : static_cast<T>(options.threshold),
           options.later};

@@ -3,6 +3,7 @@
 /// The processed adjacency of one head, a block of rows at a time, forwards and backwards by recomputation.
 #pragma once
 
+#include "weft/ops/adjacency/dropout_rows.hpp"
 #include "weft/ops/adjacency/weight_rows.hpp"
 #include "weft/ops/matmul/matmul_kernel.hpp"
 
@@ -71,21 +72,21 @@ class AdjacencyRows {
   explicit AdjacencyRows(const AdjacencyInput<T>& in) : in_(in) {
     struct Buffers {};
     const Index size = std::min(kAdjacencyRows, in.size().queries) * in.size().keys;
-    scores_ = thread_scratch<Buffers, T>(4 * size);
-    a_ = scores_ + size;
-    p_ = a_ + size;
-    d_ = p_ + size;
+    T* memory = thread_scratch<Buffers, T>((in.attention.dropout ? 5 : 4) * size);
+    for (T** buffer : {&scores_, &weights_, &p_, &d_}) *buffer = std::exchange(memory, memory + size);
+    a_ = in.attention.dropout ? memory : weights_;
   }
 
   void compute(const AdjacencyBlock& block) {
     block_ = block;
     detail::block_scores(in_.attention, block, scores_);
-    weigh_rows(in_, block, scores_, a_);
+    weigh_rows(in_, block, scores_, weights_);
+    if (in_.attention.dropout) detail::drop_rows(in_.attention, block, weights_, a_);
     detail::process_rows(in_, block, a_, p_);
   }
 
   const AdjacencyBlock& block() const { return block_; }
-  /// The weights before the threshold mode, [count, width].
+  /// The weights before the threshold mode and after dropout, [count, width].
   const T* a() const { return a_; }
   /// The processed adjacency, [count, width].
   const T* p() const { return p_; }
@@ -102,7 +103,8 @@ class AdjacencyRows {
     if (da != nullptr) {
       for (Index i = 0; i < block_.count * block_.width; ++i) d[i] += da[i];
     }
-    weigh_rows_backward(in_, block_, scores_, a_, d, gradients.wants_sharpness ? &sums.sharpness : nullptr);
+    if (in_.attention.dropout) detail::drop_rows(in_.attention, block_, d, d);
+    weigh_rows_backward(in_, block_, scores_, weights_, d, gradients.wants_sharpness ? &sums.sharpness : nullptr);
     detail::block_scores_backward(in_.attention, block_, d, gradients.dq, gradients.dk);
   }
 
@@ -110,7 +112,8 @@ class AdjacencyRows {
   const AdjacencyInput<T>& in_;
   AdjacencyBlock block_;
   T* scores_;
-  T* a_;
+  T* weights_;  ///< before dropout
+  T* a_;        ///< after it
   T* p_;
   T* d_;
 };
@@ -193,15 +196,6 @@ AdjacencySums adjacency_backward(const AdjacencyInput<T>& in, const AdjacencyGra
         upstream.fill(block, rows.d());
         rows.backward(rows.d(), gradients, sums);
       });
-}
-
-/// Clears the gradient of rows that no contribution has reached yet, so that kernels can add: [batch, rows, features].
-template <class T>
-void clear_new_gradient(const AttentionGradientRows<T>& gradient, Index batch, Index rows, Index features) {
-  if (!gradient || gradient.accumulate) return;
-  for (Index b = 0; b < batch; ++b) {
-    for (Index i = 0; i < rows; ++i) std::fill_n(gradient.rows.at(b, i, 0), features, T{0});
-  }
 }
 
 }  // namespace weft::kernels

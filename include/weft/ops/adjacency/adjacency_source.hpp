@@ -42,7 +42,7 @@ PairAdjacency<T> pair_adjacency(const Context& context, const RowsOperand<T>& q,
                                 const Threshold& threshold = none) {
   constexpr std::string_view operation = "pair_adjacency(q, k)";
   validate_threshold(operation, options.rules.threshold);
-  const auto size = detail::query_key_rows_size(operation, q, k, options.attention);
+  const auto size = detail::query_key_rows_size(operation, q, k, options.attention, options.rules.threshold.mode);
   const auto alpha = detail::sharpness_operand<T>(operation, context, sharpness);
   const auto t = detail::optional_operand<Context, Threshold, T>(context, threshold);
   const bool sharpened = options.rules.weights == AdjacencyWeights::softmax;  // quirk A10: else without effect
@@ -126,6 +126,7 @@ DifferentialAdjacency<T> differential_adjacency(Context& context, const RowsOper
   source.k2 = through(k2.gradient);
   source.lambda = through(lambdas.gradient);
   if constexpr (!std::is_same_v<Norm, None>) {
+    detail::expect_not_packed(operation, "the group norm", options.attention);
     if (q.tokens != k.tokens) {
       fail(concat(operation, ": the group norm needs all rows at once, found ", q.tokens, " of ", k.tokens));
     }
@@ -186,7 +187,7 @@ ScoringAdjacency<T> scoring_adjacency(const Context& context, const RowsOperand<
   constexpr std::string_view operation = "scoring_adjacency(u, v)";
   validate_threshold(operation, options.rules.threshold);
   options.attention.sharpness = 1;
-  const auto size = detail::adjacency_size(operation, u, v, options.attention);
+  const auto size = detail::adjacency_size(operation, u, v, options.attention, options.rules.threshold.mode);
   if (u.width != weight.extent(1) || v.width != weight.extent(1) || weight.extent(0) != size.heads ||
       bias.extent(0) != size.heads) {
     fail(concat(operation,

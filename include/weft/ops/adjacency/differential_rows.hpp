@@ -82,6 +82,7 @@ class DifferentialRows {
   void compute(const AdjacencyBlock& block) {
     subtract(block);
     if (in_.norm_weight != nullptr) normalise();
+    if (in_.first.attention.dropout) detail::drop_rows(in_.first.attention, block, a_, a_);
     detail::process_rows(in_.first, block, a_, p_);
   }
 
@@ -94,6 +95,7 @@ class DifferentialRows {
   /// dP in `d()` becomes the gradient of what the threshold mode was given.
   void backward_mode(AdjacencySums& sums) {
     detail::process_rows_backward(in_.first, block_, a_, d_, sums);
+    if (in_.first.attention.dropout) detail::drop_rows(in_.first.attention, block_, d_, d_);
     if (in_.norm_weight == nullptr) return;
     for (Index r = 0; r < block_.count; ++r) {
       const Index kept = block_.rows_size().kept(r);

@@ -49,8 +49,10 @@ class ScoringRows {
     stride_ = std::min(kRows, in.size().queries) * in.size().keys;
     const Index all = in.size().heads * stride_;
     const Index pairs = in.size().keys * in.hidden;
-    T* memory = thread_scratch<Buffers, T>(4 * all + 2 * pairs);
-    for (T** buffer : {&scores_, &a_, &p_, &d_}) *buffer = std::exchange(memory, memory + all);
+    const bool drops = in.rules.attention.dropout.has_value();
+    T* memory = thread_scratch<Buffers, T>((drops ? 5 : 4) * all + 2 * pairs);
+    for (T** buffer : {&scores_, &weights_, &p_, &d_}) *buffer = std::exchange(memory, memory + all);
+    a_ = drops ? std::exchange(memory, memory + all) : weights_;
     hidden_ = std::exchange(memory, memory + pairs);
     d_hidden_ = memory;
   }
@@ -75,7 +77,10 @@ class ScoringRows {
     }
     for (Index n = 0; n < in_.size().heads; ++n) {
       const AdjacencyBlock block = block_of(n);
-      weigh_rows(in_.rules, block, scores_ + n * stride_, a_ + n * stride_);
+      weigh_rows(in_.rules, block, scores_ + n * stride_, weights_ + n * stride_);
+      if (in_.rules.attention.dropout) {
+        detail::drop_rows(in_.rules.attention, block, weights_ + n * stride_, a_ + n * stride_);
+      }
       detail::process_rows(in_.rules, block, a_ + n * stride_, p_ + n * stride_);
     }
   }
@@ -94,7 +99,8 @@ class ScoringRows {
     for (Index n = 0; n < in_.size().heads; ++n) {
       const AdjacencyBlock block = block_of(n);
       detail::process_rows_backward(in_.rules, block, a(n), d(n), sums);
-      weigh_rows_backward(in_.rules, block, scores_ + n * stride_, a(n), d(n), nullptr);
+      if (in_.rules.attention.dropout) detail::drop_rows(in_.rules.attention, block, d(n), d(n));
+      weigh_rows_backward(in_.rules, block, scores_ + n * stride_, weights_ + n * stride_, d(n), nullptr);
     }
     for (Index r = 0; r < block_.count; ++r) backward_row(r, gradients);
   }
@@ -157,7 +163,8 @@ class ScoringRows {
   AdjacencyBlock block_;
   Index stride_;  ///< between heads
   T* scores_;
-  T* a_;
+  T* weights_;  ///< before dropout
+  T* a_;        ///< after it
   T* p_;
   T* d_;
   T* hidden_;    ///< [keys, hidden] of one row

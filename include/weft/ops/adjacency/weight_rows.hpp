@@ -47,7 +47,7 @@ void add_masks(const AdjacencyInput<T>& in, const AdjacencyBlock& block, T* scor
 template <class T>
 bool is_masked(const AdjacencyInput<T>& in, const AdjacencyBlock& block, Index row, Index key) {
   const AttentionMask<T>& mask = in.attention.mask;
-  if (mask.causal && key > block.position + row) return true;
+  if (key < block.begin(row) || (mask.causal && key > block.position + row)) return true;
   if (mask.key_valid != nullptr && mask.key_valid[block.batch * in.size().keys + key] == 0) return true;
   return mask.additive != nullptr && additive_row(mask, block, row)[key] <= kMaskedFrom<T>;
 }
@@ -55,9 +55,6 @@ bool is_masked(const AdjacencyInput<T>& in, const AdjacencyBlock& block, Index r
 /// Calls `body(values, key)` for every masked entry of the rows [count, width].
 template <class T, class Body>
 void for_each_masked(const AdjacencyInput<T>& in, const AdjacencyBlock& block, T* values, Body&& body) {
-  if (in.attention.mask.key_valid == nullptr && in.attention.mask.additive == nullptr && !in.attention.mask.causal) {
-    return;
-  }
   for (Index r = 0; r < block.count; ++r, values += block.width) {
     for (Index j = 0; j < block.width; ++j) {
       if (is_masked(in, block, r, j)) body(values[j]);
@@ -67,9 +64,9 @@ void for_each_masked(const AdjacencyInput<T>& in, const AdjacencyBlock& block, T
 
 /// weights = softmax(factor · scores) over the first `seen` of `width` entries, 0 behind them; zeros where all scores are
 /// -infinity. A negative factor makes it a softmax of negated scores: subtracting the peak before sharpening keeps scores
-/// at the end of T's range from overflowing. Returns the peak.
+/// at the end of T's range from overflowing.
 template <class T>
-T softmax_row(T factor, const T* scores, Index seen, Index width, T* weights) {
+void softmax_row(T factor, const T* scores, Index seen, Index width, T* weights) {
   const T sign = factor < 0 ? T{-1} : T{1};
   Vector<T> largest(-std::numeric_limits<T>::infinity());
   for_each_vector<T>(seen, [&](Index j, auto access) {
@@ -80,7 +77,7 @@ T softmax_row(T factor, const T* scores, Index seen, Index width, T* weights) {
   std::fill(weights + seen, weights + width, T{0});
   if (std::isinf(peak)) {
     std::fill_n(weights, seen, T{0});
-    return 0;
+    return;
   }
   const Vector<T> peaks(peak);
   const Vector<T> factors(factor);
@@ -95,7 +92,6 @@ T softmax_row(T factor, const T* scores, Index seen, Index width, T* weights) {
   const Vector<T> inverse(T{1} / sum);
   for_each_vector<T>(
       seen, [&](Index j, auto access) { access.store(weights + j, Vector<T>(access.load(weights + j) * inverse)); });
-  return peak;
 }
 
 }  // namespace detail
@@ -124,17 +120,20 @@ void weigh_rows(const AdjacencyInput<T>& in, const AdjacencyBlock& block, T* sco
   }
   detail::add_masks(in, block, scores);
   for (Index r = 0; r < block.count; ++r) {
-    const T* from = scores + r * block.width;
-    T* to = weights + r * block.width;
-    const Index seen = block.seen(r);
+    const Index begin = block.begin(r);
+    const T* from = scores + r * block.width + begin;
+    T* to = weights + r * block.width + begin;
+    const Index seen = block.seen(r) - begin;
+    const Index width = block.width - begin;
+    std::fill(to - begin, to, T{0});
     if (in.rules.weights == AdjacencyWeights::softmax) {
-      detail::softmax_row(sharpness, from, seen, block.width, to);
+      detail::softmax_row(sharpness, from, seen, width, to);
       continue;
     }
     const T least = in.rules.weights == AdjacencyWeights::relu ? T{0} : -std::numeric_limits<T>::infinity();
     for_each_vector<T>(
         seen, [&](Index j, auto access) { access.store(to + j, xsimd::max(access.load(from + j), Vector<T>(least))); });
-    std::fill(to + seen, to + block.width, T{0});
+    std::fill(to + seen, to + width, T{0});
   }
 }
 
@@ -150,6 +149,7 @@ void weigh_rows_backward(const AdjacencyInput<T>& in, const AdjacencyBlock& bloc
   const Vector<T> zero(T{0});
   for (Index r = 0; r < block.count; ++r, scores += block.width, weights += block.width, d += block.width) {
     const Index seen = block.seen(r);
+    std::fill_n(d, block.begin(r), T{0});
     std::fill(d + seen, d + block.width, T{0});
     if (in.rules.weights == AdjacencyWeights::raw) continue;
     if (in.rules.weights == AdjacencyWeights::relu) {
