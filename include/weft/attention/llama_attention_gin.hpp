@@ -320,7 +320,7 @@ class LlamaAttentionGIN {
   /// What `visit_adjacency` does for an output: sums of the values, which go to the cache if there is one.
   template <class Context, class X>
   auto aggregate_of(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
-    return [this, &context, &x, &inputs](const auto& source) {
+    return [&context, &x, &inputs](const auto& source) {
       return aggregate_adjacency<AggregatedShape<X>>(context, source, remembered_values(context, x, inputs.cache));
     };
   }
