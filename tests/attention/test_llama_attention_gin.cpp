@@ -264,10 +264,10 @@ TEST_CASE("masking after scaling keeps a negative sharpening from turning the ma
   auto options = small([](Options& o) { o.use_sharpening = true; });
   Inference inference;
   auto reference = layer_of(options);
-  *reference.sharpening->data() = -2;
+  *reference.sharpening.value->data() = -2;
   options.mask_after_scaling = true;
   auto corrected = layer_of(options);
-  *corrected.sharpening->data() = -2;
+  *corrected.sharpening.value->data() = -2;
   const auto masked_share = [&](const auto& weights, Index row) {
     double share = weights(0, 0, row, 0);
     for (Index j = row + 1; j < 4; ++j) share += weights(0, 0, row, j);

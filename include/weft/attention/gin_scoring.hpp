@@ -4,6 +4,7 @@
 #pragma once
 
 #include "weft/layers/linear.hpp"
+#include "weft/ops/linear_columns/linear_columns.hpp"
 
 namespace weft {
 
@@ -17,6 +18,13 @@ class GINScoring {
 
   GINScoring(Index hidden_size, Index heads, Index scoring_hidden)
       : first(true, 2 * hidden_size, scoring_hidden), second(true, scoring_hidden, heads) {}
+
+  /// The two halves of the first layer on tokens: W₁ [xᵢ; xⱼ] + b₁ is the first for i plus the second for j.
+  template <class Context, class X>
+  auto on_tokens(Context& context, const X& x) const {
+    return std::pair(linear_columns(context, x, first.weight, 0, *first.bias),
+                     linear_columns(context, x, first.weight, x.extent(2)));
+  }
 
   void initialize(Rng& rng, double standard_deviation) {
     first.initialize(rng, standard_deviation);

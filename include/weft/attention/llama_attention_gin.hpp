@@ -11,10 +11,10 @@
 #include "weft/attention/gin_differential.hpp"
 #include "weft/attention/gin_layer.hpp"
 #include "weft/attention/gin_scoring.hpp"
+#include "weft/attention/gin_sharpening.hpp"
 #include "weft/attention/llama_attention_gin_options.hpp"
 #include "weft/attention/remembered_rows.hpp"
 #include "weft/ops/adjacency/aggregate_adjacency.hpp"
-#include "weft/ops/linear_columns/linear_columns.hpp"
 #include "weft/ops/rotary/rotary.hpp"
 
 namespace weft {
@@ -44,8 +44,7 @@ class LlamaAttentionGIN {
   Linear<HiddenSize, kQueryWidth, T, DeviceType> q_proj;
   Linear<HiddenSize, kKeyWidth, T, DeviceType> k_proj;
   std::optional<Linear<kQueryWidth, HiddenSize, T, DeviceType>> o_proj;
-  std::optional<Parameter<T, Shape<>, DeviceType>> sharpening;          ///< where initialised with a value
-  std::optional<Parameter<T, Shape<1>, DeviceType>> sharpening_random;  ///< where initialised at random
+  GINSharpening<T, DeviceType> sharpening;
   std::optional<GINDifferential<HiddenSize, Heads, kQueryWidth, kKeyWidth, T, DeviceType>> differential;
   std::optional<GINScoring<HiddenSize, Heads, T, DeviceType>> scoring;
   std::vector<GINLayer<HeadDim, GINHiddenDim, T, DeviceType>> gin_layers;  ///< one for each head
@@ -56,23 +55,11 @@ class LlamaAttentionGIN {
   explicit LlamaAttentionGIN(const LlamaAttentionGINOptions& options = {})
       : q_proj(options.bias, options.hidden_size, options.heads * options.head_dim),
         k_proj(options.bias, options.hidden_size, options.key_value_heads * options.head_dim),
+        sharpening(options.use_sharpening, options.sharpening_init, options.initial_sharpening_value),
         residual_epsilon(Shape<>()),
         rmsnorm_weight(Shape<>()),
-        options_(options) {
-    options_.heads = resolve_extent<Heads>(options.heads, "LlamaAttentionGIN: heads");
-    options_.key_value_heads =
-        resolve_extent<KeyValueHeads>(options.key_value_heads, "LlamaAttentionGIN: key_value_heads");
-    options_.head_dim = resolve_extent<HeadDim>(options.head_dim, "LlamaAttentionGIN: head_dim");
-    options_.hidden_size = resolve_extent<HiddenSize>(options.hidden_size, "LlamaAttentionGIN: hidden_size");
-    if (value_width() != options_.hidden_size) {
-      fail(concat(
-          "LlamaAttentionGIN: key_value_heads * head_dim must equal hidden_size, because the values are slices of "
-          "the input, found ",
-          options_.key_value_heads, " * ", options_.head_dim, " and ", options_.hidden_size));
-    }
+        options_(resolve_gin_attention<HiddenSize, Heads, KeyValueHeads, HeadDim>(options)) {
     if (options.o_proj_at_end) o_proj.emplace(options.bias, options.heads * options.head_dim, options.hidden_size);
-    validate_gin_attention(options_);
-    if (options.use_sharpening) make_sharpening();
     if (options.use_differential_attention) {
       differential.emplace(options.bias, options.differential_group_norm, options.lambda_init(), options_.hidden_size,
                            options_.heads, options_.heads * options_.head_dim,
@@ -111,7 +98,7 @@ class LlamaAttentionGIN {
     const auto aggregate = [&](const auto& sharpness) {
       return attend(context, q, k, x, sharpness, causal_by_default(inputs), shared);
     };
-    return update(context, x, visit_sharpening(aggregate), residual);
+    return update(context, x, sharpening.visit(aggregate), residual);
   }
 
   /// The output, and the processed adjacency P [batch, heads, tokens, tokens] as a result through which gradients flow. Not
@@ -146,7 +133,7 @@ class LlamaAttentionGIN {
     if (!scoring) fail("LlamaAttentionGIN: scoring_weights needs use_scoring_fnct");
     auto options = adjacency_options(context, causal_by_default(inputs), x.extent(1), x.extent(1));
     options.rules.threshold = {};
-    const auto [u, v] = scored_tokens(context, x);
+    const auto [u, v] = scoring->on_tokens(context, x);
     return adjacency_weights<WeightsShape<X>>(
         context, scoring_adjacency(context, rows_operand(context, u), rows_operand(context, v), scoring->second.weight,
                                    *scoring->second.bias, options));
@@ -164,7 +151,7 @@ class LlamaAttentionGIN {
     if (o_proj) o_proj->initialize(rng, standard_deviation);
     if (differential) differential->initialize(rng, standard_deviation);
     if (scoring) scoring->initialize(rng, standard_deviation);
-    if (sharpening_random) fill_constant(*sharpening_random, static_cast<T>(0.5F + rng.next_stream().uniform(0)));
+    sharpening.initialize(rng);
     for (auto& layer : gin_layers) layer.initialize(rng, standard_deviation);
   }
 
@@ -180,8 +167,7 @@ class LlamaAttentionGIN {
   static void visit_parameters(Self& self, Visit&& visit, const std::string& prefix) {
     for_each_parameter(self.q_proj, visit, prefix + "q_proj.");
     for_each_parameter(self.k_proj, visit, prefix + "k_proj.");
-    if (self.sharpening) visit(ParameterName(prefix + "sharpening_parameters.0"), *self.sharpening);
-    if (self.sharpening_random) visit(ParameterName(prefix + "sharpening_parameters.0"), *self.sharpening_random);
+    for_each_parameter(self.sharpening, visit, prefix);
     if (self.differential) for_each_parameter(*self.differential, visit, prefix);
     if (self.o_proj) for_each_parameter(*self.o_proj, visit, prefix + "o_proj.");
     for (std::size_t head = 0; head < self.gin_layers.size(); ++head) {
@@ -199,16 +185,6 @@ class LlamaAttentionGIN {
   template <class X>
   using AggregatedShape = ReplaceAxis<ShapeOf<X>, 2, kQueryWidth>;
 
-  void make_sharpening() {
-    if (options_.sharpening_init == SharpeningInit::value) {
-      sharpening.emplace(Shape<>());
-      fill_constant(*sharpening, static_cast<T>(options_.initial_sharpening_value));
-    } else {
-      sharpening_random.emplace(Shape<1>());
-      fill_constant(*sharpening_random, T{1});
-    }
-  }
-
   void refuse_unsupported(const AttentionInputs<T>& inputs) const {
     const bool masked = inputs.causal || inputs.key_valid != nullptr || inputs.additive_mask != nullptr;
     if (!options_.use_softmax && !scoring && options_.threshold.mode == ThresholdMode::none && masked) {
@@ -219,8 +195,7 @@ class LlamaAttentionGIN {
     if (inputs.cache && !incremental()) {
       fail(
           "LlamaAttentionGIN: threshold mode \"top_k\" and the group norm of differential attention look at later "
-          "tokens; "
-          "decode without a cache");
+          "tokens; decode without a cache");
     }
   }
 
@@ -239,11 +214,6 @@ class LlamaAttentionGIN {
     return rotary_embedding_in_place(context, projection(context, x), inputs.cos, inputs.sin, options_.key_value_heads);
   }
 
-  /// Calls `body` with the learned sharpening, or `none`.
-  template <class Body>
-  auto visit_sharpening(Body&& body) const {
-    return sharpening ? body(*sharpening) : sharpening_random ? body(*sharpening_random) : body(none);
-  }
   /// Calls `body` with the learned threshold, or `none`.
   template <class Body>
   auto visit_threshold(Body&& body) const {
@@ -262,14 +232,6 @@ class LlamaAttentionGIN {
     return options;
   }
 
-  /// The two halves of the scoring network's first layer, on tokens.
-  template <class Context, class X>
-  auto scored_tokens(Context& context, const X& x) const {
-    const auto& first = scoring->first;
-    return std::pair(linear_columns(context, x, first.weight, 0, *first.bias),
-                     linear_columns(context, x, first.weight, options_.hidden_size));
-  }
-
   /// Calls `body` with the source of the processed adjacency. New keys go to the cache, if there is one.
   template <class Context, class X, class Body>
   auto visit_adjacency(Context& context, const X& x, const AttentionInputs<T>& given, Body&& body) const {
@@ -280,7 +242,7 @@ class LlamaAttentionGIN {
     const bool own_mask = !given.causal && given.key_valid == nullptr && given.additive_mask == nullptr;
     if (own_mask) options.later = T(-1e9);
     if (scoring) {
-      const auto [u, v] = scored_tokens(context, x);
+      const auto [u, v] = scoring->on_tokens(context, x);
       const auto left = rows_operand(context, u);
       const auto right = remembered_keys(context, v, inputs.cache);
       return visit_threshold([&](const auto& t) {
@@ -290,7 +252,7 @@ class LlamaAttentionGIN {
     const auto q = rows_operand(context, queries(context, x, q_proj, inputs));
     const auto k = remembered_keys(context, keys(context, x, k_proj, inputs), inputs.cache);
     if (!differential) {
-      return visit_sharpening([&](const auto& alpha) {
+      return sharpening.visit([&](const auto& alpha) {
         return visit_threshold([&](const auto& t) { return body(pair_adjacency(context, q, k, options, alpha, t)); });
       });
     }
@@ -304,7 +266,7 @@ class LlamaAttentionGIN {
     const auto k2 =
         remembered_keys(context, keys(context, x, differential->k_proj_2, inputs), inputs.cache, value_width());
     const auto& lambda = differential->lambda_param;
-    return visit_sharpening([&](const auto& alpha) {
+    return sharpening.visit([&](const auto& alpha) {
       return visit_threshold([&](const auto& t) {
         if (!differential->norm_weight || !options_.use_softmax) {
           return body(differential_adjacency(context, q, k, q2, k2, lambda, options, alpha, t));

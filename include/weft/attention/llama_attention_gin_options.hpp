@@ -79,4 +79,22 @@ inline void validate_gin_attention(const LlamaAttentionGINOptions& options) {
   }
 }
 
+/// The options with every extent filled in from the type, or an error where the layer cannot be.
+template <auto HiddenSize, auto Heads, auto KeyValueHeads, auto HeadDim>
+LlamaAttentionGINOptions resolve_gin_attention(LlamaAttentionGINOptions options) {
+  options.heads = resolve_extent<Heads>(options.heads, "LlamaAttentionGIN: heads");
+  options.key_value_heads =
+      resolve_extent<KeyValueHeads>(options.key_value_heads, "LlamaAttentionGIN: key_value_heads");
+  options.head_dim = resolve_extent<HeadDim>(options.head_dim, "LlamaAttentionGIN: head_dim");
+  options.hidden_size = resolve_extent<HiddenSize>(options.hidden_size, "LlamaAttentionGIN: hidden_size");
+  if (options.key_value_heads * options.head_dim != options.hidden_size) {
+    fail(
+        concat("LlamaAttentionGIN: key_value_heads * head_dim must equal hidden_size, because the values are slices of "
+               "the input, found ",
+               options.key_value_heads, " * ", options.head_dim, " and ", options.hidden_size));
+  }
+  validate_gin_attention(options);
+  return options;
+}
+
 }  // namespace weft

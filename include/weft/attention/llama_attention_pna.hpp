@@ -55,7 +55,8 @@ class BasicLlamaAttentionPNA {
         residual_epsilon(Shape<>()),
         options_(options) {
     options_.heads = resolve_extent<Heads>(options.heads, concat(kName, ": heads"));
-    options_.key_value_heads = resolve_extent<KeyValueHeads>(options.key_value_heads, concat(kName, ": key_value_heads"));
+    options_.key_value_heads =
+        resolve_extent<KeyValueHeads>(options.key_value_heads, concat(kName, ": key_value_heads"));
     options_.head_dim = resolve_extent<HeadDim>(options.head_dim, concat(kName, ": head_dim"));
     if (options_.heads % options_.key_value_heads != 0) {
       fail(concat(kName, ": key_value_heads must divide heads, found ", options_.key_value_heads, " and ",
@@ -96,7 +97,7 @@ class BasicLlamaAttentionPNA {
     const auto weights = attention_weights(context, x, inputs);
     const auto output = (*this)(context, x, inputs, residual);
     return AttentionResult<std::remove_const_t<decltype(output)>, std::remove_const_t<decltype(weights)>>{output,
-                                                                                                         weights};
+                                                                                                          weights};
   }
 
   /// The weights a of the layer, before the threshold mode (GIN attention gives those after it).
@@ -116,9 +117,7 @@ class BasicLlamaAttentionPNA {
   }
 
   /// Whether tokens can be added one at a time with a cache: not where a row of the adjacency depends on later tokens.
-  bool incremental() const {
-    return is_incremental(options_.threshold.mode) && !options_.pna_lm_negative_threshold;
-  }
+  bool incremental() const { return is_incremental(options_.threshold.mode) && !options_.pna_lm_negative_threshold; }
 
   void initialize(Rng& rng, double standard_deviation) {
     q_proj.initialize(rng, standard_deviation);
@@ -182,8 +181,7 @@ class BasicLlamaAttentionPNA {
 
   AdjacencyWeights weights_kind() const {
     if (options_.use_softmax) return AdjacencyWeights::softmax;
-    const bool rectified =
-        Aggregates == PNAAggregates::mean_max_variance_min || options_.use_ReLU_instead_of_softmax;
+    const bool rectified = Aggregates == PNAAggregates::mean_max_variance_min || options_.use_ReLU_instead_of_softmax;
     return rectified ? AdjacencyWeights::relu : AdjacencyWeights::raw;
   }
 
@@ -195,8 +193,7 @@ class BasicLlamaAttentionPNA {
     if (own_mask) options.later = T(-1e9);
     if (inputs.additive_mask == nullptr) inputs.causal = true;
     const AttentionHeads heads{options_.heads, options_.key_value_heads,
-                               1 / std::sqrt(static_cast<double>(options_.head_dim)),
-                               1 / options_.softmax_temperature};
+                               1 / std::sqrt(static_cast<double>(options_.head_dim)), 1 / options_.softmax_temperature};
     options.attention = detail::attention_options(inputs, heads, queries, keys);
     options.rules.weights = weights_kind();
     options.rules.threshold = mode;
@@ -225,8 +222,8 @@ class BasicLlamaAttentionPNA {
 /// Sum, mean, maximum and variance of the neighbours (LlamaAttentionPNA).
 template <auto HiddenSize, auto Heads, auto KeyValueHeads = Heads, auto HeadDim = divide_extents<HiddenSize, Heads>(),
           auto MLPHiddenDim = Dyn, class T = float, class DeviceType = Cpu>
-using LlamaAttentionPNA = BasicLlamaAttentionPNA<PNAAggregates::sum_mean_max_variance, HiddenSize, Heads,
-                                                 KeyValueHeads, HeadDim, MLPHiddenDim, T, DeviceType>;
+using LlamaAttentionPNA = BasicLlamaAttentionPNA<PNAAggregates::sum_mean_max_variance, HiddenSize, Heads, KeyValueHeads,
+                                                 HeadDim, MLPHiddenDim, T, DeviceType>;
 
 /// Mean, longest neighbour, variance and shortest neighbour (LlamaAttentionPNA_LM); neighbours are those whose entry exceeds
 /// the threshold, whatever the mode.

@@ -34,10 +34,10 @@ struct LlamaAttentionPNAOptions {
   /// PNA_LM that of sharp_softplus too (quirk A28).
   ThresholdOptions threshold{};
 
-  PNAMax pna_max = PNAMax::self;                               ///< of PNA
-  PNAEmptyMax pna_empty_max = PNAEmptyMax::guard;              ///< of PNA
-  PNAFallback pna_lm_fallback = PNAFallback::first_token;      ///< of PNA_LM
-  bool pna_lm_negative_threshold = false;                      ///< of PNA_LM: see `PNARules::negative_threshold`
+  PNAMax pna_max = PNAMax::self;                           ///< of PNA
+  PNAEmptyMax pna_empty_max = PNAEmptyMax::guard;          ///< of PNA
+  PNAFallback pna_lm_fallback = PNAFallback::first_token;  ///< of PNA_LM
+  bool pna_lm_negative_threshold = false;                  ///< of PNA_LM: see `PNARules::negative_threshold`
 
   Index hidden_size = 0;
   Index heads = 0;
@@ -56,15 +56,15 @@ inline void validate_pna_attention(std::string_view owner, PNAAggregates aggrega
     fail(concat(owner, ": attention_dropout must be in [0, 1), found ", options.attention_dropout));
   }
   if (aggregates == PNAAggregates::sum_mean_max_variance) {
-    if (!options.use_softmax && !options.use_ReLU_instead_of_softmax &&
-        options.threshold.mode == ThresholdMode::none) {
+    if (!options.use_softmax && !options.use_ReLU_instead_of_softmax && options.threshold.mode == ThresholdMode::none) {
       fail(concat(owner,
                   ": without softmax and ReLU, threshold mode \"none\" would sum values with the mask itself; choose "
                   "another mode, or one of the two"));
     }
   } else if (options.threshold_value < 0 && !options.pna_lm_negative_threshold) {
-    fail(concat(owner, ": threshold_value must not be negative, found ", options.threshold_value,
-                ": tokens without an edge, later ones included, would be selected (pna_lm_negative_threshold allows it)"));
+    fail(concat(
+        owner, ": threshold_value must not be negative, found ", options.threshold_value,
+        ": tokens without an edge, later ones included, would be selected (pna_lm_negative_threshold allows it)"));
   }
 }
 
