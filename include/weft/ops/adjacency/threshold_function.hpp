@@ -98,16 +98,16 @@ struct FlowStep {
 
   Vector<T> gate(const Vector<T>& a) const { return sigmoid<T>(Vector<T>(s1) * a); }
   Vector<T> flow(const Vector<T>& a) const { return sigmoid<T>(Vector<T>(s2) * (a - Vector<T>(threshold))); }
+  /// 1 - flow, without cancellation where that is small: s₂ magnifies it in derivatives.
+  Vector<T> rest(const Vector<T>& a) const { return sigmoid<T>(Vector<T>(s2) * (Vector<T>(threshold) - a)); }
   Vector<T> value(const Vector<T>& a) const { return gate(a) * flow(a); }
   Vector<T> by_entry(const Vector<T>& a) const {
     const Vector<T> one(T{1});
     const Vector<T> g = gate(a);
-    const Vector<T> f = flow(a);
-    return g * f * (Vector<T>(s1) * (one - g) + Vector<T>(s2) * (one - f));
+    return g * flow(a) * (Vector<T>(s1) * (one - g) + Vector<T>(s2) * rest(a));
   }
   Vector<T> by_threshold(const Vector<T>& a) const {
-    const Vector<T> f = flow(a);
-    return -(Vector<T>(s2) * gate(a) * f * (Vector<T>(T{1}) - f));
+    return -(Vector<T>(s2) * gate(a) * flow(a) * rest(a));
   }
 };
 
