@@ -57,9 +57,9 @@ bool derivatives_agree(Layer layer) {
   const Positions<double> positions(4);
   auto x = random_tensor<double>(Rows(2, 4, 6), 1);
   auto residual = random_tensor<double>(Rows(2, 4, 6), 2);
-  const auto result = gradcheck(
-      [&](auto& context, auto& in, auto& r) { return layer(context, in, positions.inputs(), r); },
-      std::tie(x, residual), layer);
+  const auto result =
+      gradcheck([&](auto& context, auto& in, auto& r) { return layer(context, in, positions.inputs(), r); },
+                std::tie(x, residual), layer);
   INFO(result.message);
   CHECK(result.passed);
   return result.passed;

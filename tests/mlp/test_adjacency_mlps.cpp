@@ -49,9 +49,9 @@ bool derivatives_agree(Layer& layer) {
   for (double& entry : a.span()) entry = std::abs(entry) + 0.1;
   const auto result = gradcheck([&](auto& context, auto& in, auto& weights) { return layer(context, in, weights); },
                                 std::tie(x, a), layer);
-  const auto added = gradcheck(
-      [&](auto& context, auto& in, auto& weights, auto& r) { return layer(context, in, weights, r); },
-      std::tie(x, a, residual), layer);
+  const auto added =
+      gradcheck([&](auto& context, auto& in, auto& weights, auto& r) { return layer(context, in, weights, r); },
+                std::tie(x, a, residual), layer);
   INFO(result.message);
   CHECK(result.passed);
   return result.passed && added.passed;
@@ -65,7 +65,7 @@ bool causal(Layer& layer) {
   auto x = random_tensor<float>(Rows(1, 5, 4), 2);
   Inference inference;
   const auto before = to_vector(layer(inference, x, a));
-  for (Index c = 0; c < 4; ++c) x(0, 4, c) += 3;
+  for (Index c = 0; c < 4; ++c) x(0, 4, c) += 300;
   const auto after = to_vector(layer(inference, x, a));
   return std::equal(before.begin(), before.end() - 4, after.begin());
 }
@@ -234,14 +234,16 @@ TEST_CASE("widths that the heads do not divide are refused, and adjacencies with
                     "LlamaMLP_HalfwayGIN: intermediate_size must be a multiple of heads, found 6 and 4");
   auto several = small<MultiAggregationOptions>(false);
   several.heads = 4;
-  CHECK_THROWS_WITH(MultiAggregation(several), "LlamaMLP_HalfwayGIN_MultiAggregation: intermediate_size must be a "
-                                               "multiple of heads, found 6 and 4");
+  CHECK_THROWS_WITH(MultiAggregation(several),
+                    "LlamaMLP_HalfwayGIN_MultiAggregation: intermediate_size must be a "
+                    "multiple of heads, found 6 and 4");
   options.heads = 3;
   CHECK_THROWS_WITH(MultiHop(options), "LlamaMLP_MultiHop: hidden_size must be a multiple of heads, found 4 and 3");
   const HalfwayGIN layer(small<AdjacencyMLPOptions>(false));
   const auto x = random_tensor<float>(Rows(1, 3, 4), 1);
   const auto a = causal_adjacency<float>(1, 3, 3, 2);
   Inference inference;
-  CHECK_THROWS_WITH(layer(inference, x, a), "LlamaMLP_HalfwayGIN: the weights must be [batch, 2 heads, tokens, keys], "
-                                            "found [1, 3, 3, 3]");
+  CHECK_THROWS_WITH(layer(inference, x, a),
+                    "LlamaMLP_HalfwayGIN: the weights must be [batch, 2 heads, tokens, keys], "
+                    "found [1, 3, 3, 3]");
 }

@@ -33,7 +33,8 @@ struct Group {
 }  // namespace
 
 TEST_CASE("grouped_linear agrees with the naive form for awkward sizes") {
-  for (const auto& size : {GroupedLinearSize{1, 1, 1, 1}, GroupedLinearSize{7, 3, 5, 2}, GroupedLinearSize{33, 2, 17, 65}}) {
+  for (const auto& size :
+       {GroupedLinearSize{1, 1, 1, 1}, GroupedLinearSize{7, 3, 5, 2}, GroupedLinearSize{33, 2, 17, 65}}) {
     for (const bool bias : {false, true}) {
       const Group<float> group(size.groups, bias, size.in_features, size.out_features);
       const auto x = random_tensor<float>(Rows(1, size.rows, size.input_width()), 1);
@@ -62,12 +63,12 @@ TEST_CASE("grouped_linear's derivatives agree with finite differences") {
     return grouped_linear<8>(context, in, group.layers, factors);
   };
   CHECK(gradcheck(weighted, std::tie(x, c), group).message == "gradcheck: 72 derivatives agree");
-  CHECK(gradcheck([&](auto& context, auto& in) { return grouped_linear(context, in, group.layers); }, std::tie(x),
-                  group)
-            .passed);
-  CHECK(gradcheck([&](auto& context, auto& in) { return grouped_linear(context, in, plain.layers); }, std::tie(x),
-                  plain)
-            .passed);
+  CHECK(
+      gradcheck([&](auto& context, auto& in) { return grouped_linear(context, in, group.layers); }, std::tie(x), group)
+          .passed);
+  CHECK(
+      gradcheck([&](auto& context, auto& in) { return grouped_linear(context, in, plain.layers); }, std::tie(x), plain)
+          .passed);
   Inference inference;
   static_assert(std::is_same_v<ShapeOf<decltype(weighted(inference, x, c))>, Shape<1, Dyn, 8>>);
 }
@@ -85,8 +86,9 @@ TEST_CASE("grouped_linear gives the same bits for any number of threads") {
     const auto y = grouped_linear(tape, xs, group.layers, cs);
     tape.backward(y, TensorView<const float, Rows>(seed.data(), seed.shape()));
     auto all = to_vector(y);
-    for (const auto& part : {to_vector(tape.gradient(xs)), to_vector(tape.gradient(cs)),
-                             to_vector(group.layers[1].weight.gradient()), to_vector(group.layers[1].bias->gradient())}) {
+    for (const auto& part :
+         {to_vector(tape.gradient(xs)), to_vector(tape.gradient(cs)), to_vector(group.layers[1].weight.gradient()),
+          to_vector(group.layers[1].bias->gradient())}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;

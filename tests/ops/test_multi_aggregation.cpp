@@ -61,8 +61,8 @@ TEST_CASE("offset_attention agrees with the naive form for awkward sizes and bot
       const auto q = random_tensor<float>(Rows(shape[0], shape[2], width), 2);
       const auto k = random_tensor<float>(Rows(shape[0], shape[2], width), 3);
       const auto v = random_tensor<float>(Rows(shape[0], shape[2], width), 4);
-      const OffsetAttentionInput<float> in{{shape[0], shape[1], shape[2], shape[3], dim}, mask, 0.5F,
-                                           q.data(), k.data(), v.data(), a.data()};
+      const OffsetAttentionInput<float> in{
+          {shape[0], shape[1], shape[2], shape[3], dim}, mask, 0.5F, q.data(), k.data(), v.data(), a.data()};
       std::vector<float> expected(static_cast<std::size_t>(v.size()));
       kernels::offset_attention_naive(in, expected.data());
       Inference inference;

@@ -81,8 +81,8 @@ bool derivatives_agree(const Problem& problem) {
   auto q = random_tensor<double>(problem.query_shape(), 1);
   auto k = random_tensor<double>(problem.key_shape(), 2);
   auto v = random_tensor<double>(problem.key_shape(), 3);
-  const auto result = gradcheck([&](auto& context, auto& a, auto& b, auto& c) { return problem(context, a, b, c); },
-                                std::tie(q, k, v));
+  const auto result =
+      gradcheck([&](auto& context, auto& a, auto& b, auto& c) { return problem(context, a, b, c); }, std::tie(q, k, v));
   INFO(result.message);
   CHECK(result.passed);
   return result.passed;
@@ -108,7 +108,8 @@ TEST_CASE("pna_aggregate agrees with the naive form for every rule") {
   infinite.empty_max = PNAEmptyMax::minus_inf;
   PNARules acausal = selecting();
   acausal.negative_threshold = true;
-  for (const PNARules& rules : {PNARules{}, infinite, neighbours(), selecting(), selecting(PNAFallback::self), acausal}) {
+  for (const PNARules& rules :
+       {PNARules{}, infinite, neighbours(), selecting(), selecting(PNAFallback::self), acausal}) {
     for (const AdjacencyWeights weights : {AdjacencyWeights::softmax, AdjacencyWeights::relu}) {
       for (const ThresholdMode mode : {ThresholdMode::none, ThresholdMode::relu, ThresholdMode::binary,
                                        ThresholdMode::scaled_topk_causal_4d, ThresholdMode::sigmoid_elementwise}) {
@@ -146,13 +147,14 @@ TEST_CASE("pna_aggregate passes its derivative to a learned threshold") {
   auto q = random_tensor<double>(problem.query_shape(), 1);
   auto t = random_tensor<double>(Shape<>(), 4, 0.1);
   const auto function = [&](auto& context, auto& a, auto& threshold) {
-    const auto source = pair_adjacency(context, rows_operand(context, a), rows_operand(context, a),
-                                       [&] {
-                                         auto options = problem.options<double>();
-                                         options.attention.kv_heads = options.attention.heads;
-                                         return options;
-                                       }(),
-                                       none, threshold);
+    const auto source = pair_adjacency(
+        context, rows_operand(context, a), rows_operand(context, a),
+        [&] {
+          auto options = problem.options<double>();
+          options.attention.kv_heads = options.attention.heads;
+          return options;
+        }(),
+        none, threshold);
     return pna_aggregate(context, source, rows_operand(context, a), problem.rules);
   };
   CHECK(gradcheck(function, std::tie(q, t)).passed);

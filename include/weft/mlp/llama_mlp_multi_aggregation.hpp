@@ -87,8 +87,9 @@ class LlamaMLP_HalfwayGIN_MultiAggregation {
   auto operator()(Context& context, const X& x, const Weights& weights, const Residual& residual = none) const {
     detail::expect_heads("LlamaMLP_HalfwayGIN_MultiAggregation", weights, options_.heads);
     if (options_.negative_weights == NegativeWeights::refuse && has_negative(context, weights)) {
-      fail("LlamaMLP_HalfwayGIN_MultiAggregation: the weights of the adjacency must not be negative, because their "
-           "logarithm is taken; NegativeWeights::clamp treats negative ones as 0");
+      fail(
+          "LlamaMLP_HalfwayGIN_MultiAggregation: the weights of the adjacency must not be negative, because their "
+          "logarithm is taken; NegativeWeights::clamp treats negative ones as 0");
     }
     const auto u = gated_product(context, gate_proj(context, x), up_proj(context, x), options_.activation);
     const auto sum = head_aggregate(context, weights, u);
@@ -96,11 +97,10 @@ class LlamaMLP_HalfwayGIN_MultiAggregation {
     const auto combine = [&](const auto& largest) {
       return head_features(context, u, sum, largest, attended, epsilons, alphas);
     };
-    const auto features = options_.multiagg_max == MultiAggregationMax::self
-                              ? combine(u)
-                              : combine(neighbour_max(context, weights, u));
-    const auto v = (*aggregator_mlp_2)(
-        context, activate(context, (*aggregator_mlp_0)(context, features), options_.activation));
+    const auto features =
+        options_.multiagg_max == MultiAggregationMax::self ? combine(u) : combine(neighbour_max(context, weights, u));
+    const auto v =
+        (*aggregator_mlp_2)(context, activate(context, (*aggregator_mlp_0)(context, features), options_.activation));
     return down_proj(context, v.reshape(u.shape()), residual);
   }
 

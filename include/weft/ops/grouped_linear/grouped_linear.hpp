@@ -100,8 +100,8 @@ auto grouped_linear(Context& context, const X& x, const Layers& layers, const Bi
   if constexpr (Context::records) {
     if (y.gradient_slot() != nullptr) {
       auto* targets = context.workspace().template allocate<GroupedLinearTargets<T>>(size.groups);
-      context.record(y.gradient_slot(), detail::GroupedLinearBackward<T, Device>{size, xs, parts, factors, targets,
-                                                                                 y.gradient_slot()});
+      context.record(y.gradient_slot(),
+                     detail::GroupedLinearBackward<T, Device>{size, xs, parts, factors, targets, y.gradient_slot()});
     }
   }
   return y;

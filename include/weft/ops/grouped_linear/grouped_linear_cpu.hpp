@@ -88,7 +88,8 @@ struct GroupedLinearKernels<Cpu> {
   template <class T>
   static void add_scaled(Index count, T factor, const T* from, T* to) {
     kernels::for_each_vector<T>(count, [&](Index c, auto access) {
-      access.store(to + c, kernels::multiply_add(kernels::Vector<T>(factor), access.load(from + c), access.load(to + c)));
+      access.store(to + c,
+                   kernels::multiply_add(kernels::Vector<T>(factor), access.load(from + c), access.load(to + c)));
     });
   }
 

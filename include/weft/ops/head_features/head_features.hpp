@@ -24,14 +24,13 @@ struct HeadFeaturesBackward {
   void operator()(BasicTape<DeviceType>& tape) const {
     std::array<GradientTarget<T>, 4> targets;
     for (std::size_t p = 0; p < 4; ++p) targets[p] = tape.template target<T>(parts[p].gradient);
-    HeadFeaturesKernels<DeviceType>::backward(
-        size, {parts[0].data, parts[1].data, parts[2].data, parts[3].data}, epsilons, alphas, y->values<T>(), targets,
-        [&](const T* sums) {
-          for (Index head = 0; head < size.heads; ++head) {
-            put(tape, epsilons[head].gradient, sums[head]);
-            put(tape, alphas[head].gradient, sums[size.heads + head]);
-          }
-        });
+    HeadFeaturesKernels<DeviceType>::backward(size, {parts[0].data, parts[1].data, parts[2].data, parts[3].data},
+                                              epsilons, alphas, y->values<T>(), targets, [&](const T* sums) {
+                                                for (Index head = 0; head < size.heads; ++head) {
+                                                  put(tape, epsilons[head].gradient, sums[head]);
+                                                  put(tape, alphas[head].gradient, sums[size.heads + head]);
+                                                }
+                                              });
   }
 
  private:
@@ -74,8 +73,8 @@ auto head_features(Context& context, const X& self, const Sum& sum, const Larges
   HeadFeaturesKernels<Device>::forward(size, {parts[0].data, parts[1].data, parts[2].data, parts[3].data}, numbers,
                                        numbers + heads, y.data());
   if constexpr (Context::records) {
-    context.record(y.gradient_slot(), detail::HeadFeaturesBackward<T, Device>{size, parts, numbers, numbers + heads,
-                                                                              y.gradient_slot()});
+    context.record(y.gradient_slot(),
+                   detail::HeadFeaturesBackward<T, Device>{size, parts, numbers, numbers + heads, y.gradient_slot()});
   }
   return y;
 }

@@ -91,8 +91,8 @@ auto hop_sum(Context& context, const Adjacency& a, const X& x, const Epsilons& e
       T* saved = context.workspace().template allocate<T>(hops * x.size());
       double* partial = context.workspace().template allocate<double>(size.batch * size.heads * (hops + 1));
       HopSumKernels<Device>::forward(size, hops, as.data, xs.data, weights, saved, y.data());
-      context.record(y.gradient_slot(), detail::HopSumBackward<T, Device>{size, hops, as, xs, weights, saved, partial,
-                                                                          y.gradient_slot()});
+      context.record(y.gradient_slot(),
+                     detail::HopSumBackward<T, Device>{size, hops, as, xs, weights, saved, partial, y.gradient_slot()});
       return y;
     }
   }
@@ -121,10 +121,11 @@ auto hop_sum_step(Context& context, const Adjacency& a, const X& x, const Epsilo
   static_assert(!Context::records, "hop_sum_step(a, x): decoding is for inference");
   const HeadAggregateSize size{a.extent(0), a.extent(1), a.extent(2), a.extent(3), x.extent(2) / a.extent(1)};
   if (size.queries != x.extent(1) || size.keys != cache.length + size.queries || size.keys > cache.capacity) {
-    fail(concat("hop_sum_step(a, x): a must be [batch, heads, new tokens, cached + new tokens] within the cache's "
-                "capacity, found ",
-                a.shape().text(), " for ", cache.length, " cached and ", x.extent(1), " new tokens, capacity ",
-                cache.capacity));
+    fail(
+        concat("hop_sum_step(a, x): a must be [batch, heads, new tokens, cached + new tokens] within the cache's "
+               "capacity, found ",
+               a.shape().text(), " for ", cache.length, " cached and ", x.extent(1), " new tokens, capacity ",
+               cache.capacity));
   }
   auto y = context.template make<T>(x.shape());
   auto& workspace = context.workspace();

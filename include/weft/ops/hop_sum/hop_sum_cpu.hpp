@@ -107,8 +107,8 @@ struct HopSumKernels<Cpu> {
         const Index cached = b * capacity * width + head * size.dim;
         const Index own = b * size.queries * width + head * size.dim;
         const HopWeights<T>& w = weights[head];
-        kernels::detail::scale_rows(size.queries, size.dim, T{1} + *w.epsilon.data,
-                                    levels[0] + cached + before * width, width, y + own, width, false);
+        kernels::detail::scale_rows(size.queries, size.dim, T{1} + *w.epsilon.data, levels[0] + cached + before * width,
+                                    width, y + own, width, false);
         for (Index k = 0; k < hops; ++k) {
           T* to = k + 1 < hops ? levels[k + 1] + cached + before * width : last + own;
           kernels::head_product(size.queries, size.keys, size.dim, a + at * size.queries * size.keys,

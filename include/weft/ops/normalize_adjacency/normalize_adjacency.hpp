@@ -51,8 +51,8 @@ auto normalize_adjacency(Context& context, const A& a, const Mask& mask) {
   auto y = context.template make<T>(a.shape(), as.gradient != nullptr);
   NormalizeAdjacencyKernels<Device>::forward(matrices, nodes, as.data, mask.data(), y.data());
   if constexpr (Context::records) {
-    context.record(y.gradient_slot(), detail::NormalizeAdjacencyBackward<T, Device>{as, mask.data(), y.gradient_slot(),
-                                                                                    matrices, nodes});
+    context.record(y.gradient_slot(),
+                   detail::NormalizeAdjacencyBackward<T, Device>{as, mask.data(), y.gradient_slot(), matrices, nodes});
   }
   return y;
 }

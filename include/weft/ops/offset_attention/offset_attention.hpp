@@ -61,9 +61,8 @@ auto offset_attention(Context& context, const Q& q, const K& k, const V& v, cons
                                    as.data};
   OffsetAttentionKernels<Device>::forward(in, y.data());
   if constexpr (Context::records) {
-    context.record(y.gradient_slot(), detail::OffsetAttentionBackward<T, Device>{in, qs.gradient, ks.gradient,
-                                                                                 vs.gradient, as.gradient,
-                                                                                 y.gradient_slot()});
+    context.record(y.gradient_slot(), detail::OffsetAttentionBackward<T, Device>{
+                                          in, qs.gradient, ks.gradient, vs.gradient, as.gradient, y.gradient_slot()});
   }
   return y;
 }

@@ -77,8 +77,9 @@ void softmax_rows_backward(Index rows, Index columns, const T* w, T* d) {
     const auto [product] = row_sums<T, 1>(columns, [&](Index j, auto access, auto& sums) {
       sums[0] = multiply_add(access.load(w + j), access.load(d + j), sums[0]);
     });
+    const Vector<T> mean(product);
     for_each_vector<T>(columns, [&](Index j, auto access) {
-      access.store(d + j, Vector<T>(access.load(w + j) * (access.load(d + j) - Vector<T>(product))));
+      access.store(d + j, Vector<T>(access.load(w + j) * (access.load(d + j) - mean)));
     });
   }
 }

@@ -56,8 +56,8 @@ auto pna_aggregate(Context& context, const PairAdjacency<T>& source, const RowsO
   }
   PNAInput<T> in{source.in, rules, v.width / size.kv_heads, v.rows, nullptr, nullptr, nullptr};
   const bool needs_gradient = source.needs_gradient() || v.gradient != nullptr;
-  auto y = context.template make<T>(ShapeType::from({size.batch, size.queries, size.heads * 4 * in.dim}),
-                                    needs_gradient);
+  auto y =
+      context.template make<T>(ShapeType::from({size.batch, size.queries, size.heads * 4 * in.dim}), needs_gradient);
   auto& workspace = context.workspace();
   const auto result_end = workspace.mark();
   T* moments = workspace.template allocate<T>(size.batch * size.keys * in.moment_row());

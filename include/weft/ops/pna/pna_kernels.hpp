@@ -82,9 +82,7 @@ struct PNAInput {
   }
 
   /// The threshold that entries of neighbours exceed.
-  T valid_above() const {
-    return rules.negative_threshold ? adjacency.threshold : std::max(T{0}, adjacency.threshold);
-  }
+  T valid_above() const { return rules.negative_threshold ? adjacency.threshold : std::max(T{0}, adjacency.threshold); }
 };
 
 /// Kernels of `pna_aggregate` on a device. A specialisation provides prepare, forward, backward and finish.

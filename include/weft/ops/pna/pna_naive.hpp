@@ -50,9 +50,9 @@ std::vector<double> pna_naive(const PNARules& rules, double threshold, Index key
     if (!any && rules.empty_max == PNAEmptyMax::guard) largest = 0;
     const double mean = sum / divisor;
     const double variance = std::max(squares / divisor - mean * mean, 0.0);
-    const double parts[2][4] = {{sum, mean, largest, variance},
-                                {mean, rules.selects() ? value(longest, c) : 0, variance,
-                                 rules.selects() ? value(shortest, c) : 0}};
+    const double parts[2][4] = {
+        {sum, mean, largest, variance},
+        {mean, rules.selects() ? value(longest, c) : 0, variance, rules.selects() ? value(shortest, c) : 0}};
     for (Index part = 0; part < 4; ++part) {
       y[static_cast<std::size_t>(part * dim + c)] = parts[rules.selects() ? 1 : 0][part];
     }

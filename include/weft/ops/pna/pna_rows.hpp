@@ -195,9 +195,8 @@ void pna_block_backward(const PNAInput<T>& in, const AdjacencyBlock& block, cons
       total[0] = multiply_add(access.load(p + j), access.load(d + j), total[0]);
     });
     const Vector<T> d_degree((through_sum[r] - product) / degree);
-    for_each_vector<T>(block.width, [&](Index j, auto access) {
-      access.store(d + j, Vector<T>(access.load(d + j) + d_degree));
-    });
+    for_each_vector<T>(block.width,
+                       [&](Index j, auto access) { access.store(d + j, Vector<T>(access.load(d + j) + d_degree)); });
   }
 }
 
