@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/autograd/gradcheck.hpp"
 #include "weft/ops/adjacency/aggregate_adjacency.hpp"
-#include "weft/ops/pna/pna_aggregate.hpp"
+#include "weft/ops/pna/pna_attention.hpp"
 #include "weft/ops/pna/pna_naive.hpp"
 
 #include "ops/op_checks.hpp"
@@ -20,7 +20,7 @@ struct Problem {
   AdjacencyWeights weights = AdjacencyWeights::softmax;
   ThresholdMode mode = ThresholdMode::none;
   double threshold = 0.2;
-  PNARules rules{};
+  PNAAttentionRules rules{};
 
   template <class T>
   AdjacencyOptions<T> options() const {
@@ -39,7 +39,7 @@ struct Problem {
   auto operator()(Context& context, const Q& q, const K& k, const V& v) const {
     using T = ElementOf<Q>;
     const auto source = pair_adjacency(context, rows_operand(context, q), rows_operand(context, k), options<T>());
-    return pna_aggregate(context, source, rows_operand(context, v), rules);
+    return pna_attention(context, source, rows_operand(context, v), rules);
   }
 };
 
@@ -88,28 +88,28 @@ bool derivatives_agree(const Problem& problem) {
   return result.passed;
 }
 
-PNARules selecting(PNAFallback fallback = PNAFallback::first_token) {
-  PNARules rules;
+PNAAttentionRules selecting(PNAFallback fallback = PNAFallback::first_token) {
+  PNAAttentionRules rules;
   rules.aggregates = PNAAggregates::mean_max_variance_min;
   rules.fallback = fallback;
   return rules;
 }
 
-PNARules neighbours() {
-  PNARules rules;
+PNAAttentionRules neighbours() {
+  PNAAttentionRules rules;
   rules.max = PNAMax::neighbours;
   return rules;
 }
 
 }  // namespace
 
-TEST_CASE("pna_aggregate agrees with the naive form for every rule") {
-  PNARules infinite;
+TEST_CASE("pna_attention agrees with the naive form for every rule") {
+  PNAAttentionRules infinite;
   infinite.empty_max = PNAEmptyMax::minus_inf;
-  PNARules acausal = selecting();
+  PNAAttentionRules acausal = selecting();
   acausal.negative_threshold = true;
-  for (const PNARules& rules :
-       {PNARules{}, infinite, neighbours(), selecting(), selecting(PNAFallback::self), acausal}) {
+  for (const PNAAttentionRules& rules :
+       {PNAAttentionRules{}, infinite, neighbours(), selecting(), selecting(PNAFallback::self), acausal}) {
     for (const AdjacencyWeights weights : {AdjacencyWeights::softmax, AdjacencyWeights::relu}) {
       for (const ThresholdMode mode : {ThresholdMode::none, ThresholdMode::relu, ThresholdMode::binary,
                                        ThresholdMode::scaled_topk_causal_4d, ThresholdMode::sigmoid_elementwise}) {
@@ -124,8 +124,8 @@ TEST_CASE("pna_aggregate agrees with the naive form for every rule") {
   }
 }
 
-TEST_CASE("pna_aggregate agrees with the naive form for awkward sizes") {
-  for (const PNARules& rules : {PNARules{}, neighbours(), selecting()}) {
+TEST_CASE("pna_attention agrees with the naive form for awkward sizes") {
+  for (const PNAAttentionRules& rules : {PNAAttentionRules{}, neighbours(), selecting()}) {
     Problem one{.batch = 1, .heads = 1, .kv_heads = 1, .tokens = 1, .dim = 1, .rules = rules};
     CHECK(error_of(one) < 1e-6);
     Problem blocks{.batch = 1, .heads = 3, .kv_heads = 1, .tokens = 131, .dim = 17, .rules = rules};
@@ -133,7 +133,7 @@ TEST_CASE("pna_aggregate agrees with the naive form for awkward sizes") {
   }
 }
 
-TEST_CASE("pna_aggregate's derivatives agree with finite differences") {
+TEST_CASE("pna_attention's derivatives agree with finite differences") {
   CHECK(derivatives_agree({.tokens = 5}));
   CHECK(derivatives_agree({.tokens = 5, .rules = neighbours()}));
   CHECK(derivatives_agree({.tokens = 5, .rules = selecting()}));
@@ -142,7 +142,7 @@ TEST_CASE("pna_aggregate's derivatives agree with finite differences") {
   CHECK(derivatives_agree({.tokens = 5, .weights = AdjacencyWeights::relu, .rules = selecting(PNAFallback::self)}));
 }
 
-TEST_CASE("pna_aggregate passes its derivative to a learned threshold") {
+TEST_CASE("pna_attention passes its derivative to a learned threshold") {
   const Problem problem{.batch = 1, .tokens = 5, .mode = ThresholdMode::softplus};
   auto q = random_tensor<double>(problem.query_shape(), 1);
   auto t = random_tensor<double>(Shape<>(), 4, 0.1);
@@ -155,13 +155,13 @@ TEST_CASE("pna_aggregate passes its derivative to a learned threshold") {
           return options;
         }(),
         none, threshold);
-    return pna_aggregate(context, source, rows_operand(context, a), problem.rules);
+    return pna_attention(context, source, rows_operand(context, a), problem.rules);
   };
   CHECK(gradcheck(function, std::tie(q, t)).passed);
 }
 
-TEST_CASE("pna_aggregate gives the same bits for any number of threads") {
-  for (const PNARules& rules : {neighbours(), selecting()}) {
+TEST_CASE("pna_attention gives the same bits for any number of threads") {
+  for (const PNAAttentionRules& rules : {neighbours(), selecting()}) {
     const Problem problem{.batch = 1, .heads = 4, .kv_heads = 2, .tokens = 70, .dim = 9, .rules = rules};
     auto q = random_tensor<float>(problem.query_shape(), 1);
     auto k = random_tensor<float>(problem.key_shape(), 2);
@@ -182,12 +182,12 @@ TEST_CASE("pna_aggregate gives the same bits for any number of threads") {
   }
 }
 
-TEST_CASE("pna_aggregate says what does not fit") {
+TEST_CASE("pna_attention says what does not fit") {
   const Problem problem;
   const auto q = random_tensor<float>(problem.query_shape(), 1);
   const auto k = random_tensor<float>(problem.key_shape(), 2);
   const auto v = random_tensor<float>(Rows(2, 6, 6), 3);
   Inference inference;
   CHECK_THROWS_WITH(problem(inference, q, k, v),
-                    "pna_aggregate(source, v): v must be [2, 7, 2 * dim], found [2, 6, 6]");
+                    "pna_attention(source, v): v must be [2, 7, 2 * dim], found [2, 6, 6]");
 }

@@ -16,14 +16,14 @@
 #include "weft/ops/adjacency/aggregate_adjacency.hpp"
 #include "weft/ops/adjacency/process_adjacency.hpp"
 #include "weft/ops/grouped_linear/grouped_linear.hpp"
-#include "weft/ops/pna/pna_aggregate.hpp"
+#include "weft/ops/pna/pna_attention.hpp"
 #include "weft/ops/rotary/rotary.hpp"
 
 namespace weft {
 
 /// Both kinds of PNA attention. For every head P = mode(a) with a = softmax((q kᵀ / √d + mask) / τ), or the ReLU of the scores,
 /// or the scores; then o = W₂ silu(W₀ z + b₀) + b₂ where z are four aggregates of the values over the rows of P (see
-/// `pna_aggregate`), heads concatenated, and o_proj. P is never stored.
+/// `pna_attention`), heads concatenated, and o_proj. P is never stored.
 /// Parameters: `q_proj`, `k_proj`, `v_proj`, `o_proj`, `aggregator_mlps.{head}.0` [int(multiplier * d), 4 d],
 /// `aggregator_mlps.{head}.2` [d, ...], `threshold.0` (optional), `residual_epsilon.0` (without effect).
 template <PNAAggregates Aggregates, auto HiddenSize, auto Heads, auto KeyValueHeads = Heads,
@@ -83,7 +83,7 @@ class BasicLlamaAttentionPNA {
     refuse_unsupported(context, inputs);
     const auto v = remembered_values(context, v_proj(context, x), inputs.cache);
     const auto features = visit_adjacency(context, x, inputs, options_.threshold, [&](const auto& source) {
-      return pna_aggregate<FeatureShape<X>>(context, source, v, rules());
+      return pna_attention<FeatureShape<X>>(context, source, v, rules());
     });
     const auto hidden = silu(context, grouped_linear(context, features, aggregator_mlps_0));
     return o_proj(context, grouped_linear<kQueryWidth>(context, hidden, aggregator_mlps_2), residual);
@@ -160,7 +160,7 @@ class BasicLlamaAttentionPNA {
     }
   }
 
-  PNARules rules() const {
+  PNAAttentionRules rules() const {
     return {Aggregates, options_.pna_max, options_.pna_empty_max, options_.pna_lm_fallback,
             options_.pna_lm_negative_threshold};
   }

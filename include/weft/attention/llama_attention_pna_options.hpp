@@ -37,7 +37,7 @@ struct LlamaAttentionPNAOptions {
   PNAMax pna_max = PNAMax::self;                           ///< of PNA
   PNAEmptyMax pna_empty_max = PNAEmptyMax::guard;          ///< of PNA
   PNAFallback pna_lm_fallback = PNAFallback::first_token;  ///< of PNA_LM
-  bool pna_lm_negative_threshold = false;                  ///< of PNA_LM: see `PNARules::negative_threshold`
+  bool pna_lm_negative_threshold = false;                  ///< of PNA_LM: see `PNAAttentionRules::negative_threshold`
 
   Index hidden_size = 0;
   Index heads = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// `pna_aggregate` on the CPU: one sweep over blocks of rows of every head, and another for the derivative.
+/// `pna_attention` on the CPU: one sweep over blocks of rows of every head, and another for the derivative.
 #pragma once
 
 #include "weft/ops/pna/pna_rows.hpp"

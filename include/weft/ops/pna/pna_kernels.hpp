@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// What a device has to provide for `pna_aggregate`, and what its kernels are told; the CPU's answer is in pna_cpu.hpp.
+/// What a device has to provide for `pna_attention`, and what its kernels are told; the CPU's answer is in pna_cpu.hpp.
 #pragma once
 
 #include "weft/ops/adjacency/adjacency_input.hpp"
@@ -32,7 +32,7 @@ enum class PNAFallback {
 };
 
 /// How neighbours are aggregated; the defaults are the reference's but for `empty_max`.
-struct PNARules {
+struct PNAAttentionRules {
   PNAAggregates aggregates = PNAAggregates::sum_mean_max_variance;
   PNAMax max = PNAMax::self;
   PNAEmptyMax empty_max = PNAEmptyMax::guard;
@@ -52,7 +52,7 @@ struct PNARules {
 template <class T>
 struct PNAInput {
   kernels::AdjacencyInput<T> adjacency;
-  PNARules rules;
+  PNAAttentionRules rules;
   Index dim;
   kernels::AttentionRows<const T> v;
   const T* moments;
@@ -85,7 +85,7 @@ struct PNAInput {
   T valid_above() const { return rules.negative_threshold ? adjacency.threshold : std::max(T{0}, adjacency.threshold); }
 };
 
-/// Kernels of `pna_aggregate` on a device. A specialisation provides prepare, forward, backward and finish.
+/// Kernels of `pna_attention` on a device. A specialisation provides prepare, forward, backward and finish.
 template <class DeviceType>
 struct PNAKernels;
 

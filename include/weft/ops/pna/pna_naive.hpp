@@ -15,8 +15,8 @@ namespace weft::kernels {
 /// \param keys  of the row p of the adjacency, and rows of x [keys, dim]
 /// \param own   the node's own position among the keys
 template <class T>
-std::vector<double> pna_naive(const PNARules& rules, double threshold, Index keys, Index dim, Index own, const T* p,
-                              const T* x) {
+std::vector<double> pna_naive(const PNAAttentionRules& rules, double threshold, Index keys, Index dim, Index own,
+                              const T* p, const T* x) {
   const auto value = [&](Index j, Index c) { return static_cast<double>(x[j * dim + c]); };
   std::vector<double> y(static_cast<std::size_t>(4 * dim));
   double degree = 0;

@@ -143,7 +143,7 @@ void pna_block(const PNAInput<T>& in, const AdjacencyBlock& block, const T* p, T
 /// From the result y of a node and dy to [dS, dQ]: dQ = dvariance/δ where the variance is not cut, dS = dsum + (dmean -
 /// 2 mean dvariance)/δ. Returns dsum · S.
 template <class T>
-T pna_row_backward(const PNARules& rules, Index dim, T degree, const T* y, const T* dy, T* g) {
+T pna_row_backward(const PNAAttentionRules& rules, Index dim, T degree, const T* y, const T* dy, T* g) {
   const Vector<T> inverse(T{1} / (degree == T{0} ? T{1} : degree));
   const Vector<T> zero(T{0});
   const Index mean_at = rules.mean_part() * dim;

@@ -46,12 +46,13 @@ struct PNABackward {
 /// \param v           `rows_operand` of [batch, keys, kv_heads * dim], or a cache
 /// \return            [batch, queries, heads * 4 * dim]
 template <class ShapeType = Shape<Dyn, Dyn, Dyn>, class Context, class T>
-auto pna_aggregate(Context& context, const PairAdjacency<T>& source, const RowsOperand<T>& v, const PNARules& rules) {
+auto pna_attention(Context& context, const PairAdjacency<T>& source, const RowsOperand<T>& v,
+                   const PNAAttentionRules& rules) {
   using Device = typename Context::Device;
   using Kernels = PNAKernels<Device>;
   const kernels::AttentionSize& size = source.in.size();
   if (v.batch != size.batch || v.tokens != size.keys || v.width % size.kv_heads != 0) {
-    fail(concat("pna_aggregate(source, v): v must be [", size.batch, ", ", size.keys, ", ", size.kv_heads,
+    fail(concat("pna_attention(source, v): v must be [", size.batch, ", ", size.keys, ", ", size.kv_heads,
                 " * dim], found [", v.batch, ", ", v.tokens, ", ", v.width, "]"));
   }
   PNAInput<T> in{source.in, rules, v.width / size.kv_heads, v.rows, nullptr, nullptr, nullptr};
