@@ -221,14 +221,84 @@ TEST_CASE("PNA attention refuses what cannot be computed") {
   options.threshold.mode = ThresholdMode::top_k;
   options.threshold.top_k_fraction = 1.5;
   CHECK_THROWS_WITH(PNA_LM<>(options), Catch::Matchers::ContainsSubstring("top_k_fraction must be in (0, 1]"));
-  options = small();
-  options.attention_dropout = 0.1;
-  const PNA<> dropping(options);
-  const Positions<float> positions(3);
-  const auto x = random_tensor<float>(Rows(1, 3, 6), 1);
-  Tape tape;
-  tape.enable_dropout(Rng(1));
-  CHECK_THROWS_WITH(dropping(tape, x, positions.inputs()), Catch::Matchers::ContainsSubstring("attention_dropout"));
+}
+
+TEST_CASE("packed sequences give what they give alone") {
+  auto options = small();
+  for (const PNAMax max : {PNAMax::self, PNAMax::neighbours}) {
+    options.pna_max = max;
+    const auto check = [&](auto layer) {
+      randomize_parameters(layer, 3, 0.6);
+      const auto x = random_tensor<float>(Rows(1, 7, 6), 1);
+      Positions<float> positions(7);
+      for (Index i = 3; i < 7; ++i) {
+        for (Index c = 0; c < 2; ++c) {
+          positions.cos(0, i, c) = static_cast<float>(std::cos(i - 3));
+          positions.sin(0, i, c) = static_cast<float>(std::sin(i - 3));
+        }
+      }
+      const std::int32_t first[] = {0, 0, 0, 3, 3, 3, 3};
+      auto inputs = positions.inputs();
+      inputs.first_key = first;
+      Inference inference;
+      const auto packed = to_vector(layer(inference, x, inputs));
+      Tensor<float, Rows> second(Rows(1, 4, 6));
+      std::copy_n(x.data() + 18, 24, second.data());
+      const auto alone = run(layer, second);
+      CHECK(largest_difference(std::vector<float>(packed.begin() + 18, packed.end()), alone) < 1e-6);
+    };
+    check(PNA<>(options));
+    check(PNA_LM<>(options));
+  }
+}
+
+TEST_CASE("PNA attention drops the weights that it returns, with the right derivatives") {
+  auto options = small();
+  options.attention_dropout = 0.4;
+  for (const PNAMax max : {PNAMax::self, PNAMax::neighbours}) {
+    options.pna_max = max;
+    PNA<double> layer(options);
+    randomize_parameters(layer, 3, 0.6);
+    const Positions<double> positions(6);
+    auto x = random_tensor<double>(Rows(1, 6, 6), 1);
+    const auto seed = random_tensor<double>(Rows(1, 6, 6), 2);
+    // The output with the same stream each time, weighted, and its derivative.
+    const auto value = [&](Tape& tape, const auto& in) {
+      tape.enable_dropout(Rng(5));
+      return layer(tape, in, positions.inputs());
+    };
+    Tape tape;
+    const auto xs = tape.watch(x);
+    const auto y = value(tape, xs);
+    tape.backward(y, TensorView<const double, Rows>(seed.data(), seed.shape()));
+    const auto gradient = to_vector(tape.gradient(xs));
+    const auto weighted = [&] {
+      Tape own;
+      const auto result = value(own, x);
+      double sum = 0;
+      for (Index i = 0; i < result.size(); ++i) sum += seed.data()[i] * result.data()[i];
+      return sum;
+    };
+    for (Index i = 0; i < x.size(); i += 5) {
+      const double before = x.data()[i];
+      x.data()[i] = before + 1e-6;
+      const double above = weighted();
+      x.data()[i] = before - 1e-6;
+      const double below = weighted();
+      x.data()[i] = before;
+      CHECK(gradient[static_cast<std::size_t>(i)] == Approx((above - below) / 2e-6).margin(1e-5).epsilon(1e-3));
+    }
+    Tape other;
+    other.enable_dropout(Rng(5));
+    const auto [output, weights] = layer.with_weights(other, x, positions.inputs());
+    CHECK(to_vector(output) == to_vector(y));
+    Index dropped = 0;
+    for (Index row = 0; row < 4 * 6; ++row) {
+      for (Index j = 0; j <= row % 6; ++j) dropped += weights.data()[row * 6 + j] == 0 ? 1 : 0;
+    }
+    CHECK(dropped > 20);
+    CHECK(dropped < 50);
+  }
 }
 
 TEST_CASE("PNA attention stays finite for one token, one head and padding") {

@@ -80,33 +80,23 @@ class BasicLlamaAttentionPNA {
   template <class Context, class X, class Residual = None>
   auto operator()(Context& context, const X& x, const AttentionInputs<T>& inputs,
                   const Residual& residual = none) const {
-    refuse_unsupported(context, inputs);
-    const auto v = remembered_values(context, v_proj(context, x), inputs.cache);
-    const auto features = visit_adjacency(context, x, inputs, options_.threshold, [&](const auto& source) {
-      return pna_attention<FeatureShape<X>>(context, source, v, rules());
-    });
-    const auto hidden = silu(context, grouped_linear(context, features, aggregator_mlps_0));
-    return o_proj(context, grouped_linear<kQueryWidth>(context, hidden, aggregator_mlps_2), residual);
+    return attend(context, x, inputs, residual, next_dropout(context));
   }
 
-  /// The output, and the weights a, before the threshold mode, [batch, heads, tokens, tokens], as a result through which
-  /// gradients flow. Not for decoding with a cache.
+  /// The output, and the weights a, after dropout and before the threshold mode, [batch, heads, tokens, tokens], as a result
+  /// through which gradients flow. Not for decoding with a cache.
   template <class Context, class X, class Residual = None>
   auto with_weights(Context& context, const X& x, const AttentionInputs<T>& inputs,
                     const Residual& residual = none) const {
-    const auto weights = attention_weights(context, x, inputs);
-    const auto output = (*this)(context, x, inputs, residual);
-    return AttentionResult<std::remove_const_t<decltype(output)>, std::remove_const_t<decltype(weights)>>{output,
-                                                                                                          weights};
+    const auto dropout = next_dropout(context);
+    const auto weights = dense_weights(context, x, inputs, dropout);
+    return AttentionResult{attend(context, x, inputs, residual, dropout), weights};
   }
 
   /// The weights a of the layer, before the threshold mode (GIN attention gives those after it).
   template <class Context, class X>
   auto attention_weights(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
-    if (inputs.cache) fail(concat(kName, ": the weights of all tokens cannot be had from a cache"));
-    refuse_unsupported(context, inputs);
-    return visit_adjacency(context, x, inputs, ThresholdOptions{},
-                           [&](const auto& source) { return adjacency_weights<WeightsShape<X>>(context, source); });
+    return dense_weights(context, x, inputs, next_dropout(context));
   }
 
   /// P = mode(a) for weights that are there as a tensor, [..., rows, keys] (process_adjacency_with_modes of the reference).
@@ -165,17 +155,40 @@ class BasicLlamaAttentionPNA {
             options_.pna_lm_negative_threshold};
   }
 
+  /// The dropout of the next call.
   template <class Context>
-  void refuse_unsupported([[maybe_unused]] Context& context, const AttentionInputs<T>& inputs) const {
+  std::optional<DropoutMask> next_dropout(Context& context) const {
+    return next_dropout_mask(context, options_.attention_dropout, concat(kName, ": attention_dropout"));
+  }
+
+  template <class Context, class X, class Residual>
+  auto attend(Context& context, const X& x, const AttentionInputs<T>& inputs, const Residual& residual,
+              const std::optional<DropoutMask>& dropout) const {
+    refuse_unsupported(inputs);
+    const auto v = remembered_values(context, v_proj(context, x), inputs.cache);
+    const auto features = visit_adjacency(context, x, inputs, options_.threshold, dropout, [&](const auto& source) {
+      return pna_attention<FeatureShape<X>>(context, source, v, rules());
+    });
+    const auto hidden = silu(context, grouped_linear(context, features, aggregator_mlps_0));
+    return o_proj(context, grouped_linear<kQueryWidth>(context, hidden, aggregator_mlps_2), residual);
+  }
+
+  template <class Context, class X>
+  auto dense_weights(Context& context, const X& x, const AttentionInputs<T>& inputs,
+                     const std::optional<DropoutMask>& dropout) const {
+    if (inputs.cache) fail(concat(kName, ": the weights of all tokens cannot be had from a cache"));
+    refuse_unsupported(inputs);
+    return visit_adjacency(context, x, inputs, ThresholdOptions{}, dropout,
+                           [&](const auto& source) { return adjacency_weights<WeightsShape<X>>(context, source); });
+  }
+
+  void refuse_unsupported(const AttentionInputs<T>& inputs) const {
     if (inputs.cache && !incremental()) {
       fail(concat(kName,
                   ": threshold mode \"top_k\" and a negative threshold look at later tokens; decode without a cache"));
     }
-    if constexpr (Context::records) {
-      if (context.dropping() && options_.attention_dropout > 0) {
-        fail(concat(kName, ": attention_dropout is supported only where it is 0 while training, found ",
-                    options_.attention_dropout));
-      }
+    if (inputs.first_key != nullptr && options_.pna_lm_negative_threshold) {
+      fail(concat(kName, ": a negative threshold would select tokens of other packed sequences"));
     }
   }
 
@@ -185,15 +198,16 @@ class BasicLlamaAttentionPNA {
     return rectified ? AdjacencyWeights::relu : AdjacencyWeights::raw;
   }
 
-  AdjacencyOptions<T> adjacency_options(AttentionInputs<T> inputs, const ThresholdOptions& mode, Index queries,
-                                        Index keys) const {
+  AdjacencyOptions<T> adjacency_options(AttentionInputs<T> inputs, const ThresholdOptions& mode,
+                                        const std::optional<DropoutMask>& dropout, Index queries, Index keys) const {
     AdjacencyOptions<T> options;
     // The reference takes -1e9 where it has to make the mask itself, and the smallest number otherwise.
     const bool own_mask = !inputs.causal && inputs.key_valid == nullptr && inputs.additive_mask == nullptr;
     if (own_mask) options.later = T(-1e9);
     if (inputs.additive_mask == nullptr) inputs.causal = true;
     const AttentionHeads heads{options_.heads, options_.key_value_heads,
-                               1 / std::sqrt(static_cast<double>(options_.head_dim)), 1 / options_.softmax_temperature};
+                               1 / std::sqrt(static_cast<double>(options_.head_dim)), 1 / options_.softmax_temperature,
+                               dropout};
     options.attention = detail::attention_options(inputs, heads, queries, keys);
     options.rules.weights = weights_kind();
     options.rules.threshold = mode;
@@ -204,12 +218,12 @@ class BasicLlamaAttentionPNA {
   /// Calls `body` with the adjacency under a threshold mode. New keys go to the cache, if there is one.
   template <class Context, class X, class Body>
   auto visit_adjacency(Context& context, const X& x, const AttentionInputs<T>& inputs, const ThresholdOptions& mode,
-                       Body&& body) const {
+                       const std::optional<DropoutMask>& dropout, Body&& body) const {
     const auto q = rotary_embedding_in_place(context, q_proj(context, x), inputs.cos, inputs.sin, options_.heads);
     const auto k =
         rotary_embedding_in_place(context, k_proj(context, x), inputs.cos, inputs.sin, options_.key_value_heads);
     const auto keys = remembered_keys(context, k, inputs.cache);
-    const auto options = adjacency_options(inputs, mode, x.extent(1), keys.tokens);
+    const auto options = adjacency_options(inputs, mode, dropout, x.extent(1), keys.tokens);
     const auto with = [&](const auto& t) {
       return body(pair_adjacency(context, rows_operand(context, q), keys, options, none, t));
     };

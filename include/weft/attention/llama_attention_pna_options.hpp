@@ -25,7 +25,7 @@ struct LlamaAttentionPNAOptions {
   bool use_ReLU_instead_of_softmax = true;
 
   double softmax_temperature = 1;               ///< divides the masked scores
-  double attention_dropout = 0;                 ///< only 0 can be trained with
+  double attention_dropout = 0;                 ///< share of the weights that training drops, before the threshold mode
   double residual_epsilon_uniform_value = 0.1;  ///< first value of a parameter without effect
   bool learnable_threshold = false;             ///< `threshold.0` is a parameter
   double threshold_value = 0.2;

@@ -27,7 +27,7 @@ enum class PNAEmptyMax {
 
 /// Which vector a node takes that has entries, but none above the threshold (quirk A25).
 enum class PNAFallback {
-  first_token,  ///< that of the first token, as in the reference
+  first_token,  ///< that of the first token (of its own sequence), as in the reference
   self          ///< its own
 };
 
@@ -69,7 +69,7 @@ struct PNAInput {
     return !rules.selects() && rules.max == PNAMax::neighbours &&
            adjacency.rules.weights == AdjacencyWeights::softmax &&
            adjacency.rules.threshold.mode == ThresholdMode::none && mask.causal && mask.key_valid == nullptr &&
-           mask.additive == nullptr;
+           mask.additive == nullptr && mask.first_key == nullptr && !adjacency.attention.dropout;
   }
 
   /// Numbers in `from`: selected tokens [batch, queries, heads, 2]; the tokens of all maxima [batch, queries, heads, dim]; or

@@ -21,6 +21,11 @@ struct PNARow {
   Index node() const { return (block.batch * in.size().queries + block.first + r) * in.size().heads + block.head; }
   /// The first of the node's four parts in the result.
   Index result() const { return node() * 4 * in.dim; }
+  /// The first token of the node's own sequence.
+  Index first_key() const {
+    const std::int32_t* keys = in.adjacency.attention.mask.first_key;
+    return keys == nullptr ? 0 : keys[block.batch * in.size().queries + block.first + r];
+  }
   const T* value(Index key) const { return in.v.at(block.batch, key, kv_head() * in.dim); }
   const T* norms() const { return in.norms + (block.batch * in.size().kv_heads + kv_head()) * in.size().keys; }
   /// The running maximum of this node's position; its tokens lie half of `from` further on.
@@ -55,7 +60,7 @@ void select_neighbours(const PNARow<T>& row, const T* p, T degree, T* selected) 
     if (norms[j] < shortest) shortest = norms[last = j];
   }
   const bool own = degree == T{0} || (first < 0 && row.in.rules.fallback == PNAFallback::self);
-  const Index other = own ? row.position() : 0;
+  const Index other = own ? row.position() : row.first_key();
   selected[0] = static_cast<T>(own || first < 0 ? other : first);
   selected[1] = static_cast<T>(own || last < 0 ? other : last);
 }
