@@ -117,20 +117,18 @@ class BackwardHead {
     const auto means = Vector<T>::load_aligned(means_ + at);
     const Vector<T> sharpness(std::abs(in_.sharpness));
     const Vector<T> masked(std::numeric_limits<T>::lowest() / 2);
-    const Index seen = keys_seen_by_all(block, panel, vector);
-    const Index keys = keys_of_vector(block, panel, vector);
-    Vector<T> d_sharpness(T(0));
-    for (Index r = 0; r < keys; ++r) {
+    const Vector<T> zero(T(0));
+    Vector<T> d_sharpness = zero;
+    for_each_key(block, panel, vector, [&](Index r, const auto& keep) {
       T* score = panel.scores + vector * kLanes<T> + r * kQueryBlock;
       T* d_score = d_scores_ + at + r * kQueryBlock;
       const Vector<T> above = Vector<T>::load_aligned(score) - peaks;
-      Vector<T> weight = kernels::exp(sharpness * above) * factors;
-      if (r >= seen) weight = select(sees(block, panel, panel.key + r, vector), weight, Vector<T>(T(0)));
+      const Vector<T> weight = keep(kernels::exp(sharpness * above) * factors, zero);
       weight.store_aligned(score);
       const Vector<T> dx = weight * (Vector<T>::load_aligned(d_score) - means);
       dx.store_aligned(d_score);
-      d_sharpness = multiply_add(dx, select(above > masked, above, Vector<T>(T(0))), d_sharpness);
-    }
+      d_sharpness = multiply_add(dx, select(above > masked, above, zero), d_sharpness);
+    });
     alignas(64) T lanes[kLanes<T>];
     d_sharpness.store_aligned(lanes);
     const Index count = std::min(kLanes<T>, block.count - at);

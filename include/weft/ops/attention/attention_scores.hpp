@@ -120,37 +120,40 @@ void compute_scores(const AttentionInput<T>& in, const QueryBlock<T>& block, con
   if (in.mask.additive != nullptr) add_given_mask(in, block, panel);
 }
 
-/// The lanes of vector `vector` (of a panel) whose query sees the key.
-template <class T>
-auto sees(const QueryBlock<T>& block, const ScorePanel<T>& panel, Index key, Index vector) {
-  const auto from_here = not_later(block, panel, key, vector);
-  if (block.first_key == nullptr) return from_here;
-  alignas(64) T first[kLanes<T>];
+/// Calls body(r, keep) for the keys that some query of one vector may see; keep(x, other) is x in the lanes whose query sees
+/// key r of the panel and `other` elsewhere. Most keys are seen by the whole vector and need no comparison.
+template <class T, class Body>
+void for_each_key(const QueryBlock<T>& block, const ScorePanel<T>& panel, Index vector, Body&& body) {
+  const Index keys = keys_of_vector(block, panel, vector);
   const Index at = panel.column + vector * kLanes<T>;
-  for (Index i = 0; i < kLanes<T>; ++i)
-    first[i] = static_cast<T>(block.first_key[std::min(at + i, block.count - 1)] - key);
-  return from_here && Vector<T>::load_aligned(first) <= Vector<T>(T(0));
-}
-
-/// The first keys of a panel that all queries of one vector see; behind them each key has to be compared with each query.
-template <class T>
-Index keys_seen_by_all(const QueryBlock<T>& block, const ScorePanel<T>& panel, Index vector) {
-  if (block.first_key != nullptr) return 0;
-  if (!block.skip_later) return panel.keys;
-  return std::clamp<Index>(block.position + panel.column + vector * kLanes<T> + 1 - panel.key, 0, panel.keys);
+  Index begin = 0;  // keys [begin, end) are seen by the whole vector
+  Index end = block.skip_later ? std::clamp<Index>(block.position + at + 1 - panel.key, 0, keys) : keys;
+  Vector<T> first(T(0));
+  if (block.first_key != nullptr) {
+    alignas(64) T lanes[kLanes<T>];
+    for (Index i = 0; i < kLanes<T>; ++i) {
+      lanes[i] = static_cast<T>(block.first_key[std::min(at + i, block.count - 1)] - panel.key);
+    }
+    first = Vector<T>::load_aligned(lanes);
+    begin = std::clamp<Index>(static_cast<Index>(lanes[kLanes<T> - 1]), 0, keys);
+    end = std::max(begin, end);
+  }
+  const auto compared = [&](Index r) {
+    const auto visible = not_later(block, panel, panel.key + r, vector) && first <= Vector<T>(static_cast<T>(r));
+    body(r, [&](Vector<T> value, Vector<T> other) { return select(visible, value, other); });
+  };
+  for (Index r = 0; r < begin; ++r) compared(r);
+  for (Index r = begin; r < end; ++r) body(r, [](Vector<T> value, Vector<T>) { return value; });
+  for (Index r = end; r < keys; ++r) compared(r);
 }
 
 /// The larger of `peaks` and the panel's scores, for one vector of queries.
 template <class T>
 Vector<T> panel_peaks(const QueryBlock<T>& block, const ScorePanel<T>& panel, Index vector, Vector<T> peaks) {
   const T* scores = panel.scores + vector * kLanes<T>;
-  const Index seen = keys_seen_by_all(block, panel, vector);
-  const Index keys = keys_of_vector(block, panel, vector);
-  for (Index r = 0; r < seen; ++r) peaks = max(peaks, Vector<T>::load_aligned(scores + r * kQueryBlock));
-  for (Index r = seen; r < keys; ++r) {
-    const Vector<T> score = Vector<T>::load_aligned(scores + r * kQueryBlock);
-    peaks = select(sees(block, panel, panel.key + r, vector), max(peaks, score), peaks);
-  }
+  for_each_key(block, panel, vector, [&](Index r, const auto& keep) {
+    peaks = keep(max(peaks, Vector<T>::load_aligned(scores + r * kQueryBlock)), peaks);
+  });
   return peaks;
 }
 
@@ -160,22 +163,14 @@ Vector<T> exponentiate(const AttentionInput<T>& in, const QueryBlock<T>& block, 
                        Index vector, Vector<T> peaks) {
   T* scores = panel.scores + vector * kLanes<T>;
   const Vector<T> sharpness(std::abs(in.sharpness));
-  const Index seen = keys_seen_by_all(block, panel, vector);
-  const Index keys = keys_of_vector(block, panel, vector);
-  Vector<T> sum(T(0));
-  for (Index r = 0; r < seen; ++r) {
+  const Vector<T> zero(T(0));
+  Vector<T> sum = zero;
+  for_each_key(block, panel, vector, [&](Index r, const auto& keep) {
     T* score = scores + r * kQueryBlock;
-    const Vector<T> weight = kernels::exp(sharpness * (Vector<T>::load_aligned(score) - peaks));
+    const Vector<T> weight = keep(kernels::exp(sharpness * (Vector<T>::load_aligned(score) - peaks)), zero);
     weight.store_aligned(score);
     sum = sum + weight;
-  }
-  for (Index r = seen; r < keys; ++r) {
-    T* score = scores + r * kQueryBlock;
-    const Vector<T> weight = kernels::exp(sharpness * (Vector<T>::load_aligned(score) - peaks));
-    const Vector<T> kept = select(sees(block, panel, panel.key + r, vector), weight, Vector<T>(T(0)));
-    kept.store_aligned(score);
-    sum = sum + kept;
-  }
+  });
   return sum;
 }
 
