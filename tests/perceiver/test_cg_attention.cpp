@@ -48,7 +48,8 @@ std::vector<double> group_causal_naive(const PerceiverAR_Fixed_Token_Per_Latent<
   latents = layer.final_norm(context, latents);
   mask.tokens = {false, nullptr, decoding.data(), tokens, groups};
   const auto asked = layer.decoder_queries.value().view();
-  const TensorView<const double, Shape<Dyn, Dyn, Dyn>> asked_first(asked.data(), Shape<Dyn, Dyn, Dyn>(1, tokens, hidden));
+  const TensorView<const double, Shape<Dyn, Dyn, Dyn>> asked_first(asked.data(),
+                                                                   Shape<Dyn, Dyn, Dyn>(1, tokens, hidden));
   auto y = to_vector(layer.latent_to_output(context, asked_first, latents, latents, mask));
   for (Index t = 0; t < tokens; ++t) {
     const auto row = decoding.begin() + t * groups;
@@ -62,11 +63,11 @@ std::vector<double> group_causal_naive(const PerceiverAR_Fixed_Token_Per_Latent<
 }  // namespace
 
 TEST_CASE("coarse-grained attention has the derivatives of finite differences") {
-  const std::vector<std::int32_t> valid{0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0};
+  const std::vector<std::int32_t> valid{0, 0, 1, 1, 1, 1, 1};
   for (const auto cg_mask : {CGMask::reference, CGMask::group_causal}) {
     auto layer = two_levels<double>(cg_mask, cg_mask == CGMask::reference);
-    auto x = random_tensor<double>(Shape<Dyn, Dyn, Dyn>(2, 7, 4), 2);
-    auto residual = random_tensor<double>(Shape<Dyn, Dyn, Dyn>(2, 7, 4), 3);
+    auto x = random_tensor<double>(Shape<Dyn, Dyn, Dyn>(1, 7, 4), 2);
+    auto residual = random_tensor<double>(Shape<Dyn, Dyn, Dyn>(1, 7, 4), 3);
     for (const std::int32_t* padding : {static_cast<const std::int32_t*>(nullptr), valid.data()}) {
       const auto inputs = causal_inputs<double>(padding);
       const auto run = [&](auto& context, auto& in, auto& r) { return layer(context, in, inputs, r); };
@@ -146,7 +147,8 @@ TEST_CASE("group_causal agrees with its definition, uses every complete group an
     std::vector<std::int32_t> valid(static_cast<std::size_t>(tokens), 1);
     CAPTURE(tokens);
     if (tokens >= 3) {
-      CHECK(largest_difference(values_of(layer, x, causal_inputs<double>()), group_causal_naive(layer, x, valid)) < 1e-12);
+      CHECK(largest_difference(values_of(layer, x, causal_inputs<double>()), group_causal_naive(layer, x, valid)) <
+            1e-12);
     } else {
       for (const double value : values_of(layer, x, causal_inputs<double>())) CHECK(value == 0);
     }

@@ -49,7 +49,8 @@ std::vector<double> mixture_naive(const Scaling<double>& layer, const Hidden<dou
       double sum = 0, total = 1e-9;
       const bool any = std::any_of(valid.begin(), valid.begin() + i + 1, [](auto seen) { return seen != 0; });
       for (Index j = 0; j <= i; ++j) {
-        const double score = (q(0, i, 2 * h) * k(0, j, 2 * h) + q(0, i, 2 * h + 1) * k(0, j, 2 * h + 1)) / std::sqrt(2.0);
+        const double score =
+            (q(0, i, 2 * h) * k(0, j, 2 * h) + q(0, i, 2 * h + 1) * k(0, j, 2 * h + 1)) / std::sqrt(2.0);
         const bool hidden = mask_local && valid[std::size_t(j)] == 0;
         sum += a[std::size_t(j)] = hidden ? (any ? 0.0 : 1.0) : std::exp(score);
       }
@@ -77,8 +78,7 @@ TEST_CASE("attention mixed with ones is local attention blended with a mean of e
   const std::vector<double> ones(2 * tokens * tokens, 1.0);
   for (const double mix : {0.5, 1.0, 1.6, 0.0, -2.0}) {
     for (const bool mask_local : {false, true}) {
-      const auto layer =
-          perceiver<double>({mix, CGIAdjacency::reference, AdjacencyInterpolation::nearest, mask_local});
+      const auto layer = perceiver<double>({mix, CGIAdjacency::reference, AdjacencyInterpolation::nearest, mask_local});
       CAPTURE(mix, mask_local);
       for (const auto& valid : {all, left}) {
         CHECK(largest_difference(values_of(layer, x, causal_inputs<double>(valid.data())),
@@ -121,13 +121,13 @@ TEST_CASE("attention mixed with that of the groups agrees with its definition") 
     }
   }
   const std::vector<std::int32_t> all(tokens, 1);
-  CHECK(largest_difference(values_of(layer, x, causal_inputs<double>()), mixture_naive(layer, x, supplied, all, false)) <
-        1e-8);
+  CHECK(largest_difference(values_of(layer, x, causal_inputs<double>()),
+                           mixture_naive(layer, x, supplied, all, false)) < 1e-8);
 }
 
 TEST_CASE("attention mixed with a coarse one has the derivatives of finite differences") {
-  const std::vector<std::int32_t> valid{0, 1, 1, 1, 1, 1, 1, 1, 1, 0};
-  auto x = random_tensor<double>(Shape<Dyn, Dyn, Dyn>(2, 5, 4), 2);
+  const std::vector<std::int32_t> valid{0, 1, 1, 1, 0};
+  auto x = random_tensor<double>(Shape<Dyn, Dyn, Dyn>(1, 5, 4), 2);
   for (const auto& choices : all_choices(0.4)) {
     auto layer = perceiver<double>(choices, 1);
     for (const std::int32_t* padding : {static_cast<const std::int32_t*>(nullptr), valid.data()}) {

@@ -51,7 +51,8 @@ TEST_CASE("latent layers have the derivatives of finite differences and are caus
   randomize_parameters(dynamic, 4, 0.5);
   kernels::CrossAttentionMask<double> causal;
   causal.causal = true;
-  CHECK(gradcheck([&](auto& context, auto& in) { return fixed(context, in, causal); }, std::tie(fixed_x), fixed).passed);
+  CHECK(
+      gradcheck([&](auto& context, auto& in) { return fixed(context, in, causal); }, std::tie(fixed_x), fixed).passed);
   CHECK(gradcheck([&](auto& context, auto& in) { return dynamic(context, in, causal); }, std::tie(x), dynamic).passed);
   CHECK(gradcheck([&](auto& context, auto& in) { return fixed(context, in, {}); }, std::tie(x), fixed).passed);
   const auto weights = [&](auto& context, auto& in) { return dynamic.causal_weights(context, in); };
