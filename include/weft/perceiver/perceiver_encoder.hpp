@@ -32,9 +32,7 @@ void check_coarse_inputs(std::string_view name, const AttentionInputs<T>& inputs
   if (inputs.cache) {
     fail(concat(name, ": there is no decoding with a key/value cache; recompute the whole text for every token"));
   }
-  if constexpr (requires { inputs.first_key; }) {
-    if (inputs.first_key != nullptr) fail(concat(name, ": packed texts (first_key) are not supported"));
-  }
+  if (inputs.first_key != nullptr) fail(concat(name, ": packed texts (first_key) are not supported"));
 }
 
 /// The mask that the model gives to every layer, as the perceivers use it.

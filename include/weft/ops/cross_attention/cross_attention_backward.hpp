@@ -4,7 +4,6 @@
 #pragma once
 
 #include "weft/ops/cross_attention/cross_attention_block.hpp"
-#include "weft/ops/cross_attention/cross_attention_kernels.hpp"
 
 namespace weft::kernels {
 

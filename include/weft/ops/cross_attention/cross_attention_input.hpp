@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 
+#include "weft/autograd/gradient.hpp"
 #include "weft/ops/dropout/dropout_kernels.hpp"
 #include "weft/tensor/types.hpp"
 
@@ -119,6 +120,16 @@ struct CrossAttentionInput {
 
   /// Where row `i` of one head lies in [batch, rows, heads * head_dim].
   Index at(Index b, Index h, Index i, Index rows) const { return (b * rows + i) * size.width() + h * size.head_dim; }
+};
+
+/// What backward owes. When several of them are one tensor, the earlier in this list may overwrite and the later add.
+template <class T>
+struct CrossAttentionGradients {
+  GradientTarget<T> dq;
+  GradientTarget<T> dk;
+  GradientTarget<T> dv;
+  GradientTarget<T> d_supplied;  ///< of the array behind the supplied weights
+  GradientTarget<T> d_mix;       ///< one element
 };
 
 /// What the masks add to the score of key j for query i.
