@@ -19,7 +19,7 @@ void load_layer(GoldenCase& golden, Layer& layer) {
   std::set<std::string> known;
   weft::for_each_parameter(layer, [&](const weft::ParameterName& name, const auto&) {
     known.insert("param." + name.name);
-    known.insert("param." + name.alias);
+    name.for_each_alias([&](const std::string& alias) { known.insert("param." + alias); });
   });
   for (const auto& tensor : golden.file().tensors()) {
     const std::string name(tensor.name);

@@ -82,13 +82,29 @@ class Parameter {
   bool trainable_ = true;
 };
 
-/// The name of a parameter in a state dict, with the second name that some parameters of the reference carry.
+/// The name of a parameter in a state dict, with the further names that some parameters of the reference carry.
 struct ParameterName {
   std::string name;
-  std::string alias;     ///< empty for most
-  bool in_norm = false;  ///< directly in an RMSNorm or LayerNorm: optimisers do not decay it
+  std::string alias;                         ///< empty for most
+  std::vector<std::string> further_aliases;  ///< of a module that more than two others share
+  bool in_norm = false;                      ///< directly in an RMSNorm or LayerNorm: optimisers do not decay it
 
   ParameterName(std::string first, std::string second = "") : name(std::move(first)), alias(std::move(second)) {}
+
+  void add_alias(std::string other) {
+    if (alias.empty()) {
+      alias = std::move(other);
+    } else {
+      further_aliases.push_back(std::move(other));
+    }
+  }
+
+  /// Calls visit(name) for every name but the first.
+  template <class Visit>
+  void for_each_alias(Visit&& visit) const {
+    if (!alias.empty()) visit(alias);
+    for (const std::string& other : further_aliases) visit(other);
+  }
 
   static ParameterName of_norm(std::string first, std::string second = "") {
     ParameterName result(std::move(first), std::move(second));

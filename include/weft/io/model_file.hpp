@@ -21,16 +21,18 @@ inline void save_parameters(const std::string& path, std::span<const AnyParamete
   for (const AnyParameter& parameter : parameters) {
     const ParameterName& name = parameter.name();
     writer.add_parameter(name.name, parameter);
-    if (!name.alias.empty()) writer.add_parameter(name.alias, parameter);
+    name.for_each_alias([&](const std::string& alias) { writer.add_parameter(alias, parameter); });
   }
   writer.write(path);
 }
 
-/// The name under which a file has a parameter: the first, or else the second if that is there.
+/// The name under which a file has a parameter: the first, or else another if that is there.
 inline std::string name_in_file(const SafetensorsFile& file, const std::string& prefix, const ParameterName& name) {
-  const bool only_alias =
-      !file.contains(prefix + name.name) && !name.alias.empty() && file.contains(prefix + name.alias);
-  return prefix + (only_alias ? name.alias : name.name);
+  std::string found = prefix + name.name;
+  name.for_each_alias([&](const std::string& alias) {
+    if (!file.contains(found) && file.contains(prefix + alias)) found = prefix + alias;
+  });
+  return found;
 }
 
 /// Checks that a parameter is in the file with its shape and an element type that converts.
@@ -55,7 +57,7 @@ inline void load_parameters(const SafetensorsFile& file, std::span<const AnyPara
     const ParameterName& name = parameter.name();
     expect_loadable(file, name_in_file(file, prefix, name), parameter);
     known.push_back(prefix + name.name);
-    if (!name.alias.empty()) known.push_back(prefix + name.alias);
+    name.for_each_alias([&](const std::string& alias) { known.push_back(prefix + alias); });
   }
   if (prefix.empty()) file.expect_no_others(known);
   for (const AnyParameter& parameter : parameters) {
