@@ -9,6 +9,7 @@
 #include "weft/models/enum_names.hpp"
 #include "weft/ops/adjacency/threshold_mode.hpp"
 #include "weft/ops/gin/gin_size.hpp"
+#include "weft/ops/message_passing/graph.hpp"
 #include "weft/perceiver/perceiver_options.hpp"
 
 namespace weft {
@@ -18,11 +19,6 @@ enum class Semantics { reference, intended };
 template <>
 inline constexpr std::array<std::string_view, 2> enum_names<Semantics>{"reference", "intended"};
 
-/// Which way messages of the sparse graph network go (quirks L1, L7, L8).
-enum class EdgeDirection {
-  reference,    ///< from the row's token to the column's, and only if it is not later: what is left are self-loops
-  key_to_query  ///< from every token to the later ones that attend to it
-};
 template <>
 inline constexpr std::array<std::string_view, 2> enum_names<EdgeDirection>{"reference", "key_to_query"};
 

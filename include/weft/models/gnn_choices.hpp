@@ -6,6 +6,8 @@
 #include "weft/attention/sharpening_init.hpp"
 #include "weft/models/enum_names.hpp"
 #include "weft/ops/adjacency/threshold_mode.hpp"
+#include "weft/ops/graph_adjacency/graph_adjacency_options.hpp"
+#include "weft/ops/pna_aggregate/pna_rules.hpp"
 #include "weft/perceiver/perceiver_options.hpp"
 
 namespace weft {
@@ -90,8 +92,6 @@ enum class GNNActivation { relu, tanh, gelu, prelu };
 template <>
 inline constexpr std::array<std::string_view, 4> enum_names<GNNActivation>{"relu", "tanh", "gelu", "prelu"};
 
-/// How the weights of all heads become one adjacency of the sparse graph network.
-enum class AdjacencyMethod { mean, sum, learnable_aggregate, threshold_any };
 template <>
 inline constexpr std::array<std::string_view, 4> enum_names<AdjacencyMethod>{"mean", "sum", "learnable_aggregate",
                                                                              "threshold_any"};
@@ -101,18 +101,12 @@ enum class AggregateActivation { softmax, sigmoid };
 template <>
 inline constexpr std::array<std::string_view, 2> enum_names<AggregateActivation>{"softmax", "sigmoid"};
 
-/// How distances become factors of an adjacency. The reference takes every other name for the distance itself.
-enum class DistanceScaling { sigmoid, exp, power, linear };
 template <>
 inline constexpr std::array<std::string_view, 4> enum_names<DistanceScaling>{"sigmoid", "exp", "power", "linear"};
 
-/// What `causal_pna` computes of a token's messages. The reference's default list has `std`, which it then refuses.
-enum class PNAAggregator { mean, min, max, sum, std };
 template <>
 inline constexpr std::array<std::string_view, 5> enum_names<PNAAggregator>{"mean", "min", "max", "sum", "std"};
 
-/// What it multiplies them with, by the number of messages.
-enum class PNAScaler { identity, amplification, attenuation };
 template <>
 inline constexpr std::array<std::string_view, 3> enum_names<PNAScaler>{"identity", "amplification", "attenuation"};
 

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// The choices of `shape_adjacency`.
+#pragma once
+
+#include "weft/tensor/types.hpp"
+
+namespace weft {
+
+/// How the attention weights of the heads become one value for a pair of tokens (`adj_construction_method`).
+enum class AdjacencyMethod {
+  mean,                 ///< over the heads
+  sum,                  ///< over the heads, at most 1
+  learnable_aggregate,  ///< a small network over the heads: AggregatedLearnableAdjacencyTransformer
+  threshold_any,        ///< max over the heads of sigmoid((w - threshold) / tau)
+};
+
+/// How the weight of a pair depends on the distance d = |i - j| * strength (`distance_scaling_method`). The result is
+/// divided by its largest value over the tokens, so that weights grow with the distance and depend on their number
+/// (quirk D9).
+enum class DistanceScaling {
+  sigmoid,  ///< sigmoid d
+  exp,      ///< exp d
+  power,    ///< (d + 1)^strength
+  linear,   ///< d: every other name
+};
+
+/// From attention weights to edges; names after the reference's GNNConfig.
+struct GraphAdjacencyOptions {
+  AdjacencyMethod method = AdjacencyMethod::sum;
+  bool per_head = false;  ///< `gnn_mode` per_head: the heads stay apart
+  double threshold = 0.5;
+  double epsilon_threshold = 0.5;
+  double tau = 10;                 ///< `threshold_any_tau`, a temperature (quirk D8)
+  double alpha = 10;               ///< `continuous_transform_alpha`; 0 or less: no transform
+  bool zero_below_epsilon = true;  ///< `zero_below_epsilon_threshold`
+  bool remove_self_connections = false;
+  bool enforce_causality = true;
+  bool respects_mask = false;  ///< corrected form of quirk D7: masked pairs stay 0 through the transform
+  bool use_distance_scaling = false;
+  double distance_strength = 1;  ///< `distance_weight_strength`
+  DistanceScaling distance_scaling = DistanceScaling::power;
+};
+
+/// Which keys a query sees. Everything given has to allow a pair; a hidden pair is multiplied by 0.
+template <class T>
+struct GraphAdjacencyMask {
+  bool causal = false;                      ///< keys up to the query only
+  const std::int32_t* key_valid = nullptr;  ///< [batch, tokens]: 1 = token, 0 = padding
+  const T* additive = nullptr;              ///< [batch, 1, tokens, tokens]: hidden where not above -1e10
+  const std::int32_t* first_key = nullptr;  ///< [batch, tokens]: query i sees keys from first_key[i] on
+
+  bool hides_something() const { return causal || key_valid != nullptr || additive != nullptr || first_key != nullptr; }
+
+  bool sees(Index tokens, Index b, Index i, Index j) const {
+    if (causal && j > i) return false;
+    if (key_valid != nullptr && key_valid[b * tokens + j] == 0) return false;
+    if (first_key != nullptr && j < first_key[b * tokens + i]) return false;
+    return additive == nullptr || additive[(b * tokens + i) * tokens + j] > T(-1e10);
+  }
+};
+
+/// How the maps of the input become those of the result.
+enum class GraphAdjacencyCombine {
+  keep,  ///< as they are
+  mean,
+  sum,
+  any,      ///< the largest sigmoid of all
+  sigmoid,  ///< the sigmoid of each
+};
+
+/// What a kernel needs to know.
+template <class T>
+struct GraphAdjacencyProblem {
+  Index batch;
+  Index heads;  ///< maps of the input
+  Index maps;   ///< of the result
+  Index tokens;
+  GraphAdjacencyCombine combine;
+  GraphAdjacencyOptions options;
+  GraphAdjacencyMask<T> mask;
+  const T* distance_factors;  ///< [tokens] by |i - j|, or null
+};
+
+}  // namespace weft

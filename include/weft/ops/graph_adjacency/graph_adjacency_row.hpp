@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// One row of an adjacency: the weights of all edges of a query.
+#pragma once
+
+#include <algorithm>
+
+#include "weft/ops/elementwise/elementwise.hpp"
+#include "weft/ops/elementwise/vector_math.hpp"
+#include "weft/ops/graph_adjacency/graph_adjacency_options.hpp"
+
+namespace weft::kernels {
+
+/// Row i of map `map` of text b.
+template <class T>
+struct GraphAdjacencyRow {
+  const GraphAdjacencyProblem<T>& problem;
+  Index b;
+  Index map;
+  Index i;
+
+  Index tokens() const { return problem.tokens; }
+  /// Columns behind this are 0 because of `enforce_causality`.
+  Index columns() const { return problem.options.enforce_causality ? i + 1 : tokens(); }
+  Index offset(Index maps, Index m) const { return ((b * maps + m) * tokens() + i) * tokens(); }
+  T distance_factor(Index j) const {
+    return problem.distance_factors == nullptr ? T{1} : problem.distance_factors[i < j ? j - i : i - j];
+  }
+  bool sees(Index j) const { return problem.mask.sees(tokens(), b, i, j); }
+
+  /// row[j] = sigmoid((row[j] - threshold) factor)
+  void transform(T* row, double factor) const {
+    using V = Vector<T>;
+    const V threshold(static_cast<T>(problem.options.threshold));
+    const V steepness(static_cast<T>(factor));
+    for_each_vector<T>(columns(), [&](Index j, auto access) {
+      access.store(row + j, sigmoid(V((access.load(row + j) - threshold) * steepness)));
+    });
+  }
+
+  /// Steps 1: the heads become one value.
+  void combine(const T* weights, T* row) const {
+    const Index count = columns();
+    if (problem.combine == GraphAdjacencyCombine::keep || problem.combine == GraphAdjacencyCombine::sigmoid) {
+      std::copy_n(weights + offset(problem.heads, map), count, row);
+    } else {
+      const bool largest = problem.combine == GraphAdjacencyCombine::any;
+      std::copy_n(weights + offset(problem.heads, 0), count, row);
+      for (Index head = 1; head < problem.heads; ++head) {
+        const T* other = weights + offset(problem.heads, head);
+        for (Index j = 0; j < count; ++j) row[j] = largest ? std::max(row[j], other[j]) : row[j] + other[j];
+      }
+    }
+    if (problem.combine == GraphAdjacencyCombine::mean) {
+      for (Index j = 0; j < count; ++j) row[j] /= static_cast<T>(problem.heads);
+    } else if (problem.combine == GraphAdjacencyCombine::sum) {
+      for (Index j = 0; j < count; ++j) row[j] = std::min(row[j], T{1});
+    } else if (problem.combine != GraphAdjacencyCombine::keep) {
+      transform(row, 1 / problem.options.tau);
+    }
+  }
+
+  /// Steps 2 to 4: distance, mask, transform. `combined` may be `row`.
+  void scale_and_transform(const T* combined, T* row) const {
+    const bool masks = problem.mask.hides_something();
+    for (Index j = 0; j < columns(); ++j) {
+      const T visible = masks && !sees(j) ? T{0} : T{1};
+      row[j] = combined[j] * distance_factor(j) * visible;
+    }
+    if (problem.options.alpha <= 0) return;
+    transform(row, problem.options.alpha);
+    if (!problem.options.respects_mask || !masks) return;
+    for (Index j = 0; j < columns(); ++j) row[j] = sees(j) ? row[j] : T{0};
+  }
+
+  /// Steps 5 and 6: whether an entry with that value stays.
+  bool keeps(Index j, T value) const {
+    if (problem.options.zero_below_epsilon && !(value > static_cast<T>(problem.options.epsilon_threshold)))
+      return false;
+    return !(problem.options.remove_self_connections && i == j);
+  }
+};
+
+}  // namespace weft::kernels

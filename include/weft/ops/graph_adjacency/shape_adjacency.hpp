@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// From attention weights to the weighted edges of a graph.
+#pragma once
+
+#include <cmath>
+
+#include "weft/autograd/operand.hpp"
+#include "weft/ops/graph_adjacency/graph_adjacency_kernels.hpp"
+#include "weft/ops/linear/linear.hpp"
+
+namespace weft {
+
+namespace detail {
+
+template <class T, class DeviceType>
+struct ShapeAdjacencyBackward {
+  GraphAdjacencyProblem<T> problem;
+  Operand<T> weights;
+  Operand<T> additional;
+  Gradient* y;
+
+  void operator()(BasicTape<DeviceType>& tape) const {
+    const auto dweights = tape.template target<T>(weights.gradient);
+    const auto dadditional = tape.template target<T>(additional.gradient);
+    GraphAdjacencyKernels<DeviceType>::backward(problem, weights.data, additional.data, y->values<T>(), dweights,
+                                                dadditional);
+  }
+};
+
+/// The distance factors of step 2, by |i - j|.
+template <class T>
+void fill_distance_factors(const GraphAdjacencyOptions& options, Index tokens, T* factors) {
+  double largest = 0;
+  const auto raw = [&](Index difference) {
+    const double distance = static_cast<double>(difference) * options.distance_strength;
+    if (options.distance_scaling == DistanceScaling::sigmoid) return 1 / (1 + std::exp(-distance));
+    if (options.distance_scaling == DistanceScaling::exp) return std::exp(distance);
+    if (options.distance_scaling == DistanceScaling::power) return std::pow(distance + 1, options.distance_strength);
+    return distance;
+  };
+  for (Index d = 0; d < tokens; ++d) largest = d == 0 ? raw(0) : std::max(largest, raw(d));
+  for (Index d = 0; d < tokens; ++d) factors[d] = static_cast<T>(raw(d) / largest);
+}
+
+inline GraphAdjacencyCombine combine_of(const GraphAdjacencyOptions& options) {
+  switch (options.method) {
+    case AdjacencyMethod::mean:
+      return options.per_head ? GraphAdjacencyCombine::keep : GraphAdjacencyCombine::mean;
+    case AdjacencyMethod::sum:
+      return options.per_head ? GraphAdjacencyCombine::keep : GraphAdjacencyCombine::sum;
+    case AdjacencyMethod::threshold_any:
+      return options.per_head ? GraphAdjacencyCombine::sigmoid : GraphAdjacencyCombine::any;
+    case AdjacencyMethod::learnable_aggregate:
+      return GraphAdjacencyCombine::keep;
+  }
+  fail("shape_adjacency(weights, options): method is not a value of AdjacencyMethod");
+}
+
+}  // namespace detail
+
+/// The reference's `construct_adjacency`, in its order: (1) combine the heads (mean, sum clamped to 1, largest
+/// sigmoid((w - threshold) / tau); with `per_head` they stay apart, and `learnable_aggregate` expects the network's
+/// result here), (2) times the distance factors, (3) 0 where the mask hides, (4) sigmoid(alpha (E - threshold)) where
+/// alpha > 0, (5) 0 where not above `epsilon_threshold`, (6) no self connections, lower triangle, (7) plus
+/// min(additional, 1), neither masked nor causal. Every step is differentiated; comparisons carry no gradient.
+///
+/// \param weights     [batch, heads, tokens, tokens], row = query
+/// \param mask        arrays that must outlive the step on a tape
+/// \param additional  [batch, maps, tokens, tokens], or `none`
+/// \return            [batch, maps, tokens, tokens]: maps is heads with `per_head`, 1 otherwise
+template <class Context, class Weights, class Additional = None>
+auto shape_adjacency(Context& context, const Weights& weights, const GraphAdjacencyMask<ElementOf<Weights>>& mask,
+                     const GraphAdjacencyOptions& options, const Additional& additional = none) {
+  using T = ElementOf<Weights>;
+  using Device = typename Context::Device;
+  static_assert(ShapeOf<Weights>::rank == 4,
+                "shape_adjacency(weights): weights must be [batch, heads, tokens, tokens]");
+  const Index heads = weights.extent(1);
+  const Index tokens = weights.extent(2);
+  if (weights.extent(3) != tokens) {
+    fail(
+        concat("shape_adjacency(weights): weights must be [batch, heads, tokens, tokens] with as many keys as "
+               "queries, found shape ",
+               weights.shape().text()));
+  }
+  const auto combine = detail::combine_of(options);
+  const bool apart = combine == GraphAdjacencyCombine::keep || combine == GraphAdjacencyCombine::sigmoid;
+  const Shape<Dyn, Dyn, Dyn, Dyn> shape(weights.extent(0), apart ? heads : 1, tokens, tokens);
+  if constexpr (!std::is_same_v<Additional, None>) {
+    if (!(additional.shape() == shape)) {
+      fail(concat("shape_adjacency(weights, additional): additional must have the shape of the result, ", shape.text(),
+                  ", found ", additional.shape().text()));
+    }
+  }
+  GraphAdjacencyProblem<T> problem{weights.extent(0), heads, shape[1], tokens, combine, options, mask, nullptr};
+  if (options.use_distance_scaling) {
+    T* factors = context.workspace().template allocate<T>(tokens);
+    detail::fill_distance_factors(options, tokens, factors);
+    problem.distance_factors = factors;
+  }
+  const auto ws = operand(context, weights);
+  const auto extra = detail::optional_operand<Context, Additional, T>(context, additional);
+  auto y = context.template make<T>(shape, ws.gradient || extra.gradient);
+  GraphAdjacencyKernels<Device>::forward(problem, ws.data, extra.data, y.data());
+  if constexpr (Context::records) {
+    context.record(y.gradient_slot(), detail::ShapeAdjacencyBackward<T, Device>{problem, ws, extra, y.gradient_slot()});
+  }
+  return y;
+}
+
+}  // namespace weft
