@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// The sparse graph network beside the attention of a decoder layer.
+#pragma once
+
+#include <new>
+
+#include "weft/attention/attention_inputs.hpp"
+#include "weft/graph/aggregated_learnable_adjacency_transformer.hpp"
+#include "weft/graph/causal_graph_neural_network.hpp"
+#include "weft/layers/rms_norm.hpp"
+#include "weft/ops/graph_adjacency/shape_adjacency.hpp"
+#include "weft/ops/match_rms/match_rms.hpp"
+#include "weft/ops/rotary/rotary.hpp"
+
+namespace weft {
+
+/// The run-time choices of `GraphAdapter`; names after the reference's GNNConfig. A decoder layer of `gnn_mode` none has
+/// no adapter.
+struct GraphAdapterOptions {
+  bool per_head = false;                  ///< `gnn_mode` per_head; false: single
+  CausalGraphNeuralNetworkOptions gnn{};  ///< its transformer_hidden_dim is set here
+  GraphAdjacencyOptions adjacency{};      ///< its per_head is set here
+  EdgeDirection edge_direction = EdgeDirection::reference;
+  Index adj_transform_hidden_dim = 128;
+  bool learnable_softmax = true;  ///< `learnable_aggregate_activation`; false: sigmoid
+  bool use_layer_norm = true;     ///< `gnn_norm`, in single mode
+  double rms_norm_eps = 1e-5;     ///< `rms_norm_eps` of the GNNConfig
+  bool per_head_ff = false;       ///< `ff_layer` over the joined heads
+  bool norm_to_hidden_states = false;
+  bool add_rope = false;
+  double lambda = 0.5;                   ///< `lambda_GNN`
+  std::optional<double> lambda_initial;  ///< `lambda_GNN_initial`
+  Index layer_index = 0;
+  Index layers = 1;
+  Index hidden_size = 0;
+  Index heads = 0;
+};
+
+/// z + trainable_scale o with o = gnn(z) on the graph whose edges are an adjacency made of the layer's attention weights
+/// (`construct_adjacency` and `apply_gnn` of LlamaDecoderLayerWithGNN). Single: one network, then `gnn_norm`. Per head:
+/// head k's network on channels k d .. (k + 1) d - 1 and the edges of map k, joined, then `ff_layer`. Parameters:
+/// `trainable_scale` [], `gnn.*` or `gnns.{k}.*`, `gnn_norm.weight`, `ff_layer.*`, `adj_transform.*`.
+template <auto HiddenSize, class T = float, class DeviceType = Cpu>
+class GraphAdapter {
+  using Network = CausalGraphNeuralNetwork<Dyn, Dyn, T, DeviceType>;
+
+ public:
+  Parameter<T, Shape<>, DeviceType> trainable_scale;
+  std::optional<Network> gnn;
+  std::vector<Network> gnns;
+  std::optional<RMSNorm<HiddenSize, T, DeviceType>> gnn_norm;
+  std::optional<Linear<HiddenSize, HiddenSize, T, DeviceType>> ff_layer;
+  std::optional<AggregatedLearnableAdjacencyTransformer<Dyn, Dyn, T, DeviceType>> adj_transform;
+
+  explicit GraphAdapter(const GraphAdapterOptions& options) : trainable_scale(Shape<>()), options_(options) {
+    const Index hidden = resolve_extent<HiddenSize>(options.hidden_size, "GraphAdapter: hidden_size");
+    options_.hidden_size = hidden;
+    options_.adjacency.per_head = options.per_head;
+    expect_supported();
+    options_.gnn.transformer_hidden_dim = options.per_head ? head_width() : hidden;
+    if (options.per_head) {
+      for (Index head = 0; head < options.heads; ++head) gnns.emplace_back(options_.gnn);
+      if (options.per_head_ff) ff_layer.emplace(true, hidden, hidden);
+    } else {
+      gnn.emplace(options_.gnn);
+      if (options.use_layer_norm) gnn_norm.emplace(options.rms_norm_eps, hidden);
+    }
+    if (options.adjacency.method == AdjacencyMethod::learnable_aggregate) {
+      adj_transform.emplace(options.learnable_softmax, options.heads, options.adj_transform_hidden_dim);
+    }
+    fill_constant(trainable_scale, static_cast<T>(initial_scale(options)));
+  }
+
+  /// The first value of `trainable_scale`: from `lambda_initial` in the first layer to `lambda` in the last.
+  static double initial_scale(const GraphAdapterOptions& options) {
+    const double first = options.lambda_initial.value_or(options.lambda);
+    if (options.layers <= 1) return first;
+    return first + (options.lambda - first) * static_cast<double>(options.layer_index) /
+                       static_cast<double>(options.layers - 1);
+  }
+
+  /// \param z           [batch, tokens, hidden]
+  /// \param weights     [batch, heads, tokens, tokens], the attention weights
+  /// \param inputs      masks, which must outlive the step on a tape, and rotary tables for `add_rope`
+  /// \param additional  [batch, maps, tokens, tokens] or, in single mode, [batch, tokens, tokens], added to the
+  ///                    adjacency behind the causal cut; or `none`
+  /// \return            the shape of z
+  template <class Context, class Z, class Weights, class Additional = None>
+  auto operator()(Context& context, const Z& z, const Weights& weights, const AttentionInputs<T>& inputs,
+                  const Additional& additional = none) const {
+    const bool lower = options_.adjacency.enforce_causality && std::is_same_v<Additional, None>;
+    return apply(context, z, adjacency(context, weights, inputs, additional), inputs, lower);
+  }
+
+  /// The adjacency, [batch, maps, tokens, tokens], row = query: maps is heads per head, 1 in single mode. Per head the one
+  /// matrix of `learnable_aggregate` stands for every head, in every text (quirk D6).
+  template <class Context, class Weights, class Additional = None>
+  auto adjacency(Context& context, const Weights& weights, const AttentionInputs<T>& inputs,
+                 const Additional& additional = none) const {
+    const auto shape_it = [&](const auto& maps) {
+      if constexpr (std::is_same_v<Additional, None>) {
+        return shape_adjacency(context, maps, mask_of(inputs), options_.adjacency);
+      } else if constexpr (ShapeOf<Additional>::rank == 3) {
+        const auto one_map = detail::as_result(context, additional)
+                                 .reshape(Shape<Dyn, Dyn, Dyn, Dyn>(additional.extent(0), 1, additional.extent(1),
+                                                                    additional.extent(2)));
+        return shape_adjacency(context, maps, mask_of(inputs), options_.adjacency, one_map);
+      } else {
+        return shape_adjacency(context, maps, mask_of(inputs), options_.adjacency, additional);
+      }
+    };
+    if (!adj_transform) return shape_it(weights);
+    const auto one_map = (*adj_transform)(context, weights);
+    return options_.per_head ? shape_it(for_every_head(context, one_map)) : shape_it(one_map);
+  }
+
+  /// z + trainable_scale o on a given adjacency.
+  ///
+  /// \param lower_triangular  promises zeros above the diagonal of the adjacency; then the reference's direction, which
+  ///                          keeps nothing but the diagonal of such a one, reads only that
+  template <class Context, class Z, class Adjacency>
+  auto apply(Context& context, const Z& z, const Adjacency& edges, const AttentionInputs<T>& inputs,
+             bool lower_triangular) const {
+    const auto x = detail::as_result(context, z);
+    const Shape<Dyn, HiddenSize> rows =
+        Shape<Dyn, HiddenSize>::from({z.extent(0) * z.extent(1), z.extent(2)}, "GraphAdapter: z");
+    const auto o = options_.per_head ? on_heads(context, x.reshape(rows), edges, lower_triangular)
+                                     : on_tokens(context, x, edges, inputs, lower_triangular);
+    const auto sized = options_.norm_to_hidden_states ? match_rms(context, o, x.reshape(rows)) : o;
+    const auto normed = gnn_norm ? (*gnn_norm)(context, sized) : sized;
+    return add(context, x, scale(context, normed.reshape(x.shape()), trainable_scale));
+  }
+
+  void initialize(Rng& rng, double standard_deviation) {
+    if (gnn) gnn->initialize(rng, standard_deviation);
+    for (auto& network : gnns) network.initialize(rng, standard_deviation);
+    if (ff_layer) ff_layer->initialize(rng, standard_deviation);
+    if (adj_transform) adj_transform->initialize(rng, standard_deviation);
+  }
+
+  template <class Self, class Visit>
+  static void visit_parameters(Self& self, Visit&& visit, const std::string& prefix) {
+    visit(ParameterName(prefix + "trainable_scale"), self.trainable_scale);
+    if (self.gnn) for_each_parameter(*self.gnn, visit, prefix + "gnn.");
+    for (std::size_t head = 0; head < self.gnns.size(); ++head) {
+      for_each_parameter(self.gnns[head], visit, concat(prefix, "gnns.", head, "."));
+    }
+    if (self.gnn_norm) for_each_parameter(*self.gnn_norm, visit, prefix + "gnn_norm.");
+    if (self.ff_layer) for_each_parameter(*self.ff_layer, visit, prefix + "ff_layer.");
+    if (self.adj_transform) for_each_parameter(*self.adj_transform, visit, prefix + "adj_transform.");
+  }
+
+  const GraphAdapterOptions& options() const { return options_; }
+
+ private:
+  Index head_width() const { return options_.hidden_size / options_.heads; }
+
+  void expect_supported() const {
+    const auto& o = options_;
+    if (o.heads < 1) fail(concat("GraphAdapter: heads must be given and positive, found ", o.heads));
+    if (o.per_head && o.hidden_size % o.heads != 0) {
+      fail(concat("GraphAdapter: hidden_size must be a multiple of heads for one network a head, found ", o.hidden_size,
+                  " and ", o.heads));
+    }
+    if (o.add_rope && !o.per_head && o.heads != 1) {
+      fail(
+          concat("GraphAdapter: add_rope is supported for one head, whose rotary tables are as wide as the hidden "
+                 "states, found ",
+                 o.heads, " heads"));
+    }
+    if (o.gnn.type == GraphType::causal_pna && o.gnn.pna.form != PNAForm::corrected) {
+      fail("GraphAdapter: causal_pna does not run inside a layer of the reference; PNAForm::corrected does");
+    }
+  }
+
+  static GraphAdjacencyMask<T> mask_of(const AttentionInputs<T>& inputs) {
+    GraphAdjacencyMask<T> mask{inputs.causal, inputs.key_valid, inputs.additive_mask, nullptr};
+    if constexpr (requires { inputs.first_key; }) mask.first_key = inputs.first_key;
+    return mask;
+  }
+
+  template <class Context, class Adjacency>
+  Graph graph_of(Context& context, const Adjacency& edges, Index map, const Network& network, bool lower) const {
+    return make_graph(context, edges, map, {network.filter(), options_.edge_direction, lower});
+  }
+
+  /// [batch, 1, tokens, tokens] as [batch, heads, tokens, tokens].
+  template <class Context, class Map>
+  Map for_every_head(Context& context, const Map& map) const {
+    using Flat = typename Context::template Result<T, Shape<Dyn, Dyn>>;
+    const Index tokens = map.extent(2);
+    const Flat flat = map.reshape(Shape<Dyn, Dyn>(map.extent(0), tokens * tokens));
+    auto* copies = context.workspace().template allocate<Flat>(options_.heads);
+    for (Index head = 0; head < options_.heads; ++head) new (copies + head) Flat(flat);
+    const auto all = join_columns(context, std::span<const Flat>(copies, static_cast<std::size_t>(options_.heads)));
+    return all.reshape(Shape<Dyn, Dyn, Dyn, Dyn>(map.extent(0), options_.heads, tokens, tokens));
+  }
+
+  /// One network on all channels: [batch * tokens, hidden].
+  template <class Context, class X, class Adjacency>
+  auto on_tokens(Context& context, const X& x, const Adjacency& edges, const AttentionInputs<T>& inputs,
+                 bool lower) const {
+    const auto graph = graph_of(context, edges, 0, *gnn, lower);
+    const Shape<Dyn, Dyn> rows(x.extent(0) * x.extent(1), x.extent(2));
+    const auto nodes = options_.add_rope ? rotary_embedding(context, x, inputs.cos, inputs.sin, 1) : x;
+    const auto o = (*gnn)(context, nodes.reshape(rows), graph, edges);
+    return o.reshape(Shape<Dyn, HiddenSize>::from({rows[0], rows[1]}));
+  }
+
+  /// A network for each head's channels, joined: [batch * tokens, hidden].
+  template <class Context, class X, class Adjacency>
+  auto on_heads(Context& context, const X& x, const Adjacency& edges, bool lower) const {
+    using Part = typename Context::template Result<T, Shape<Dyn, Dyn>>;
+    auto* parts = context.workspace().template allocate<Part>(options_.heads);
+    for (Index head = 0; head < options_.heads; ++head) {
+      const Network& network = gnns[static_cast<std::size_t>(head)];
+      const auto graph = graph_of(context, edges, head, network, lower);
+      new (parts + head)
+          Part(network(context, take_columns(context, x, head * head_width(), head_width()), graph, edges));
+    }
+    const auto joined = join_columns(context, std::span<const Part>(parts, static_cast<std::size_t>(options_.heads)));
+    const auto typed = joined.reshape(Shape<Dyn, HiddenSize>::from({joined.extent(0), options_.hidden_size}));
+    return ff_layer ? (*ff_layer)(context, typed) : typed;
+  }
+
+  GraphAdapterOptions options_;
+};
+
+}  // namespace weft
