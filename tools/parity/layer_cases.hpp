@@ -17,6 +17,7 @@ using LayerCases = std::map<std::string, std::function<void(GoldenCase&)>>;
 void add_llama_cases(LayerCases& cases);
 void add_gin_cases(LayerCases& cases);
 void add_decoder_cases(LayerCases& cases);
+void add_graph_cases(LayerCases& cases);
 void add_perceiver_cases(LayerCases& cases);
 void add_mlp_cases(LayerCases& cases);
 void add_pna_cases(LayerCases& cases);
@@ -26,6 +27,7 @@ inline LayerCases layer_cases() {
   add_llama_cases(cases);
   add_gin_cases(cases);
   add_decoder_cases(cases);
+  add_graph_cases(cases);
   add_perceiver_cases(cases);
   add_mlp_cases(cases);
   add_pna_cases(cases);
