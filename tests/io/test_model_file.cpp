@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/graph/causal_graph_neural_network.hpp"
+#include "weft/io/model_file.hpp"
+
+#include "support/catch.hpp"
+#include "support/random.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace weft;
+using namespace weft::testing;
+
+TEST_CASE("A parameter with several names is written under all of them and read under any") {
+  const CausalGraphNeuralNetworkOptions options{.type = GraphType::causal_gcn,
+                                                .activation = GraphActivation::prelu,
+                                                .num_layers = 2,
+                                                .transformer_hidden_dim = 3,
+                                                .hidden_dim = 3};
+  CausalGraphNeuralNetwork<Dyn> network(options);
+  randomize_parameters(network, 1);
+  const TemporaryFolder folder;
+  const std::string path = folder / "network.safetensors";
+  save_parameters(path, network);
+  const SafetensorsFile file(path);
+  for (const char* name : {"activation.weight", "convs.0.activation_fn.weight", "convs.1.activation_fn.weight"}) {
+    CHECK(file.contains(name));
+  }
+  CausalGraphNeuralNetwork<Dyn> other(options);
+  load_parameters(path, other);
+  CHECK(other.activation->data()[0] == network.activation->data()[0]);
+
+  // Only the last name.
+  SafetensorsWriter writer(std::map<std::string, std::string>{});
+  for_each_parameter(network, [&](const ParameterName& name, const auto& parameter) {
+    writer.add(name.further_aliases.empty() ? name.name : name.further_aliases.back(), parameter);
+  });
+  const std::string last = folder / "last.safetensors";
+  writer.write(last);
+  CausalGraphNeuralNetwork<Dyn> third(options);
+  load_parameters(last, third);
+  CHECK(third.activation->data()[0] == network.activation->data()[0]);
+}
