@@ -32,7 +32,7 @@ struct GraphNormKernels<Cpu> {
   static void backward(const GraphNormSize<T>& size, const T* x, const T* weight, const T* mean_scale, const T* dy,
                        GradientTarget<T> dx, GradientTarget<T> dweight, GradientTarget<T> dbias,
                        GradientTarget<T> dmean_scale) {
-    parallel_for(blocks_of(size), 1, [&](Index begin, Index end) {
+    parallel_for(blocks_of(size), kernels::rows_worth_a_thread(nodes_of(size) * kBlock), [&](Index begin, Index end) {
       for (Index block = begin; block < end; ++block) {
         const Index first = block * kBlock;
         const Index width = std::min(kBlock, size.features - first);
@@ -57,15 +57,22 @@ struct GraphNormKernels<Cpu> {
     return (size.features + kBlock - 1) / kBlock;
   }
 
+  template <class T>
+  static Index nodes_of(const GraphNormSize<T>& size) {
+    return size.begin[size.graphs];
+  }
+
   template <class T, class Body>
   static void for_each_block(const GraphNormSize<T>& size, Body&& body) {
     const Index blocks = blocks_of(size);
-    parallel_for(blocks * size.graphs, 1, [&](Index begin, Index end) {
-      for (Index item = begin; item < end; ++item) {
-        const Index first = item % blocks * kBlock;
-        body(item / blocks, first, std::min(kBlock, size.features - first));
-      }
-    });
+    parallel_for(blocks * size.graphs,
+                 kernels::rows_worth_a_thread(nodes_of(size) / std::max<Index>(1, size.graphs) * kBlock),
+                 [&](Index begin, Index end) {
+                   for (Index item = begin; item < end; ++item) {
+                     const Index first = item % blocks * kBlock;
+                     body(item / blocks, first, std::min(kBlock, size.features - first));
+                   }
+                 });
   }
 
   /// Of one graph and one block of features.

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "weft/autograd/operand.hpp"
+#include "weft/ops/elementwise/elementwise.hpp"
 #include "weft/ops/message_passing/graph.hpp"
 #include "weft/tensor/parallel.hpp"
 
@@ -189,17 +190,18 @@ Graph make_graph(Context& context, const Adjacency& adjacency, Index map, Adjace
   constexpr Index block = 64;
   const Index blocks = (tokens + block - 1) / block;
   const auto for_each_edge = [&](auto&& visit) {
-    parallel_for(batch * blocks, diagonal_only ? 64 : 1, [&](Index begin, Index end) {
-      for (Index item = begin; item < end; ++item) {
-        const Index b = item / blocks;
-        const Index first = item % blocks * block;
-        detail::for_each_candidate(tokens, edges.filter, edges.direction, diagonal_only, first,
-                                   std::min(first + block, tokens), [&](Index s, Index u) {
-                                     const Index at = position(b, s, u);
-                                     if (values[at] != 0) visit(b * tokens + s, b * tokens + u, at);
-                                   });
-      }
-    });
+    parallel_for(batch * blocks, kernels::rows_worth_a_thread(block * (diagonal_only ? 1 : tokens)),
+                 [&](Index begin, Index end) {
+                   for (Index item = begin; item < end; ++item) {
+                     const Index b = item / blocks;
+                     const Index first = item % blocks * block;
+                     detail::for_each_candidate(tokens, edges.filter, edges.direction, diagonal_only, first,
+                                                std::min(first + block, tokens), [&](Index s, Index u) {
+                                                  const Index at = position(b, s, u);
+                                                  if (values[at] != 0) visit(b * tokens + s, b * tokens + u, at);
+                                                });
+                   }
+                 });
   };
   auto& memory = context.workspace();
   Graph graph;
