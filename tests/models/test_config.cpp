@@ -9,6 +9,8 @@
 using Catch::Matchers::ContainsSubstring;
 using weft::GNNConfig;
 using weft::GNNFromAttention;
+using weft::GNNMode;
+using weft::GNNType;
 using weft::LlamaConfig;
 using weft::RopeType;
 using weft::validate;
@@ -86,30 +88,90 @@ TEST_CASE("special tokens must be rows of the embedding, the default ones too") 
   CHECK(refusal({.vocab_size = 2, .bos_token_id = {}, .eos_token_id = {}}).empty());
 }
 
-TEST_CASE("what is not supported yet is refused with what is") {
-  CHECK(refusal({}, {.use_GNN_from_attention = GNNFromAttention::LlamaAttentionPNA}) ==
-        "gnn_config.use_GNN_from_attention must be \"none\", \"LlamaAttention_Original\" or \"LlamaAttentionGIN\", all "
-        "that is supported yet, found \"LlamaAttentionPNA\"");
-  CHECK_THAT(refusal({}, {.MLP_type = weft::MLPType::no_MLP}), ContainsSubstring("found \"no_MLP\""));
-  CHECK_THAT(refusal({}, {.gnn_mode = weft::GNNMode::single}), ContainsSubstring("gnn_config.gnn_mode"));
-  CHECK_THAT(refusal({}, {.use_original_hidden_states = true}), ContainsSubstring("use_original_hidden_states"));
-  CHECK_THAT(refusal({}, {.gnn_logic = weft::GNNLogic::parallel_GNN_MLP}), ContainsSubstring("gnn_config.gnn_logic"));
+TEST_CASE("every kind of attention, feed-forward block and graph network is accepted") {
+  for (int kind = 0; kind < 7; ++kind) {
+    CHECK(refusal({}, {.use_GNN_from_attention = static_cast<GNNFromAttention>(kind), .num_latents_list = {64, 32}})
+              .empty());
+    CHECK(refusal({}, {.MLP_type = static_cast<weft::MLPType>(kind)}).empty());
+  }
+  for (const auto type : {GNNType::causal_gin, GNNType::causal_gcn, GNNType::causal_recombination}) {
+    CHECK(refusal({}, {.gnn_type = type, .gnn_mode = GNNMode::single}).empty());
+    CHECK(refusal({}, {.gnn_type = type, .gnn_mode = GNNMode::per_head}).empty());
+  }
+  CHECK(refusal({}, {.gnn_logic = weft::GNNLogic::parallel_GNN_MLP, .use_original_hidden_states = true}).empty());
+}
+
+TEST_CASE("a graph network that the reference cannot build is refused") {
+  CHECK(refusal({}, {.gnn_mode = GNNMode::single}) ==
+        "gnn_config.gnn_type must be one of \"causal_gin\", \"causal_gcn\", \"causal_pna\", \"causal_recombination\" "
+        "where gnn_mode is not \"none\", found \"causal_gnn\"");
+  GNNConfig pna{.gnn_type = GNNType::causal_pna, .gnn_mode = GNNMode::single};
+  CHECK_THAT(refusal({}, pna), ContainsSubstring("gnn_type must be another unless semantics is \"intended\""));
+  pna.semantics = weft::Semantics::intended;
+  CHECK(refusal({}, pna).empty());
+  const GNNConfig gin{.gnn_type = GNNType::causal_gin, .gnn_mode = GNNMode::single};
+  const auto with = [&](auto&& change) {
+    GNNConfig changed = gin;
+    change(changed);
+    return refusal({}, changed);
+  };
+  CHECK_THAT(with([](GNNConfig& g) { g.hidden_dim = 0; }), ContainsSubstring("hidden_dim must be positive"));
+  CHECK_THAT(with([](GNNConfig& g) { g.dropout = 1; }), ContainsSubstring("gnn_config.dropout must be in [0, 1)"));
+  CHECK_THAT(with([](GNNConfig& g) { g.threshold_any_tau = 0; }), ContainsSubstring("threshold_any_tau"));
+  CHECK_THAT(with([](GNNConfig& g) { g.add_rope = true; }), ContainsSubstring("add_rope must be false with more than"));
+  CHECK_THAT(refusal({}, {.compatibility = {.norm_zero_guard = false}}),
+             ContainsSubstring("norm_zero_guard must be true"));
+}
+
+TEST_CASE("coarse-grained attention is refused where its groups do not fit or weights are wanted") {
+  const auto coarse = [](GNNConfig gnn, bool interpolates = false) {
+    gnn.use_GNN_from_attention =
+        interpolates ? GNNFromAttention::CG_Attention_Interpolate : GNNFromAttention::CG_Attention;
+    return refusal({}, gnn);
+  };
+  CHECK(coarse({.num_latents_list = {64}, .max_position_embeddings = 64}).empty());
+  CHECK_THAT(coarse({.num_latents_list = {64}, .max_position_embeddings = 64}, true),
+             ContainsSubstring("a list of numbers below gnn_config.max_position_embeddings"));
+  CHECK_THAT(coarse({.num_latents_list = {5}, .max_position_embeddings = 64}),
+             ContainsSubstring("max_position_embeddings must be at most tokens_per_latent * num_latents"));
+  CHECK(coarse({.num_latents_list = {5}, .max_position_embeddings = 64, .tokens_per_latent = 13}).empty());
+  CHECK_THAT(coarse({.num_latent_layers = 0}, true), ContainsSubstring("num_latent_layers must be positive"));
+  CHECK_THAT(coarse({.num_latents_list = {}}), ContainsSubstring("num_latents_list must be a list of one number"));
+  CHECK_THAT(coarse({.gnn_type = GNNType::causal_gin, .gnn_mode = GNNMode::single}),
+             ContainsSubstring("gnn_mode must be \"none\" with coarse-grained attention"));
+  CHECK_THAT(coarse({.MLP_type = weft::MLPType::LlamaMLP_HalfwayGIN}),
+             ContainsSubstring("MLP_type must be one without an adjacency"));
+}
+
+TEST_CASE("PNA attention and the feed-forward blocks on an adjacency have conditions of their own") {
+  GNNConfig pna{.use_GNN_from_attention = GNNFromAttention::LlamaAttentionPNA,
+                .attention_GIN_MLP_GIN_use_softmax = false};
+  CHECK(refusal({}, pna).empty());
+  pna.attention_GIN_MLP_GIN_use_ReLU_instead_of_softmax = false;
+  CHECK_THAT(refusal({}, pna), ContainsSubstring("without ReLU, which would sum values with the mask"));
+  CHECK_THAT(refusal({}, {.use_GNN_from_attention = GNNFromAttention::LlamaAttentionPNA_LM,
+                          .attention_GIN_MLP_GIN_threshold_value = -0.1}),
+             ContainsSubstring("threshold_value must be at least 0 with LlamaAttentionPNA_LM"));
+  const GNNConfig halfway{.MLP_type = weft::MLPType::LlamaMLP_HalfwayGIN};
+  CHECK_THAT(refusal({.intermediate_size = 33}, halfway),
+             ContainsSubstring("intermediate_size must be a multiple of num_attention_heads"));
+  CHECK_THAT(refusal({}, {.MLP_type = halfway.MLP_type, .compatibility = {.mlp_gin_available = false}}),
+             ContainsSubstring("mlp_gin_available"));
 }
 
 TEST_CASE("the conditions of GIN attention are checked only where it is used") {
-  GNNConfig threshold = gin();
-  threshold.attention_GIN_MLP_GIN_threshold_mode = weft::ThresholdMode::silu_plus_binary;
-  CHECK_THAT(refusal({}, threshold), ContainsSubstring("threshold_mode must be \"none\""));
-  CHECK_THAT(refusal({}, threshold), ContainsSubstring("found \"silu+binary\""));
-  threshold.use_GNN_from_attention = GNNFromAttention::none;
-  CHECK(refusal({}, threshold).empty());
-
-  CHECK_THAT(refusal({.num_key_value_heads = 8}, gin()), ContainsSubstring("num_key_value_heads must be hidden_size"));
-  const LlamaConfig wide{.hidden_size = 64, .num_attention_heads = 8, .num_key_value_heads = 4, .head_dim = 16};
-  CHECK_THAT(refusal(wide, gin()), ContainsSubstring("unless attention_GIN_MLP_o_proj_at_end is true"));
   GNNConfig narrow = gin();
   narrow.attention_GIN_MLP_multiplier = 0.001;
   CHECK_THAT(refusal({}, narrow), ContainsSubstring("attention_GIN_MLP_multiplier"));
+  narrow.use_GNN_from_attention = GNNFromAttention::none;
+  CHECK(refusal({}, narrow).empty());
+  GNNConfig top_k = gin();
+  top_k.attention_GIN_MLP_GIN_threshold_mode = weft::ThresholdMode::top_k;
+  top_k.attention_GIN_MLP_GIN_top_k_fraction_of_sequence_length = 1.5;
+  CHECK_THAT(refusal({}, top_k), ContainsSubstring("must be in (0, 1] with the threshold modes top_k"));
+  CHECK_THAT(refusal({.num_key_value_heads = 8}, gin()), ContainsSubstring("num_key_value_heads must be hidden_size"));
+  const LlamaConfig wide{.hidden_size = 64, .num_attention_heads = 8, .num_key_value_heads = 4, .head_dim = 16};
+  CHECK_THAT(refusal(wide, gin()), ContainsSubstring("unless attention_GIN_MLP_o_proj_at_end is true"));
   GNNConfig raw = gin();
   raw.attention_GIN_MLP_GIN_use_softmax = false;
   CHECK_THAT(refusal({}, raw), ContainsSubstring("use_softmax must be true"));

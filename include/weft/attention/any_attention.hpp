@@ -3,13 +3,25 @@
 /// An attention layer whose kind is known only at run time.
 #pragma once
 
+#include <string>
 #include <utility>
 #include <variant>
 
 #include "weft/attention/attention_inputs.hpp"
+#include "weft/attention/attention_result.hpp"
 #include "weft/autograd/operand.hpp"
 
 namespace weft {
+
+/// Whether tokens can be added one at a time with a cache.
+template <class Attention>
+bool is_incremental_attention([[maybe_unused]] const Attention& attention) {
+  if constexpr (requires { attention.incremental(); }) {
+    return attention.incremental();
+  } else {
+    return true;
+  }
+}
 
 /// One of several attention layers with the same inputs and outputs, for models whose shape comes from a file.
 template <class... Kinds>
@@ -23,9 +35,21 @@ class AnyAttention {
     return std::visit([&](const auto& kind) { return kind(context, x, inputs, residual); }, kind_);
   }
 
+  /// The result and the weights [batch, heads, tokens, tokens]; an error where the kind has none.
   template <class Context, class X, class T, class Residual>
   auto with_weights(Context& context, const X& x, const AttentionInputs<T>& inputs, const Residual& residual) const {
-    return std::visit([&](const auto& kind) { return kind.with_weights(context, x, inputs, residual); }, kind_);
+    using Both = AttentionResult<typename Context::template Result<T, ShapeOf<X>>,
+                                 typename Context::template Result<T, Shape<Dyn, Dyn, Dyn, Dyn>>>;
+    return std::visit(
+        [&](const auto& kind) -> Both {
+          if constexpr (requires { kind.with_weights(context, x, inputs, residual); }) {
+            const auto both = kind.with_weights(context, x, inputs, residual);
+            return {both.output, both.weights};
+          } else {
+            fail("AnyAttention: this kind of attention has no weights of tokens against tokens");
+          }
+        },
+        kind_);
   }
 
   template <class Context, class X, class T>
@@ -45,6 +69,9 @@ class AnyAttention {
   }
   Index value_width() const {
     return std::visit([](const auto& kind) { return kind.value_width(); }, kind_);
+  }
+  bool incremental() const {
+    return std::visit([](const auto& kind) { return is_incremental_attention(kind); }, kind_);
   }
 
   template <class Self, class Visit>

@@ -30,9 +30,14 @@ void save_pretrained(const LlamaForCausalLMWithGNN<Config, T>& model, const std:
 /// knows them, a folder of another shape is refused.
 ///
 ///     auto model = weft::load_pretrained<weft::Dynamic>("path/to/checkpoint");
+///
+/// \param notes  gets a sentence for each value of config.json that was replaced by another, unless null
 template <class Config, class T = float>
-LlamaForCausalLMWithGNN<Config, T> load_pretrained(const std::string& folder) {
-  const PretrainedConfig config = read_config(folder + "/config.json");
+LlamaForCausalLMWithGNN<Config, T> load_pretrained(const std::string& folder,
+                                                   std::vector<std::string>* notes = nullptr) {
+  PretrainedConfig config = read_config(folder + "/config.json");
+  if (notes != nullptr) notes->insert(notes->end(), config.notes.begin(), config.notes.end());
+  if (config.llama.tie_word_embeddings) config.gnn.compatibility.tie_on_construct.reset();  // loading ties (quirk M2)
   if constexpr (!std::is_same_v<Config, Dynamic>) {
     const bool same_attention = config.gnn.use_GNN_from_attention == Config::gnn.use_GNN_from_attention;
     if (!same_attention) {

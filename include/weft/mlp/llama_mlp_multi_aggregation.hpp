@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "weft/mlp/head_parameters.hpp"
+#include "weft/mlp/multi_aggregation_options.hpp"
 #include "weft/ops/activation/activation.hpp"
 #include "weft/ops/gated_product/gated_product.hpp"
 #include "weft/ops/grouped_linear/grouped_linear.hpp"
@@ -15,30 +16,6 @@
 #include "weft/ops/offset_attention/offset_attention.hpp"
 
 namespace weft {
-
-/// What the "max" aggregate of `LlamaMLP_HalfwayGIN_MultiAggregation` is.
-enum class MultiAggregationMax {
-  self,       ///< the node's own row: the reference takes the maximum of copies of it (quirk F6)
-  neighbours  ///< the largest value of each channel among {j : A_ij > 0}, 0 without any
-};
-
-/// What happens to negative entries of the adjacency, whose logarithm does not exist (quirk F5).
-enum class NegativeWeights {
-  refuse,  ///< an error
-  clamp    ///< they count as 0 in the logarithm, and in the maximum; the sum takes them as they are
-};
-
-/// The run-time choices of `LlamaMLP_HalfwayGIN_MultiAggregation`; the defaults are the reference's.
-struct MultiAggregationOptions {
-  Activation activation = Activation::silu;  ///< `hidden_act`
-  bool bias = false;                         ///< `mlp_bias`; the query and key projections never have one
-  FutureMask multiagg_future_mask = FutureMask::soft_log;
-  MultiAggregationMax multiagg_max = MultiAggregationMax::self;
-  NegativeWeights negative_weights = NegativeWeights::refuse;
-  Index hidden_size = 0;
-  Index intermediate_size = 0;
-  Index heads = 0;
-};
 
 /// down_proj(v) with u = act(gate_proj x) * up_proj x and, for the channels of head k, v = MLP([o, s, m, t]):
 /// o = (1 + ε) u, s = α A u, m = u or the largest neighbour, t = softmax((Q u)(K u)ᵀ / √d + log(A + 1e-9)) u with

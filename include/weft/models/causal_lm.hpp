@@ -127,8 +127,17 @@ class DecoderModel {
     return shared;
   }
 
-  /// Room for `capacity` tokens of `batch` texts.
+  /// Whether every layer can go on from what it remembers of earlier tokens. Where not, a new token recomputes the text.
+  bool incremental() const { return layers[0].incremental(); }
+
+  /// Room for `capacity` tokens of `batch` texts. An error where the layers are not incremental.
   KVCache<T> make_cache(Index batch, Index capacity) const {
+    if (!incremental()) {
+      fail(
+          "model.make_cache(batch, capacity): layers of this model look at the whole text for each token; run it on "
+          "the "
+          "whole text, without a cache, as generate does");
+    }
     return KVCache<T>(layers.size(), batch, capacity, layers[0].self_attn.key_width(),
                       layers[0].self_attn.value_width());
   }
@@ -215,6 +224,7 @@ class CausalLM {
   }
 
   KVCache<T> make_cache(Index batch, Index capacity) const { return model.make_cache(batch, capacity); }
+  bool incremental() const { return model.incremental(); }
   Index vocab_size() const { return model.embed_tokens.weight.extent(0); }
 
   template <class Self, class Visit>

@@ -6,10 +6,12 @@
 
 #include <optional>
 
+#include "weft/mlp/multi_aggregation_options.hpp"
 #include "weft/models/enum_names.hpp"
 #include "weft/ops/adjacency/threshold_mode.hpp"
 #include "weft/ops/gin/gin_size.hpp"
 #include "weft/ops/message_passing/graph.hpp"
+#include "weft/ops/pna/pna_kernels.hpp"
 #include "weft/perceiver/perceiver_options.hpp"
 
 namespace weft {
@@ -28,20 +30,14 @@ inline constexpr std::array<std::string_view, 2> enum_names<GINSelfTerm>{"epsilo
 template <>
 inline constexpr std::array<std::string_view, 2> enum_names<TopKTies>{"libstdcxx", "lowest_index"};
 
-/// The "max" aggregate of LlamaAttentionPNA (quirk A19).
-enum class PNAMax { self, neighbours };
 template <>
 inline constexpr std::array<std::string_view, 2> enum_names<PNAMax>{"self", "neighbours"};
 
-/// That aggregate in a row without a neighbour (quirk A20). The reference has -inf, which makes the row NaN.
-enum class PNAEmptyMax { guard, minus_inf };
 template <>
 inline constexpr std::array<std::string_view, 2> enum_names<PNAEmptyMax>{"guard", "minus_inf"};
 
-/// Which token LlamaAttentionPNA_LM takes for the largest where a row has no neighbour (quirk A25).
-enum class PNALMFallback { first_token, self };
 template <>
-inline constexpr std::array<std::string_view, 2> enum_names<PNALMFallback>{"first_token", "self"};
+inline constexpr std::array<std::string_view, 2> enum_names<PNAFallback>{"first_token", "self"};
 
 template <>
 inline constexpr std::array<std::string_view, 2> enum_names<CGMask>{"reference", "group_causal"};
@@ -49,13 +45,9 @@ inline constexpr std::array<std::string_view, 2> enum_names<CGMask>{"reference",
 template <>
 inline constexpr std::array<std::string_view, 2> enum_names<CGIAdjacency>{"reference", "active_latents"};
 
-/// How LlamaMLP_HalfwayGIN_MultiAggregation hides later tokens (quirk F4: the soft form leaks).
-enum class FutureMask { soft_log, hard };
 template <>
 inline constexpr std::array<std::string_view, 2> enum_names<FutureMask>{"soft_log", "hard"};
 
-/// The "max" aggregate of LlamaMLP_HalfwayGIN_MultiAggregation (quirk F6).
-enum class MultiAggregationMax { self, neighbours };
 template <>
 inline constexpr std::array<std::string_view, 2> enum_names<MultiAggregationMax>{"self", "neighbours"};
 
@@ -74,14 +66,14 @@ struct Compatibility {
   std::optional<bool> threshold_respects_mask{};           ///< threshold modes leave masked entries 0 (quirks A1, D7)
   std::optional<bool> scaled_topk_drop_below_threshold{};  ///< never fill up with entries below it (quirk A2)
   std::optional<bool> mask_after_scaling{};                ///< mask after sharpening and temperature (quirks A11, A12)
-  std::optional<PNAMax> pna_max{};
-  std::optional<PNAEmptyMax> pna_empty_max{};
-  std::optional<PNALMFallback> pna_lm_fallback{};
-  std::optional<CGMask> cg_mask{};              ///< who sees whom in CG_Attention (quirks P1, P2)
-  std::optional<CGIAdjacency> cgi_adjacency{};  ///< what CG_Attention_Interpolate mixes (quirk P13)
-  std::optional<bool> cgi_mask_local{};         ///< its local attention hides padding too (quirk P15)
-  std::optional<FutureMask> multiagg_future_mask{};
-  std::optional<MultiAggregationMax> multiagg_max{};
+  std::optional<PNAMax> pna_max{};                         ///< the "max" aggregate of PNA attention (quirk A19)
+  std::optional<PNAEmptyMax> pna_empty_max{};              ///< the same in a row without neighbours (quirk A20)
+  std::optional<PNAFallback> pna_lm_fallback{};            ///< of PNA_LM, without neighbours (quirk A25)
+  std::optional<CGMask> cg_mask{};                         ///< who sees whom in CG_Attention (quirks P1, P2)
+  std::optional<CGIAdjacency> cgi_adjacency{};             ///< what CG_Attention_Interpolate mixes (quirk P13)
+  std::optional<bool> cgi_mask_local{};                    ///< its local attention hides padding too (quirk P15)
+  std::optional<FutureMask> multiagg_future_mask{};   ///< how later tokens are hidden (quirk F4: the soft form leaks)
+  std::optional<MultiAggregationMax> multiagg_max{};  ///< its "max" aggregate (quirk F6)
   std::optional<bool> mlp_gin_available{};  ///< the MLPs on adjacencies can be chosen (quirks F1, F2); true in both
   std::optional<bool> norm_zero_guard{};    ///< norm_to_hidden_states divides no 0 by 0 (quirk D16); true in both
   std::optional<bool> tie_on_construct{};   ///< a tied model is tied from the start (quirk M2); true in both
@@ -102,7 +94,7 @@ constexpr void visit_compatibility(Switches& c, Visit&& visit) {
   visit("mask_after_scaling", c.mask_after_scaling, false, true);
   visit("pna_max", c.pna_max, PNAMax::self, PNAMax::neighbours);
   visit("pna_empty_max", c.pna_empty_max, PNAEmptyMax::guard, PNAEmptyMax::guard);
-  visit("pna_lm_fallback", c.pna_lm_fallback, PNALMFallback::first_token, PNALMFallback::self);
+  visit("pna_lm_fallback", c.pna_lm_fallback, PNAFallback::first_token, PNAFallback::self);
   visit("cg_mask", c.cg_mask, CGMask::reference, CGMask::group_causal);
   visit("cgi_adjacency", c.cgi_adjacency, CGIAdjacency::reference, CGIAdjacency::active_latents);
   visit("cgi_mask_local", c.cgi_mask_local, false, true);

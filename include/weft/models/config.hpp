@@ -86,24 +86,32 @@ constexpr void validate_llama(const LlamaConfig& c) {
   validate_rope_scaling(c);
 }
 
-constexpr void validate_gin(const LlamaConfig& c, const GNNConfig& g) {
-  config_rule(g.attention_GIN_MLP_GIN_use_softmax, "gnn_config.attention_GIN_MLP_GIN_use_softmax",
-              g.attention_GIN_MLP_GIN_use_softmax, "true, all that is supported yet");
-  config_rule(g.attention_GIN_MLP_GIN_threshold_mode == ThresholdMode::none,
-              "gnn_config.attention_GIN_MLP_GIN_threshold_mode", g.attention_GIN_MLP_GIN_threshold_mode,
-              "\"none\", all that is supported yet");
-  config_rule(!g.use_differential_attention, "gnn_config.use_differential_attention", g.use_differential_attention,
-              "false, all that is supported yet");
-  config_rule(!g.attention_GIN_MLP_use_scoring_fnct, "gnn_config.attention_GIN_MLP_use_scoring_fnct",
-              g.attention_GIN_MLP_use_scoring_fnct, "false, all that is supported yet");
-  config_rule(g.attention_GIN_MLP_GIN_mode == GINMode::standard, "gnn_config.attention_GIN_MLP_GIN_mode",
-              g.attention_GIN_MLP_GIN_mode, "\"default\" (the reference has no GINLayer_Var_A)");
+/// What GIN and PNA attention have in common.
+constexpr void validate_graph_attention(const LlamaConfig& c, const GNNConfig& g) {
   config_rule(g.attention_GIN_MLP_GIN_softmax_temperature > 0, "gnn_config.attention_GIN_MLP_GIN_softmax_temperature",
               g.attention_GIN_MLP_GIN_softmax_temperature, "positive");
-  config_rule(g.dropout_rate >= 0 && g.dropout_rate < 1, "gnn_config.dropout_rate", g.dropout_rate, "in [0, 1)");
   const double width = c.head_size() * g.attention_GIN_MLP_multiplier;
   config_rule(width >= 1 && width < 2147483648.0, "gnn_config.attention_GIN_MLP_multiplier",
               g.attention_GIN_MLP_multiplier, "such that head_dim times it is a width");
+  const ThresholdMode mode = g.attention_GIN_MLP_GIN_threshold_mode;
+  const double fraction = g.attention_GIN_MLP_GIN_top_k_fraction_of_sequence_length;
+  const bool selects = mode == ThresholdMode::top_k || mode == ThresholdMode::scaled_topk_causal_4d;
+  config_rule(!selects || (fraction > 0 && fraction <= 1),
+              "gnn_config.attention_GIN_MLP_GIN_top_k_fraction_of_sequence_length", fraction,
+              "in (0, 1] with the threshold modes top_k and scaled_topk_causal_4d");
+}
+
+constexpr void validate_gin(const LlamaConfig& c, const GNNConfig& g) {
+  validate_graph_attention(c, g);
+  config_rule(g.attention_GIN_MLP_GIN_mode == GINMode::standard, "gnn_config.attention_GIN_MLP_GIN_mode",
+              g.attention_GIN_MLP_GIN_mode, "\"default\" (the reference has no GINLayer_Var_A)");
+  config_rule(g.attention_GIN_MLP_GIN_use_softmax || g.attention_GIN_MLP_use_scoring_fnct ||
+                  g.attention_GIN_MLP_GIN_threshold_mode != ThresholdMode::none,
+              "gnn_config.attention_GIN_MLP_GIN_use_softmax", g.attention_GIN_MLP_GIN_use_softmax,
+              "true with the threshold mode \"none\", which would sum values with the mask");
+  config_rule(!g.attention_GIN_MLP_use_scoring_fnct || g.attention_GIN_MLP_scoring_hidden_dim > 0,
+              "gnn_config.attention_GIN_MLP_scoring_hidden_dim", g.attention_GIN_MLP_scoring_hidden_dim, "positive");
+  config_rule(g.dropout_rate >= 0 && g.dropout_rate < 1, "gnn_config.dropout_rate", g.dropout_rate, "in [0, 1)");
   // The values of GIN attention are slices of the hidden states, head_dim wide, one for each key-value head.
   config_rule(static_cast<double>(c.kv_heads()) * c.head_size() == c.hidden_size, "num_key_value_heads", c.kv_heads(),
               "hidden_size / head_dim with LlamaAttentionGIN");
@@ -112,26 +120,103 @@ constexpr void validate_gin(const LlamaConfig& c, const GNNConfig& g) {
               "num_attention_heads with LlamaAttentionGIN unless attention_GIN_MLP_o_proj_at_end is true");
 }
 
-constexpr bool attention_is_supported(GNNFromAttention attention) {
-  return attention == GNNFromAttention::none || attention == GNNFromAttention::LlamaAttention_Original ||
-         attention == GNNFromAttention::LlamaAttentionGIN;
+constexpr void validate_pna(const LlamaConfig& c, const GNNConfig& g) {
+  validate_graph_attention(c, g);
+  if (g.use_GNN_from_attention == GNNFromAttention::LlamaAttentionPNA) {
+    config_rule(g.attention_GIN_MLP_GIN_use_softmax || g.attention_GIN_MLP_GIN_use_ReLU_instead_of_softmax ||
+                    g.attention_GIN_MLP_GIN_threshold_mode != ThresholdMode::none,
+                "gnn_config.attention_GIN_MLP_GIN_use_softmax", g.attention_GIN_MLP_GIN_use_softmax,
+                "true with the threshold mode \"none\" and without ReLU, which would sum values with the mask");
+  } else {
+    config_rule(g.attention_GIN_MLP_GIN_threshold_value >= 0, "gnn_config.attention_GIN_MLP_GIN_threshold_value",
+                g.attention_GIN_MLP_GIN_threshold_value,
+                "at least 0 with LlamaAttentionPNA_LM, which would select tokens without an edge");
+  }
+}
+
+constexpr void validate_coarse(const LlamaConfig& c, const GNNConfig& g) {
+  const bool interpolates = g.use_GNN_from_attention == GNNFromAttention::CG_Attention_Interpolate;
+  config_rule(g.gnn_mode == GNNMode::none, "gnn_config.gnn_mode", g.gnn_mode,
+              "\"none\" with coarse-grained attention, which has no weights of tokens against tokens");
+  config_rule(!uses_adjacency(g.MLP_type), "gnn_config.MLP_type", g.MLP_type,
+              "one without an adjacency with coarse-grained attention, which has none");
+  config_rule(c.hidden_size % c.num_attention_heads == 0, "num_attention_heads", c.num_attention_heads,
+              "a divisor of hidden_size with coarse-grained attention");
+  config_rule(!g.num_latents_list.empty(), "gnn_config.num_latents_list", g.num_latents_list.size(),
+              "a list of one number or more");
+  config_rule(g.num_latent_layers >= (interpolates ? 1 : 0), "gnn_config.num_latent_layers", g.num_latent_layers,
+              interpolates ? "positive with CG_Attention_Interpolate" : "at least 0");
+  const int positions = g.max_position_embeddings;
+  config_rule(positions > 0, "gnn_config.max_position_embeddings", positions, "positive");
+  for (const int latents : g.num_latents_list) {
+    config_rule(latents > 0, "gnn_config.num_latents_list", latents, "a list of positive numbers");
+    config_rule(!interpolates || latents < positions, "gnn_config.num_latents_list", latents,
+                "a list of numbers below gnn_config.max_position_embeddings with CG_Attention_Interpolate");
+    const int group = g.tokens_per_latent > 0 ? g.tokens_per_latent : positions / latents;
+    config_rule(static_cast<double>(group) * latents >= positions, "gnn_config.max_position_embeddings", positions,
+                "at most tokens_per_latent * num_latents of every level (a multiple of each of num_latents_list)");
+  }
+}
+
+constexpr void validate_mlp(const LlamaConfig& c, const GNNConfig& g) {
+  if (!uses_adjacency(g.MLP_type)) return;
+  config_rule(*g.switches().mlp_gin_available, "gnn_config.MLP_type", g.MLP_type,
+              "another while mlp_gin_available is false: the reference cannot select this one");
+  if (g.MLP_type == MLPType::LlamaMLP_HalfwayGIN_MultiHop) {
+    config_rule(c.hidden_size % c.num_attention_heads == 0, "hidden_size", c.hidden_size,
+                "a multiple of num_attention_heads with LlamaMLP_HalfwayGIN_MultiHop");
+  } else {
+    config_rule(c.intermediate_size % c.num_attention_heads == 0, "intermediate_size", c.intermediate_size,
+                "a multiple of num_attention_heads with an MLP on the adjacency");
+  }
+}
+
+/// The network beside the attention. Its adjacency is checked here too.
+constexpr void validate_sparse_graph(const LlamaConfig& c, const GNNConfig& g) {
+  config_rule(g.gnn_type != GNNType::causal_gnn, "gnn_config.gnn_type", g.gnn_type,
+              "one of \"causal_gin\", \"causal_gcn\", \"causal_pna\", \"causal_recombination\" where gnn_mode is not "
+              "\"none\"");
+  config_rule(g.gnn_type != GNNType::causal_pna || g.semantics == Semantics::intended, "gnn_config.gnn_type",
+              g.gnn_type, "another unless semantics is \"intended\": the reference cannot build this one");
+  config_rule(g.num_layers >= 0, "gnn_config.num_layers", g.num_layers, "at least 0");
+  config_rule(g.hidden_dim > 0, "gnn_config.hidden_dim", g.hidden_dim, "positive");
+  config_rule(g.dropout >= 0 && g.dropout < 1, "gnn_config.dropout", g.dropout, "in [0, 1)");
+  config_rule(g.gnn_type != GNNType::causal_gin || g.hidden_dim * g.GIN_hidden_dim_multiplier >= 1,
+              "gnn_config.GIN_hidden_dim_multiplier", g.GIN_hidden_dim_multiplier,
+              "such that hidden_dim times it is a width");
+  config_rule(g.adj_transform_hidden_dim > 0, "gnn_config.adj_transform_hidden_dim", g.adj_transform_hidden_dim,
+              "positive");
+  config_rule(g.threshold_any_tau > 0, "gnn_config.threshold_any_tau", g.threshold_any_tau, "positive");
+  config_rule(g.gnn_mode != GNNMode::per_head || c.hidden_size % c.num_attention_heads == 0, "hidden_size",
+              c.hidden_size, "a multiple of num_attention_heads where gnn_mode is \"per_head\"");
+  config_rule(!g.add_rope || g.gnn_mode == GNNMode::per_head || c.num_attention_heads == 1, "gnn_config.add_rope",
+              g.add_rope, "false with more than one head: the rotary tables are as wide as a head");
+}
+
+constexpr void validate_attention(const LlamaConfig& c, const GNNConfig& g) {
+  switch (g.use_GNN_from_attention) {
+    case GNNFromAttention::LlamaAttentionGIN:
+      return validate_gin(c, g);
+    case GNNFromAttention::LlamaAttentionPNA:
+    case GNNFromAttention::LlamaAttentionPNA_LM:
+      return validate_pna(c, g);
+    case GNNFromAttention::CG_Attention:
+    case GNNFromAttention::CG_Attention_Interpolate:
+      return validate_coarse(c, g);
+    default:
+      return;
+  }
 }
 
 constexpr void validate_gnn(const LlamaConfig& c, const GNNConfig& g) {
   config_rule(g.threshold >= 0, "gnn_config.threshold", g.threshold, "at least 0");
   config_rule(g.switches().compute_dtype == ComputeDtype::fp32, "gnn_config.compute_dtype", *g.switches().compute_dtype,
               "\"fp32\": adjacencies have the precision of the model");
-  config_rule(attention_is_supported(g.use_GNN_from_attention), "gnn_config.use_GNN_from_attention",
-              g.use_GNN_from_attention,
-              "\"none\", \"LlamaAttention_Original\" or \"LlamaAttentionGIN\", all that is supported yet");
-  config_rule(g.MLP_type == MLPType::standard_MLP, "gnn_config.MLP_type", g.MLP_type,
-              "\"standard_MLP\", all that is supported yet");
-  config_rule(g.gnn_mode == GNNMode::none, "gnn_config.gnn_mode", g.gnn_mode, "\"none\", all that is supported yet");
-  config_rule(!g.use_original_hidden_states, "gnn_config.use_original_hidden_states", g.use_original_hidden_states,
-              "false, all that is supported yet");
-  config_rule(g.gnn_logic != GNNLogic::parallel_GNN_MLP, "gnn_config.gnn_logic", g.gnn_logic,
-              "\"before_MLP\" or \"after_MLP\", all that is supported yet");
-  if (g.use_GNN_from_attention == GNNFromAttention::LlamaAttentionGIN) validate_gin(c, g);
+  config_rule(*g.switches().norm_zero_guard, "gnn_config.norm_zero_guard", *g.switches().norm_zero_guard,
+              "true: norm_to_hidden_states divides no 0 by 0");
+  if (g.gnn_mode != GNNMode::none) validate_sparse_graph(c, g);
+  validate_attention(c, g);
+  validate_mlp(c, g);
 }
 
 }  // namespace detail

@@ -5,13 +5,13 @@
 
 #include <utility>
 
-#include "weft/attention/attention_inputs.hpp"
+#include "weft/attention/any_attention.hpp"
 #include "weft/layers/rms_norm.hpp"
 
 namespace weft {
 
-/// h = x + self_attn(input_layernorm(x));  y = h + mlp(post_attention_layernorm(h))   (LlamaDecoderLayer; the
-/// reference's LlamaDecoderLayerWithGNN with `gnn_mode` none).
+/// h = x + self_attn(input_layernorm(x));  y = h + mlp(post_attention_layernorm(h))   (LlamaDecoderLayer). The lean form
+/// of `GraphDecoderLayer`, for layers without a graph network.
 template <auto HiddenSize, class AttentionType, class MLPType, class T = float, class DeviceType = Cpu>
 class DecoderLayer {
  public:
@@ -40,6 +40,9 @@ class DecoderLayer {
     const auto h = self_attn(context, input_layernorm(context, x), inputs, x);
     return mlp(context, post_attention_layernorm(context, h), h);
   }
+
+  /// Whether tokens can be added one at a time with a cache.
+  bool incremental() const { return is_incremental_attention(self_attn); }
 
   void initialize(Rng& rng, double standard_deviation) {
     self_attn.initialize(rng, standard_deviation);

@@ -3,6 +3,8 @@
 /// Continuing a text, one token at a time.
 #pragma once
 
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,8 +22,9 @@ struct GenerationOptions {
   std::vector<Index> stop_tokens{};  ///< generation ends after one of these
 };
 
-/// Continues one text with a model whose keys and values are cached: each step costs one token. After the prompt it
-/// allocates nothing.
+/// Continues one text. Where the model is incremental its keys and values are cached, and a step costs one token; where it
+/// is not (see `incremental`), a step costs the whole text. After the prompt it allocates nothing, in the second case once
+/// the text was as long before.
 ///
 ///     weft::Generator generator(model, prompt.size() + 100, sampling);
 ///     generator.read(prompt);
@@ -31,17 +34,27 @@ class Generator {
  public:
   using T = typename Model::T;
 
-  /// \param capacity  tokens of prompt and continuation together that the cache has room for
+  /// \param capacity  tokens of prompt and continuation together that there is room for
   Generator(const Model& model, Index capacity, const SamplingOptions& sampling = {})
-      : model_(model), cache_(model.make_cache(1, capacity)), sampler_(model.vocab_size(), sampling) {}
+      : model_(model), capacity_(capacity), sampler_(model.vocab_size(), sampling) {
+    if (model.incremental()) cache_.emplace(model.make_cache(1, capacity));
+    text_.reserve(static_cast<std::size_t>(std::max<Index>(capacity, 0)));
+  }
 
   /// Appends tokens to the text and returns the scores of the next one; at least one token.
   std::span<const T> read(std::span<const std::int32_t> tokens) {
     if (tokens.empty()) fail("Generator::read(tokens): the text needs at least one token");
+    const auto length = static_cast<Index>(text_.size());
+    if (static_cast<Index>(tokens.size()) > capacity_ - length) {
+      fail(concat("Generator::read(tokens): ", tokens.size(), " more tokens do not fit: ", length, " of ", capacity_,
+                  " are taken"));
+    }
+    text_.insert(text_.end(), tokens.begin(), tokens.end());
     context_.reset();
-    const Shape<Dyn, Dyn> shape(1, static_cast<Index>(tokens.size()));
-    const TensorView<const std::int32_t, Shape<Dyn, Dyn>> ids(tokens.data(), shape);
-    const auto hidden = model_.model(context_, ids, {}, &cache_);
+    const std::span<const std::int32_t> run = cache_ ? tokens : std::span<const std::int32_t>(text_);
+    const Shape<Dyn, Dyn> shape(1, static_cast<Index>(run.size()));
+    const TensorView<const std::int32_t, Shape<Dyn, Dyn>> ids(run.data(), shape);
+    const auto hidden = model_.model(context_, ids, {}, cache_ ? &*cache_ : nullptr);
     const auto last = hidden.reshape(Shape<Dyn, Model::kHiddenSize>::from({hidden.extent(1), hidden.extent(2)}));
     const auto logits = model_.logits(context_, last.slice(last.extent(0) - 1, 1));
     scores_ = {logits.data(), static_cast<std::size_t>(logits.size())};
@@ -52,7 +65,7 @@ class Generator {
   std::int32_t next() {
     if (scores_.empty()) fail("Generator::next(): read a prompt first");
     const auto token = static_cast<std::int32_t>(sampler_(scores_));
-    if (cache_.length() < cache_.capacity()) {
+    if (static_cast<Index>(text_.size()) < capacity_) {
       read({&token, 1});
     } else {
       scores_ = {};
@@ -60,12 +73,15 @@ class Generator {
     return token;
   }
 
-  const KVCache<T>& cache() const { return cache_; }
+  /// The text so far.
+  std::span<const std::int32_t> text() const { return text_; }
 
  private:
   const Model& model_;
   Inference context_;
-  KVCache<T> cache_;
+  Index capacity_;
+  std::optional<KVCache<T>> cache_;  ///< empty where every step recomputes the text
+  std::vector<std::int32_t> text_;
   Sampler sampler_;
   std::span<const T> scores_;
 };

@@ -113,4 +113,10 @@ inline constexpr std::array<std::string_view, 3> enum_names<PNAScaler>{"identity
 template <>
 inline constexpr std::array<std::string_view, 2> enum_names<AdjacencyInterpolation>{"nearest", "bilinear"};
 
+/// Whether a feed-forward block works on the attention's weights.
+constexpr bool uses_adjacency(MLPType type) {
+  return type == MLPType::LlamaMLP_HalfwayGIN || type == MLPType::LlamaMLP_HalfwayGIN_MultiHop ||
+         type == MLPType::LlamaMLP_HalfwayGIN_MultiAggregation;
+}
+
 }  // namespace weft

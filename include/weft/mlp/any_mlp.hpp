@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// A feed-forward block whose kind is known only at run time.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "weft/mlp/no_mlp.hpp"
+
+namespace weft {
+
+/// Whether a feed-forward block also wants an adjacency: `mlp(context, x, weights, residual)`.
+template <class MLP, class Context, class X, class Weights>
+concept TakesWeights = requires(const MLP& mlp, Context& context, const X& x, const Weights& weights) {
+  mlp(context, x, weights, x);
+};
+
+/// One of several feed-forward blocks, for models whose shape comes from a file.
+template <class... Kinds>
+class AnyMLP {
+ public:
+  template <class Kind>
+  requires(std::is_same_v<Kind, Kinds> || ...) AnyMLP(Kind kind) : kind_(std::move(kind)) {}
+
+  /// \param x         [batch, tokens, hidden]
+  /// \param weights   [batch, heads, tokens, tokens], read by the kinds that use an adjacency only
+  /// \param residual  [batch, tokens, hidden]
+  template <class Context, class X, class Weights, class Residual>
+  auto operator()(Context& context, const X& x, const Weights& weights, const Residual& residual) const {
+    using Y = typename Context::template Result<ElementOf<X>, ShapeOf<X>>;
+    return std::visit(
+        [&](const auto& kind) -> Y {
+          if constexpr (TakesWeights<std::decay_t<decltype(kind)>, Context, X, Weights>) {
+            return kind(context, x, weights, residual);
+          } else {
+            return kind(context, x, residual);
+          }
+        },
+        kind_);
+  }
+
+  /// Whether the block is this kind.
+  template <class Kind>
+  bool is() const {
+    return std::holds_alternative<Kind>(kind_);
+  }
+
+  void initialize(Rng& rng, double standard_deviation) {
+    std::visit([&](auto& kind) { kind.initialize(rng, standard_deviation); }, kind_);
+  }
+
+  template <class Self, class Visit>
+  static void visit_parameters(Self& self, Visit&& visit, const std::string& prefix) {
+    std::visit([&](auto& kind) { for_each_parameter(kind, visit, prefix); }, self.kind_);
+  }
+
+ private:
+  std::variant<Kinds...> kind_;
+};
+
+}  // namespace weft

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string>
+
+#include "weft/models/config_options.hpp"
+
+#include "support/catch.hpp"
+
+using namespace weft;
+
+namespace {
+
+constexpr LlamaConfig llama{.hidden_size = 24, .num_attention_heads = 4, .attention_dropout = 0.25};
+constexpr GNNConfig as_reference{};
+constexpr GNNConfig as_intended{.semantics = Semantics::intended};
+
+}  // namespace
+
+TEST_CASE("the layers' options are the reference's unless the semantics say otherwise") {
+  const auto gin = gin_options(llama, as_reference);
+  CHECK_FALSE(gin.threshold.respects_mask);
+  CHECK_FALSE(gin.threshold.drop_below_threshold);
+  CHECK(gin.threshold.topk_ties == TopKTies::libstdcxx);
+  CHECK_FALSE(gin.mask_after_scaling);
+  CHECK(gin.gin.self_term == GINSelfTerm::epsilon);
+  const auto pna = pna_options(llama, as_reference);
+  CHECK(pna.pna_max == PNAMax::self);
+  CHECK(pna.pna_empty_max == PNAEmptyMax::guard);
+  CHECK(pna.pna_lm_fallback == PNAFallback::first_token);
+  CHECK(cg_options(llama, as_reference).cg_mask == CGMask::reference);
+  CHECK(cg_interpolate_options(llama, as_reference).scaling.adjacency == CGIAdjacency::reference);
+  CHECK_FALSE(cg_interpolate_options(llama, as_reference).scaling.mask_local);
+  const auto mlp = multi_aggregation_options(llama, as_reference);
+  CHECK(mlp.multiagg_future_mask == FutureMask::soft_log);
+  CHECK(mlp.multiagg_max == MultiAggregationMax::self);
+}
+
+TEST_CASE("the intended semantics reach every layer's options") {
+  const auto gin = gin_options(llama, as_intended);
+  CHECK(gin.threshold.respects_mask);
+  CHECK(gin.threshold.drop_below_threshold);
+  CHECK(gin.threshold.topk_ties == TopKTies::lowest_index);
+  CHECK(gin.mask_after_scaling);
+  CHECK(gin.gin.self_term == GINSelfTerm::one_plus_epsilon);
+  const auto pna = pna_options(llama, as_intended);
+  CHECK(pna.threshold.respects_mask);
+  CHECK(pna.pna_max == PNAMax::neighbours);
+  CHECK(pna.pna_lm_fallback == PNAFallback::self);
+  CHECK(cg_options(llama, as_intended).cg_mask == CGMask::group_causal);
+  CHECK(cg_interpolate_options(llama, as_intended).scaling.adjacency == CGIAdjacency::active_latents);
+  CHECK(cg_interpolate_options(llama, as_intended).scaling.mask_local);
+  const auto mlp = multi_aggregation_options(llama, as_intended);
+  CHECK(mlp.multiagg_future_mask == FutureMask::hard);
+  CHECK(mlp.multiagg_max == MultiAggregationMax::neighbours);
+}
+
+TEST_CASE("a switch set by itself reaches its layer") {
+  GNNConfig gnn = as_intended;
+  gnn.compatibility = {.mask_after_scaling = false, .pna_empty_max = PNAEmptyMax::minus_inf};
+  CHECK_FALSE(gin_options(llama, gnn).mask_after_scaling);
+  CHECK(pna_options(llama, gnn).pna_empty_max == PNAEmptyMax::minus_inf);
+  constexpr LlamaConfig tied{.tie_word_embeddings = true};
+  CHECK(model_options(tied).tie_word_embeddings);
+  CHECK_FALSE(model_options(tied, {.compatibility = {.tie_on_construct = false}}).tie_word_embeddings);
+}
+
+TEST_CASE("dropout of the model reaches attention, and that of GIN layers is another") {
+  CHECK(attention_options(llama).attention_dropout == 0.25);
+  CHECK(gin_options(llama, as_reference).attention_dropout == 0.25);
+  CHECK(pna_options(llama, as_reference).attention_dropout == 0.25);
+  CHECK(perceiver_options(llama, as_reference).attention_dropout == 0.25);
+  CHECK(gin_options(llama, {.dropout = 0.5}).gin.dropout_rate == 0.1);  // quirk C6
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/models/generate.hpp"
+
+#include "models/variants.hpp"
+#include "support/allocation_counter.hpp"
+#include "support/catch.hpp"
+
+using namespace weft;
+using namespace weft::testing;
+
+namespace {
+
+constexpr Index kVocab = 11;
+
+std::vector<double> logits_of(const VariantModel& model, const Ids& ids, const ModelInputs& inputs = {}) {
+  Inference inference;
+  const auto logits = model(inference, ids, inputs);
+  return {logits.data(), logits.data() + logits.size()};
+}
+
+bool all_finite(const std::vector<double>& values) {
+  return std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); });
+}
+
+double loss_of(const VariantModel& model, const Ids& ids) {
+  Inference inference;
+  return *model.loss(inference, ids, ids).data();
+}
+
+/// The parameters' direction of a seed: element by element, in order.
+template <class Body>
+void along(VariantModel& model, std::uint64_t seed, Body&& body) {
+  const Rng rng(seed);
+  std::uint64_t count = 0;
+  for_each_parameter(model, [&](const ParameterName&, auto& parameter) {
+    for (Index i = 0; i < parameter.size(); ++i) body(parameter, i, rng.normal(count++));
+  });
+}
+
+void move_along(VariantModel& model, std::uint64_t seed, double step) {
+  along(model, seed, [&](auto& parameter, Index i, double direction) { parameter.data()[i] += step * direction; });
+}
+
+/// The derivative of the loss along a direction, by the gradients; a parameter without one has no influence.
+double slope_along(VariantModel& model, std::uint64_t seed) {
+  double slope = 0;
+  along(model, seed, [&](auto& parameter, Index i, double direction) {
+    if (parameter.has_gradient()) slope += direction * parameter.gradient().data()[i];
+  });
+  return slope;
+}
+
+}  // namespace
+
+TEST_CASE("the derivative of every variant along random directions agrees with finite differences") {
+  for (const Variant& variant : all_variants()) {
+    INFO(variant.name);
+    auto model = make_variant(variant, 3);
+    const auto ids = random_ids(2, 4, 4, kVocab);
+    Tape tape;
+    const auto loss = model.loss(tape, ids, ids);
+    tape.backward(loss);
+    for (const std::uint64_t seed : {10, 20, 30}) {
+      const double analytic = slope_along(model, seed);
+      constexpr double step = 1e-5;
+      move_along(model, seed, step);
+      const double above = loss_of(model, ids);
+      move_along(model, seed, -2 * step);
+      const double below = loss_of(model, ids);
+      move_along(model, seed, step);
+      CHECK((above - below) / (2 * step) == Approx(analytic).epsilon(1e-6).margin(1e-7));
+    }
+  }
+}
+
+TEST_CASE("changing a token moves no earlier logit in the variants that promise it") {
+  for (const Variant& variant : all_variants()) {
+    INFO(variant.name);
+    const auto model = make_variant(variant, 1);
+    const auto ids = random_ids(1, 9, 2, kVocab);
+    const auto before = logits_of(model, ids);
+    CHECK(all_finite(before));
+    for (const Index t : {1, 4, 8}) {
+      auto changed = ids.clone();
+      changed(0, t) = (changed(0, t) + 1) % static_cast<std::int32_t>(kVocab);
+      const auto after = logits_of(model, changed);
+      if (variant.causal) CHECK(std::equal(before.begin(), before.begin() + t * kVocab, after.begin()));
+      CHECK(before != after);
+    }
+  }
+}
+
+TEST_CASE("padding on either side leaves every variant finite") {
+  const std::vector<std::int32_t> mask{1, 1, 1, 0, 0, 0, 0, 1, 1, 1};
+  for (const Variant& variant : all_variants()) {
+    INFO(variant.name);
+    const auto model = make_variant(variant, 1);
+    CHECK(all_finite(logits_of(model, random_ids(2, 5, 2, kVocab), {.attention_mask = mask.data()})));
+  }
+}
+
+TEST_CASE("logits of every variant do not depend on the number of threads, bit for bit") {
+  const int threads = thread_count();
+  for (const Variant& variant : all_variants()) {
+    INFO(variant.name);
+    const auto model = make_variant(variant, 1);
+    const auto ids = random_ids(2, 16, 2, kVocab);
+    set_threads(1);
+    const auto one = logits_of(model, ids);
+    set_threads(2);
+    CHECK(logits_of(model, ids) == one);
+  }
+  set_threads(threads);
+}
+
+TEST_CASE("a variant that is incremental decodes with a cache what it computes without") {
+  for (const Variant& variant : all_variants()) {
+    INFO(variant.name);
+    const auto model = make_variant(variant, 1);
+    REQUIRE(model.incremental() == variant.incremental);
+    const auto ids = random_ids(1, 7, 2, kVocab);
+    if (!variant.incremental) {
+      CHECK_THROWS_WITH(model.make_cache(1, 7),
+                        Catch::Matchers::ContainsSubstring("look at the whole text for each token"));
+      continue;
+    }
+    const auto expected = logits_of(model, ids);
+    auto cache = model.make_cache(1, 7);
+    Inference inference;
+    for (Index t = 0; t < 7; ++t) {
+      Ids token(Shape<Dyn, Dyn>(1, 1));
+      token(0, 0) = ids(0, t);
+      inference.reset();
+      const auto logits = model(inference, token, {}, &cache);
+      for (Index v = 0; v < kVocab; ++v) {
+        CHECK(logits(0, 0, v) == Approx(expected[static_cast<std::size_t>(t * kVocab + v)]).margin(1e-9));
+      }
+    }
+  }
+}
+
+TEST_CASE("every variant generates the best token of its uncached logits") {
+  for (const Variant& variant : all_variants()) {
+    INFO(variant.name);
+    const auto model = make_variant(variant, 5);
+    std::vector<std::int32_t> text{3, 1, 4};
+    for (const std::int32_t token : generate(model, text, {.max_new_tokens = 4})) {
+      Ids ids(Shape<Dyn, Dyn>(1, static_cast<Index>(text.size())));
+      std::copy(text.begin(), text.end(), ids.data());
+      const auto logits = logits_of(model, ids);
+      const auto last = logits.end() - kVocab;
+      CHECK(token == std::max_element(last, logits.end()) - last);
+      text.push_back(token);
+    }
+    CHECK(text.size() == 7);
+  }
+}
+
+TEST_CASE("a warm training step of any variant allocates nothing") {
+  for (const Variant& variant : all_variants()) {
+    INFO(variant.name);
+    const auto model = make_variant(variant, 5);
+    const auto ids = random_ids(2, 6, 2, kVocab);
+    Tape tape;
+    const auto step = [&] {
+      tape.reset();
+      tape.backward(model.loss(tape, ids, ids));
+    };
+    for (int warm = 0; warm < 3; ++warm) step();
+    const auto before = allocations();
+    for (int again = 0; again < 3; ++again) step();
+    CHECK(allocations() == before);
+  }
+}
