@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <map>
-
 #include "weft/autograd/gradcheck.hpp"
 #include "weft/layers/checkpointed.hpp"
 #include "weft/models/adjacency.hpp"
@@ -12,19 +10,6 @@ using namespace weft;
 using namespace weft::testing;
 
 namespace {
-
-/// The same values in a model whose extents are known at run time only.
-template <class Config>
-LlamaForCausalLMWithGNN<Dynamic> dynamic_copy(const LlamaForCausalLMWithGNN<Config>& model) {
-  LlamaForCausalLMWithGNN<Dynamic> copy(Config::llama, Config::gnn, Rng(0));
-  std::map<std::string, std::vector<float>> values;
-  for_each_parameter(model, [&](const ParameterName& name, const auto& parameter) {
-    values[name.name].assign(parameter.data(), parameter.data() + parameter.size());
-  });
-  for_each_parameter(
-      copy, [&](const ParameterName& name, auto& parameter) { parameter.value().assign(values.at(name.name)); });
-  return copy;
-}
 
 template <class Model>
 std::vector<float> logits_of(const Model& model, const Ids& ids, const ModelInputs& inputs = {}) {

@@ -3,6 +3,10 @@
 /// Small models of both attention kinds, for tests.
 #pragma once
 
+#include <map>
+#include <string>
+#include <vector>
+
 #include "weft/models/llama.hpp"
 
 #include "support/random.hpp"
@@ -45,6 +49,19 @@ LlamaForCausalLMWithGNN<Config, T> random_model(std::uint64_t seed) {
   LlamaForCausalLMWithGNN<Config, T> model(Config::llama, Config::gnn, Rng(seed));
   randomize_parameters(model, seed, 0.3);
   return model;
+}
+
+/// The same values in a model whose extents are known at run time only.
+template <class Config>
+LlamaForCausalLMWithGNN<Dynamic> dynamic_copy(const LlamaForCausalLMWithGNN<Config>& model) {
+  LlamaForCausalLMWithGNN<Dynamic> copy(Config::llama, Config::gnn, Rng(0));
+  std::map<std::string, std::vector<float>> values;
+  for_each_parameter(model, [&](const ParameterName& name, const auto& parameter) {
+    values[name.name].assign(parameter.data(), parameter.data() + parameter.size());
+  });
+  for_each_parameter(
+      copy, [&](const ParameterName& name, auto& parameter) { parameter.value().assign(values.at(name.name)); });
+  return copy;
 }
 
 }  // namespace weft::testing

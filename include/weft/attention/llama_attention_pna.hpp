@@ -158,7 +158,7 @@ class BasicLlamaAttentionPNA {
   /// The dropout of the next call.
   template <class Context>
   std::optional<DropoutMask> next_dropout(Context& context) const {
-    return next_dropout_mask(context, options_.attention_dropout, concat(kName, ": attention_dropout"));
+    return next_dropout_mask(context, options_.attention_dropout, kName);
   }
 
   template <class Context, class X, class Residual>

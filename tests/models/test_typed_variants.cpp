@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/tiny_models.hpp"
+#include "support/catch.hpp"
+
+using namespace weft;
+using namespace weft::testing;
+
+namespace {
+
+struct SparsePNA {
+  static constexpr LlamaConfig llama = TinyLlama::llama;
+  static constexpr GNNConfig gnn{.num_layers = 2,
+                                 .hidden_dim = 10,
+                                 .activation = GNNActivation::prelu,
+                                 .gnn_type = GNNType::causal_gin,
+                                 .gnn_mode = GNNMode::single,
+                                 .gnn_logic = GNNLogic::parallel_GNN_MLP,
+                                 .use_GNN_from_attention = GNNFromAttention::LlamaAttentionPNA,
+                                 .MLP_type = MLPType::LlamaMLP_HalfwayGIN_MultiHop,
+                                 .semantics = Semantics::intended};
+};
+
+struct Coarse {
+  static constexpr LlamaConfig llama = TinyLlama::llama;
+  static constexpr GNNConfig gnn{.use_GNN_from_attention = GNNFromAttention::CG_Attention,
+                                 .num_latents_list = {8, 4},
+                                 .max_position_embeddings = 32,
+                                 .num_latent_layers = 1,
+                                 .MLP_type = MLPType::no_MLP};
+};
+
+}  // namespace
+
+TEST_CASE("a configuration type without anything beside attention and MLP gets the lean layer") {
+  static_assert(std::is_same_v<LlamaTypes<TinyLlama>::Layer,
+                               DecoderLayer<24, LlamaAttention<24, 4, 2, 6>, LlamaMLP<24, 20>, float, Cpu>>);
+  static_assert(std::is_same_v<LlamaTypes<Coarse>::Graph, NoGraph>);
+  static_assert(std::is_same_v<LlamaTypes<Coarse>::MLP, NoMLP>);
+  static_assert(std::is_same_v<LlamaTypes<SparsePNA>::Graph, GraphAdapter<24, float, Cpu>>);
+  SUCCEED();
+}
+
+TEMPLATE_TEST_CASE("a typed variant and a dynamic one with the same weights give the same logits", "", SparsePNA,
+                   Coarse) {
+  const auto model = random_model<TestType>(1);
+  const auto copy = dynamic_copy(model);
+  const auto ids = random_ids(2, 9, 2);
+  Inference inference;
+  const auto logits = model(inference, ids);
+  Inference other;
+  const auto again = copy(other, ids);
+  CHECK(std::equal(logits.data(), logits.data() + logits.size(), again.data(), again.data() + again.size()));
+}
