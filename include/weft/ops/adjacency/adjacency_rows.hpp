@@ -19,6 +19,23 @@ void block_scores(const AttentionInput<T>& in, const AdjacencyBlock& block, T* s
          in.k.row_stride, scores, block.width, MatmulEpilogue<T>{nullptr, false, in.scale});
 }
 
+/// The same with sums in double, rounded once: for modes so steep that the rounding of scores would show in derivatives.
+template <class T>
+void exact_block_scores(const AttentionInput<T>& in, const AdjacencyBlock& block, T* scores) {
+  struct Scratch {};
+  const Index dim = in.size.head_dim;
+  double* q = thread_scratch<Scratch, double>((block.count + block.width) * dim + block.count * block.width);
+  double* k = q + block.count * dim;
+  double* sums = k + block.width * dim;
+  for (Index r = 0; r < block.count; ++r)
+    std::copy_n(in.query(block.batch, block.head, block.first + r), dim, q + r * dim);
+  for (Index j = 0; j < block.width; ++j) std::copy_n(in.key(block.batch, block.head, j), dim, k + j * dim);
+  matmul(Transpose::no, Transpose::yes, block.count, block.width, dim, static_cast<const double*>(q), dim,
+         static_cast<const double*>(k), dim, sums, block.width);
+  const auto scale = static_cast<double>(in.scale);
+  for (Index i = 0; i < block.count * block.width; ++i) scores[i] = static_cast<T>(scale * sums[i]);
+}
+
 /// dq += scale d k and dk += scale dᵀ q, where they are wanted. `dq` and `dk` have the layout of q and k.
 template <class T>
 void block_scores_backward(const AttentionInput<T>& in, const AdjacencyBlock& block, const T* d, AttentionRows<T> dq,
@@ -79,7 +96,11 @@ class AdjacencyRows {
 
   void compute(const AdjacencyBlock& block) {
     block_ = block;
-    detail::block_scores(in_.attention, block, scores_);
+    if (in_.rules.threshold.mode == ThresholdMode::flowthreshold) {  // its slope is 50, and that slope's 2500
+      detail::exact_block_scores(in_.attention, block, scores_);
+    } else {
+      detail::block_scores(in_.attention, block, scores_);
+    }
     weigh_rows(in_, block, scores_, weights_);
     if (in_.attention.dropout) detail::drop_rows(in_.attention, block, weights_, a_);
     detail::process_rows(in_, block, a_, p_);
