@@ -6,11 +6,13 @@
 #include "weft/layers/layer_norm.hpp"
 #include "weft/layers/linear.hpp"
 #include "weft/layers/rms_norm.hpp"
+#include "weft/mlp/any_mlp.hpp"
 #include "weft/mlp/llama_mlp.hpp"
 #include "weft/mlp/llama_mlp_halfway_gin.hpp"
 #include "weft/mlp/llama_mlp_multi_aggregation.hpp"
 #include "weft/mlp/llama_mlp_multi_hop.hpp"
 #include "weft/mlp/llama_simple_mlp.hpp"
+#include "weft/mlp/no_mlp.hpp"
 #include "weft/ops/sum/sum.hpp"
 
 #include "support/layer_inputs.hpp"
@@ -102,6 +104,19 @@ auto shallow_mlp(weft::Inference& context, weft::Rng& rng, const Hidden& x) {
   return y;
 }
 
+auto no_mlp(weft::Inference& context, const Hidden& x) {
+  const weft::NoMLP mlp;
+  const auto y = mlp(context, x, x);  // x + x
+  return y;
+}
+
+auto any_mlp(weft::Inference& context, weft::Rng& rng, const Hidden& x, const Weights& weights) {
+  weft::AnyMLP<weft::LlamaMLP<8, 16>, weft::LlamaMLP_HalfwayGIN<8, 16, 2>> mlp(weft::LlamaMLP_HalfwayGIN<8, 16, 2>{});
+  mlp.initialize(rng, 0.02);
+  const auto y = mlp(context, x, weights, x);
+  return y;
+}
+
 auto halfway_gin(weft::Inference& context, weft::Rng& rng, const Hidden& x, const Weights& weights) {
   weft::LlamaMLP_HalfwayGIN<8, 16, 2> mlp;
   mlp.initialize(rng, 0.02);
@@ -146,6 +161,8 @@ int main() {
   results.show("LlamaMLP", llama_mlp(context, rng, x));
   results.show("LlamaSimpleMLP", simple_mlp(context, rng, x));
   results.show("ShallowLlamaMLP", shallow_mlp(context, rng, x));
+  results.show("NoMLP", no_mlp(context, x));
+  results.show("AnyMLP", any_mlp(context, rng, x, weights));
   results.show("LlamaMLP_HalfwayGIN", halfway_gin(context, rng, x, weights));
   results.show("LlamaMLP_MultiHop", multi_hop(context, rng, x, weights));
   results.show("LlamaMLP_HalfwayGIN_MultiAggregation", multi_aggregation(context, rng, x, weights));
