@@ -44,7 +44,7 @@ class AnyAttention {
         [&](const auto& kind) -> Both {
           if constexpr (requires { kind.with_weights(context, x, inputs, residual); }) {
             const auto both = kind.with_weights(context, x, inputs, residual);
-            return {both.output, both.weights};
+            return {both.output, both.weights.reshape(Shape<Dyn, Dyn, Dyn, Dyn>::from(both.weights.shape().extents()))};
           } else {
             fail("AnyAttention: this kind of attention has no weights of tokens against tokens");
           }
