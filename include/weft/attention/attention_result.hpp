@@ -12,6 +12,7 @@ struct AttentionResult {
   Weights weights;  ///< [batch, heads, tokens, keys]: its adjacency, through which gradients flow
 };
 
+/// Both types from the values.
 template <class Output, class Weights>
 AttentionResult(Output, Weights) -> AttentionResult<Output, Weights>;
 

@@ -36,6 +36,7 @@ RowsOperand<T> remembered_keys(const Context& context, const X& x, const CachedK
   return remembered_rows(context, x, cache, cache.keys, cache.key_width, column);
 }
 
+/// The values of a call, in their place among those of a layer's cache.
 template <class Context, class X, class T>
 RowsOperand<T> remembered_values(const Context& context, const X& x, const CachedKeysValues<T>& cache) {
   return remembered_rows(context, x, cache, cache.values, cache.value_width);

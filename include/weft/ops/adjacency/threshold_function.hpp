@@ -106,9 +106,7 @@ struct FlowStep {
     const Vector<T> g = gate(a);
     return g * flow(a) * (Vector<T>(s1) * (one - g) + Vector<T>(s2) * rest(a));
   }
-  Vector<T> by_threshold(const Vector<T>& a) const {
-    return -(Vector<T>(s2) * gate(a) * flow(a) * rest(a));
-  }
+  Vector<T> by_threshold(const Vector<T>& a) const { return -(Vector<T>(s2) * gate(a) * flow(a) * rest(a)); }
 };
 
 /// Calls `body(function)` for an elementwise mode with a derivative: `function` has value, by_entry and by_threshold.
