@@ -51,3 +51,24 @@ TEMPLATE_TEST_CASE("a typed variant and a dynamic one with the same weights give
   const auto again = copy(other, ids);
   CHECK(std::equal(logits.data(), logits.data() + logits.size(), again.data(), again.data() + again.size()));
 }
+
+TEST_CASE("a typed model refuses a configuration with parts of other kinds") {
+  const auto refusal = [](GNNConfig gnn) -> std::string {
+    try {
+      make_decoder_layer<TinyLlama>(TinyLlama::llama, gnn);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return {};
+  };
+  CHECK(refusal({}).empty());
+  CHECK(refusal({.use_GNN_from_attention = GNNFromAttention::LlamaAttention_Original}).empty());
+  CHECK(refusal({.use_GNN_from_attention = GNNFromAttention::LlamaAttentionPNA}) ==
+        "gnn_config.use_GNN_from_attention must be what the model's type has, found \"LlamaAttentionPNA\"");
+  CHECK(refusal({.MLP_type = MLPType::linear_MLP}) ==
+        "gnn_config.MLP_type must be what the model's type has, found \"linear_MLP\"");
+  CHECK(refusal({.gnn_type = GNNType::causal_gin, .gnn_mode = GNNMode::single}) ==
+        "gnn_config.gnn_mode must be what the model's type has, found \"single\"");
+  CHECK_THAT(refusal({.use_original_hidden_states = true}),
+             Catch::Matchers::ContainsSubstring("together with use_original_hidden_states"));
+}

@@ -92,9 +92,26 @@ std::optional<Graph> make_graph_network(const LlamaConfig& llama, const GNNConfi
   return graph;
 }
 
+/// A configuration at run time can change numbers of a typed model, but not the kinds of its parts.
+template <class Config>
+void expect_kinds_of_type(const GNNConfig& gnn) {
+  constexpr std::string_view wanted = "what the model's type has";
+  const auto standard = [](GNNFromAttention kind) {
+    return kind == GNNFromAttention::LlamaAttention_Original ? GNNFromAttention::none : kind;
+  };
+  config_rule(standard(gnn.use_GNN_from_attention) == standard(Config::gnn.use_GNN_from_attention),
+              "gnn_config.use_GNN_from_attention", gnn.use_GNN_from_attention, wanted);
+  config_rule(gnn.MLP_type == Config::gnn.MLP_type, "gnn_config.MLP_type", gnn.MLP_type, wanted);
+  config_rule((gnn.gnn_mode == GNNMode::none) == (Config::gnn.gnn_mode == GNNMode::none), "gnn_config.gnn_mode",
+              gnn.gnn_mode, wanted);
+  config_rule(is_plain_layer(gnn) || !is_plain_layer(Config::gnn), "gnn_config.gnn_logic", gnn.gnn_logic,
+              "what the model's type has, together with use_original_hidden_states");
+}
+
 }  // namespace detail
 
-/// The decoder layer of a configuration (LlamaDecoderLayerWithGNN). An error unless `validate` accepts it.
+/// The decoder layer of a configuration (LlamaDecoderLayerWithGNN). An error unless `validate` accepts it, or
+/// where it has parts of other kinds than the type.
 /// \param layer_idx  counted from 0
 template <class Config, class T = float, class DeviceType = Cpu>
 typename LlamaTypes<Config, T, DeviceType>::Layer make_decoder_layer(const LlamaConfig& llama, const GNNConfig& gnn,
@@ -105,9 +122,11 @@ typename LlamaTypes<Config, T, DeviceType>::Layer make_decoder_layer(const Llama
     return {detail::make_any_attention<Types>(llama, gnn, layer_idx), detail::make_any_mlp<Types>(llama, gnn),
             detail::make_graph_network<typename Types::Graph>(llama, gnn, layer_idx), layer_options(llama, gnn)};
   } else if constexpr (detail::is_plain_layer(Config::gnn)) {
+    detail::expect_kinds_of_type<Config>(gnn);
     return {detail::make_attention<typename Types::Attention>(llama, gnn, layer_idx),
             detail::make_mlp<typename Types::MLP>(llama, gnn), llama.rms_norm_eps, llama.hidden_size};
   } else {
+    detail::expect_kinds_of_type<Config>(gnn);
     return {detail::make_attention<typename Types::Attention>(llama, gnn, layer_idx),
             detail::make_mlp<typename Types::MLP>(llama, gnn),
             detail::make_graph_network<typename Types::Graph>(llama, gnn, layer_idx), layer_options(llama, gnn)};

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <vector>
+
+#include "weft/io/pretrained.hpp"
+
+#include "models/tiny_models.hpp"
+#include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace weft;
+using namespace weft::testing;
+
+namespace {
+
+struct Sparse {
+  static constexpr LlamaConfig llama{.vocab_size = 23,
+                                     .hidden_size = 24,
+                                     .intermediate_size = 20,
+                                     .num_hidden_layers = 2,
+                                     .num_attention_heads = 4,
+                                     .tie_word_embeddings = true};
+  static constexpr GNNConfig gnn{.num_layers = 2,
+                                 .hidden_dim = 10,
+                                 .activation = GNNActivation::prelu,
+                                 .gnn_type = GNNType::causal_gin,
+                                 .gnn_mode = GNNMode::single,
+                                 .threshold = 0.1,
+                                 .semantics = Semantics::intended,
+                                 .compatibility = {.tie_on_construct = false}};
+};
+
+template <class Model>
+std::vector<float> logits_of(const Model& model) {
+  Inference inference;
+  const auto logits = model(inference, random_ids(2, 5, 2));
+  return {logits.data(), logits.data() + logits.size()};
+}
+
+}  // namespace
+
+TEST_CASE("a model with a graph network comes back from its folder with its semantics") {
+  const TemporaryFolder folder;
+  auto model = random_model<Sparse>(1);
+  CHECK(model.lm_head.has_value());  // as the reference leaves it after construction
+  for (Index i = 0; i < model.lm_head->weight.size(); ++i) {
+    model.lm_head->weight.data()[i] = model.model.embed_tokens.weight.data()[i];
+  }
+  save_pretrained(model, folder / "model");
+  std::vector<std::string> notes;
+  const auto again = load_pretrained<Sparse>(folder / "model", &notes);
+  CHECK(notes.empty());
+  CHECK_FALSE(again.lm_head.has_value());  // loading ties
+  CHECK(again.gnn_config().semantics == Semantics::intended);
+  CHECK(logits_of(again) == logits_of(model));
+}
+
+TEST_CASE("whoever loads a model learns what was replaced") {
+  const TemporaryFolder folder;
+  save_pretrained(random_model<TinyLlama>(1), folder / "model");
+  PretrainedConfig config = read_config(folder / "model/config.json");
+  std::string text = config_text(config);
+  text.replace(text.find("\"standard_MLP\""), 14, "\"wide_MLP\"");
+  write_text(folder / "model/config.json", text);
+  std::vector<std::string> notes;
+  load_pretrained<TinyLlama>(folder / "model", &notes);
+  REQUIRE(notes.size() == 1);
+  CHECK_THAT(notes[0], Catch::Matchers::ContainsSubstring(
+                           "gnn_config.MLP_type: \"wide_MLP\" is not known; \"standard_MLP\" is used"));
+}
