@@ -70,3 +70,52 @@ TEST_CASE("dropout of the model reaches attention, and that of GIN layers is ano
   CHECK(perceiver_options(llama, as_reference).attention_dropout == 0.25);
   CHECK(gin_options(llama, {.dropout = 0.5}).gin.dropout_rate == 0.1);  // quirk C6
 }
+
+TEST_CASE("the sparse graph network gets its numbers, its place among the layers and its switches") {
+  constexpr LlamaConfig three{.hidden_size = 24, .num_hidden_layers = 3, .num_attention_heads = 4};
+  GNNConfig gnn{.num_layers = 2,
+                .hidden_dim = 10,
+                .activation = GNNActivation::prelu,
+                .dropout = 0.3,
+                .gnn_type = GNNType::causal_gin,
+                .gnn_mode = GNNMode::per_head,
+                .GIN_use_norm = true,
+                .lambda_GNN_initial = 0.0,
+                .threshold = 0.1,
+                .epsilon_threshold = 0.6};
+  const auto options = graph_options(three, gnn, 1);
+  CHECK(options.per_head);
+  CHECK(options.gnn.type == GraphType::causal_gin);
+  CHECK(options.gnn.activation == GraphActivation::prelu);
+  CHECK(options.gnn.num_layers == 2);
+  CHECK(options.gnn.dropout == 0.3);
+  CHECK(options.gnn.gin.norm == GraphNormKind::layer);
+  CHECK(options.gnn.gin.self_term == GINSelfTerm::epsilon);
+  CHECK(options.adjacency.threshold == 0.1);
+  CHECK(options.adjacency.epsilon_threshold == 0.6);
+  CHECK_FALSE(options.adjacency.respects_mask);
+  CHECK(options.edge_direction == EdgeDirection::reference);
+  CHECK(GraphAdapter<24>::initial_scale(options) == 0.25);  // half way from 0 to lambda_GNN
+  gnn.semantics = Semantics::intended;
+  const auto intended = graph_options(three, gnn, 1);
+  CHECK(intended.gnn.gin.self_term == GINSelfTerm::one_plus_epsilon);
+  CHECK(intended.adjacency.respects_mask);
+  CHECK(intended.edge_direction == EdgeDirection::key_to_query);
+  CHECK_THROWS_WITH(graph_type(GNNType::causal_gnn), Catch::Matchers::ContainsSubstring("names no kind of layer"));
+}
+
+TEST_CASE("causal_pna has its statistics and widths from the configuration") {
+  const GNNConfig gnn{.hidden_dim = 10,
+                      .gnn_type = GNNType::causal_pna,
+                      .aggregators = {PNAAggregator::max, PNAAggregator::sum},
+                      .scalers = {PNAScaler::identity},
+                      .towers = 2,
+                      .act = GNNActivation::tanh};
+  const auto options = graph_pna_options(gnn);
+  CHECK(options.edge_dim == 10);
+  CHECK(options.towers == 2);
+  CHECK(options.rules.aggregators.count == 2);
+  CHECK(options.rules.aggregators[0] == PNAAggregator::max);
+  CHECK(options.rules.scalers.count == 1);
+  CHECK(options.act == GraphActivation::tanh);
+}
