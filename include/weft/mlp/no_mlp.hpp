@@ -5,8 +5,9 @@
 
 #include <string>
 
-#include "weft/autograd/operand.hpp"
+#include "weft/autograd/parameter.hpp"
 #include "weft/ops/add/add.hpp"
+#include "weft/ops/linear/linear.hpp"
 
 namespace weft {
 
