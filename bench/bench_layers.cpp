@@ -4,10 +4,10 @@
 // (decoding: weights and cache). Memory is what the context has handed out (context_MB) and what the process needs beside
 // inputs and weights, gradients of weights and scratch included (MB). Blocks along an adjacency are measured with q and k
 // projections and the dense softmax weights that feed them. Layers are those of the reference by default; what is set
-// otherwise is said by the name.
+// otherwise is said by the name. A share of bandwidth above 1 says that a cache has kept some of the weights.
 //
-//     build/release/bench/layers --tokens=128,256 --hidden=560 --batch=8 --heads=8 --threads=2 --benchmark_filter=gin
-#include <functional>
+//     build/release/bench/bench_layers --tokens=128,256 --hidden=560 --batch=8 --heads=8 --threads=2 --benchmark_filter=gin
+#include <string>
 
 #include "weft/attention/llama_attention.hpp"
 #include "weft/attention/llama_attention_gin.hpp"
@@ -19,6 +19,7 @@
 #include "weft/perceiver/cg_attention.hpp"
 #include "weft/perceiver/cg_attention_interpolate.hpp"
 
+#include "layers/graph_subject.hpp"
 #include "layers/measure.hpp"
 
 namespace {
@@ -41,22 +42,20 @@ void add_rows(const std::string& name, const Setting& s, const Operations& opera
     subject.initialize(rng, 0.02);
     return subject;
   };
-  const auto add = [&](const char* pass, auto body, benchmark::TimeUnit unit) {
-    benchmark::RegisterBenchmark(row_name(name, pass, s).c_str(), body)->UseManualTime()->Unit(unit);
+  const auto add = [&](const char* pass, auto body) {
+    return benchmark::RegisterBenchmark(row_name(name, pass, s).c_str(), body)->UseManualTime();
   };
-  add(
-      "forward", [=](benchmark::State& state) { forward(state, made(), s, operations); }, benchmark::kMillisecond);
-  add(
-      "forward_backward", [=](benchmark::State& state) { forward_backward(state, made(), s, operations); },
-      benchmark::kMillisecond);
+  add("forward", [=](benchmark::State& state) {
+    forward(state, made(), s, operations);
+  })->Unit(benchmark::kMillisecond);
+  add("forward_backward", [=](benchmark::State& state) {
+    forward_backward(state, made(), s, operations);
+  })->Unit(benchmark::kMillisecond);
   if constexpr (requires(Subject subject) { subject.make_state(s.tokens); }) {
     if (!make(s).decodes()) return;
-    add(
-        "decode",
-        [=](benchmark::State& state) {
-          decode(state, made(), {1, s.tokens, s.hidden, s.heads}, operations);
-        },
-        benchmark::kMicrosecond);
+    add("decode", [=](benchmark::State& state) { decode(state, made(), s, operations); })
+        ->Unit(benchmark::kMicrosecond)
+        ->Iterations(50);
   }
 }
 
@@ -166,6 +165,14 @@ void add_mlps(const Setting& s) {
            make_block<weft::LlamaMLP_HalfwayGIN_MultiAggregation<Dyn, Dyn, Dyn>>(weft::MultiAggregationOptions()));
 }
 
+void add_graph_network(const Setting& s) {
+  const auto add = [&](const char* name, weft::EdgeDirection direction) {
+    add_rows(name, s, GraphSubject::operations(s), [=](const Setting& size) { return GraphSubject(size, direction); });
+  };
+  add("graph_gin_reference", weft::EdgeDirection::reference);
+  add("graph_gin_key_to_query", weft::EdgeDirection::key_to_query);
+}
+
 void add_layers(const Setting& s) {
   const weft::LlamaAttentionOptions options;
   add_attention<weft::LlamaAttention<Dyn, Dyn, Dyn, Dyn>>("attention", s, projections(s, 4) + pair_products(s, 2),
@@ -174,6 +181,7 @@ void add_layers(const Setting& s) {
   add_pna_attention(s);
   add_coarse_attention(s);
   add_mlps(s);
+  add_graph_network(s);
 }
 
 }  // namespace

@@ -149,7 +149,8 @@ void forward_backward(benchmark::State& state, Subject subject, const Setting& s
 /// The last token of one text, given all others: what every step reads is the weights, and the cache. Before each, other
 /// memory is read, so that they come from there as in a model whose layers fit no cache.
 template <class Subject>
-void decode(benchmark::State& state, Subject subject, const Setting& s, const Operations& operations) {
+void decode(benchmark::State& state, Subject subject, Setting s, const Operations& operations) {
+  s.batch = 1;
   const Problem p(s);
   const Index past = s.tokens - 1;
   auto remembered = subject.make_state(s.tokens);
