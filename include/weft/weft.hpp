@@ -4,8 +4,11 @@
 /// weft/thrust.hpp and weft/cuda.hpp.
 #pragma once
 
+#include "weft/attention/adj_rms_norm.hpp"
+#include "weft/attention/causal_mask.hpp"
 #include "weft/attention/llama_attention.hpp"
 #include "weft/attention/llama_attention_gin.hpp"
+#include "weft/attention/reset_thresholds.hpp"
 #include "weft/autograd/gradcheck.hpp"
 #include "weft/layers/checkpointed.hpp"
 #include "weft/layers/dropout.hpp"
@@ -20,6 +23,8 @@
 #include "weft/models/llama.hpp"
 #include "weft/models/packed_sequences.hpp"
 #include "weft/ops/add/add.hpp"
+#include "weft/ops/adjacency/step_functions.hpp"
+#include "weft/ops/gumbel_sigmoid/gumbel_sigmoid.hpp"
 #include "weft/ops/multiply/multiply.hpp"
 #include "weft/ops/scale/scale.hpp"
 #include "weft/ops/softmax/softmax.hpp"
