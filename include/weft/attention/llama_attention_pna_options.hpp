@@ -4,7 +4,7 @@
 #pragma once
 
 #include "weft/ops/adjacency/threshold_mode.hpp"
-#include "weft/ops/pna/pna_kernels.hpp"
+#include "weft/ops/pna/pna_input.hpp"
 
 namespace weft {
 

@@ -11,7 +11,7 @@
 #include "weft/ops/adjacency/threshold_mode.hpp"
 #include "weft/ops/gin/gin_size.hpp"
 #include "weft/ops/message_passing/graph.hpp"
-#include "weft/ops/pna/pna_kernels.hpp"
+#include "weft/ops/pna/pna_input.hpp"
 #include "weft/perceiver/perceiver_options.hpp"
 
 namespace weft {

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <vector>
 
-#include "weft/ops/pna/pna_kernels.hpp"
+#include "weft/ops/pna/pna_input.hpp"
 
 namespace weft::kernels {
 

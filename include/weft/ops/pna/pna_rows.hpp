@@ -5,7 +5,7 @@
 
 #include "weft/ops/adjacency/adjacency_rows.hpp"
 #include "weft/ops/neighbour_max/neighbour_max_row.hpp"
-#include "weft/ops/pna/pna_kernels.hpp"
+#include "weft/ops/pna/pna_input.hpp"
 
 namespace weft::kernels {
 
