@@ -3,6 +3,8 @@
 /// Several curves over the same steps in one picture.
 #pragma once
 
+#include <algorithm>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,7 +19,20 @@ struct Curve {
   std::vector<std::pair<double, double>> points;
 };
 
-/// Draws all curves into a PNG file; false when there is no gnuplot.
+/// The largest y behind the first fifth of the x axis: what lies above would press everything else into a line.
+inline double settled_top(const std::vector<Curve>& curves) {
+  double end = 0;
+  for (const Curve& curve : curves) {
+    for (const auto& point : curve.points) end = std::max(end, point.first);
+  }
+  double top = -std::numeric_limits<double>::infinity();
+  for (const Curve& curve : curves) {
+    for (const auto& [x, y] : curve.points) top = x >= end / 5 ? std::max(top, y) : top;
+  }
+  return top;
+}
+
+/// Draws all curves into a PNG file, from the lowest point up to `settled_top`; false when there is no gnuplot.
 inline bool draw_curves(const std::vector<Curve>& curves, const std::string& x_label, const std::string& y_label,
                         const std::string& path) {
   Gnuplot gnuplot(path, 1000, 560);
@@ -30,7 +45,8 @@ inline bool draw_curves(const std::vector<Curve>& curves, const std::string& x_l
     data += "e\n";
   }
   gnuplot.send("set xlabel " + Gnuplot::quoted(x_label) + "\nset ylabel " + Gnuplot::quoted(y_label) +
-               "\nset grid lc rgb '#dddddd'\nset key outside right\n" + plots + "\n" + data);
+               "\nset grid lc rgb '#dddddd'\nset key outside right\nset yrange [*:" +
+               std::to_string(settled_top(curves)) + "]\n" + plots + "\n" + data);
   return gnuplot.draw();
 }
 
