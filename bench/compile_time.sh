@@ -24,7 +24,7 @@ row() {
   name=$1 source=$2 linked=$3
   shift 3
   for run in 1 2; do
-    "$timer" -o "$folder/$run" -f "%U %M" "$compiler" -std=c++20 "$@" -c "$source" -o "$folder/program.o"
+    "$timer" -o "$folder/$run" -f "%U %M" "$compiler" -std=c++20 "$@" -c "$source" -o "$folder/program.o" || return
   done
   # shellcheck disable=SC2086 # several libraries
   if "$compiler" "$folder/program.o" -o "$folder/program" -s $linked 2>/dev/null; then
@@ -78,13 +78,15 @@ row "one layer of Weft, no files -O2" "$folder/layer.cpp" -fopenmp -O2 $weft
 
 torch=/usr/include/torch/csrc/api/include
 if [ -e "$torch/torch/torch.h" ]; then
-  row "one layer of libtorch -O2" "$folder/torch.cpp" "-ltorch -ltorch_cpu -lc10" -O2 -march=native -isystem "$torch"
+  row "one layer of libtorch -O2" "$folder/torch.cpp" "-ltorch -ltorch_cpu -lc10" -O2 -march=native -isystem "$torch" ||
+    echo "libtorch: skipped, it did not compile"
 else
   echo "libtorch: skipped, no headers in $torch"
 fi
 if [ -n "${RTNEURAL:-}" ]; then
   row "RTNeural with its JSON loader -O2" "$folder/rtneural.cpp" "" -O2 -march=native -isystem "$RTNEURAL" \
-    -isystem /usr/include/eigen3 -DRTNEURAL_USE_EIGEN=1 -DRTNEURAL_DEFAULT_ALIGNMENT=16
+    -isystem /usr/include/eigen3 -DRTNEURAL_USE_EIGEN=1 -DRTNEURAL_DEFAULT_ALIGNMENT=16 ||
+    echo "RTNeural: skipped, it did not compile"
 else
   echo "RTNeural: skipped, RTNEURAL does not name a checkout"
 fi

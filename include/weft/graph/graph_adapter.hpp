@@ -29,8 +29,8 @@ struct GraphAdapterOptions {
   bool per_head_ff = false;       ///< `ff_layer` over the joined heads
   bool norm_to_hidden_states = false;
   bool add_rope = false;
-  double lambda = 0.5;                   ///< `lambda_GNN`
-  std::optional<double> lambda_initial;  ///< `lambda_GNN_initial`
+  double lambda = 0.5;                     ///< `lambda_GNN`
+  std::optional<double> lambda_initial{};  ///< `lambda_GNN_initial`
   Index layer_index = 0;
   Index layers = 1;
   Index hidden_size = 0;
