@@ -142,6 +142,12 @@ class GraphAdapter {
   template <class Self, class Visit>
   static void visit_parameters(Self& self, Visit&& visit, const std::string& prefix) {
     visit(ParameterName(prefix + "trainable_scale"), self.trainable_scale);
+    visit_modules(self, visit, prefix);
+  }
+
+  /// All but `trainable_scale`, which in a decoder layer comes before the attention and these behind its norms.
+  template <class Self, class Visit>
+  static void visit_modules(Self& self, Visit&& visit, const std::string& prefix) {
     if (self.gnn) for_each_parameter(*self.gnn, visit, prefix + "gnn.");
     for (std::size_t head = 0; head < self.gnns.size(); ++head) {
       for_each_parameter(self.gnns[head], visit, concat(prefix, "gnns.", head, "."));

@@ -111,11 +111,12 @@ class GraphDecoderLayer {
 
   template <class Self, class Visit>
   static void visit_parameters(Self& self, Visit&& visit, const std::string& prefix) {
+    if (self.graph) visit(ParameterName(prefix + "trainable_scale"), self.graph->trainable_scale);
     for_each_parameter(self.self_attn, visit, prefix + "self_attn.");
     for_each_parameter(self.mlp, visit, prefix + "mlp.");
-    if (self.graph) for_each_parameter(*self.graph, visit, prefix);
     for_each_parameter(self.input_layernorm, visit, prefix + "input_layernorm.");
     for_each_parameter(self.post_attention_layernorm, visit, prefix + "post_attention_layernorm.");
+    if (self.graph) self.graph->visit_modules(*self.graph, visit, prefix);
   }
 
  private:
