@@ -3,6 +3,7 @@
 #include "weft/models/adjacency.hpp"
 #include "weft/models/generate.hpp"
 #include "weft/models/llama.hpp"
+#include "weft/models/parameter_helpers.hpp"
 
 #include "support/layer_inputs.hpp"
 
@@ -44,6 +45,16 @@ auto adjacency(weft::Inference& context, const Ids& ids) {
   return y;
 }
 
+auto fine_tuning(weft::Inference& context, const Ids& ids) {
+  const weft::LlamaConfig llama{
+      .vocab_size = 256, .hidden_size = 8, .intermediate_size = 16, .num_hidden_layers = 2, .num_attention_heads = 2};
+  const weft::GNNConfig gnn{.gnn_type = weft::GNNType::causal_gin, .gnn_mode = weft::GNNMode::single};
+  weft::LlamaForCausalLMWithGNN<weft::Dynamic> model(llama, gnn, weft::Rng{42});
+  weft::freeze_except_select(model, weft::graph_keywords, weft::Semantics::intended);
+  const auto y = model(context, ids);
+  return y;
+}
+
 }  // namespace
 
 int main() {
@@ -60,5 +71,6 @@ int main() {
   results.show("CausalLM", causal_lm(tape, ids));
   results.show("LlamaForCausalLMWithGNN", llama_for_causal_lm(context, ids));
   results.show("adjacency", adjacency(context, ids));
+  results.show("fine-tuning", fine_tuning(context, ids));
   return results.status();
 }

@@ -5,6 +5,7 @@
 
 #include "weft/io/json_config.hpp"
 #include "weft/io/pretrained.hpp"
+#include "weft/io/pretrained_transformer.hpp"
 #include "weft/io/safetensors_reader.hpp"
 #include "weft/io/safetensors_writer.hpp"
 #include "weft/train/checkpoint.hpp"

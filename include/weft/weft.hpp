@@ -22,6 +22,7 @@
 #include "weft/models/generate.hpp"
 #include "weft/models/llama.hpp"
 #include "weft/models/packed_sequences.hpp"
+#include "weft/models/parameter_helpers.hpp"
 #include "weft/ops/add/add.hpp"
 #include "weft/ops/adjacency/step_functions.hpp"
 #include "weft/ops/gumbel_sigmoid/gumbel_sigmoid.hpp"

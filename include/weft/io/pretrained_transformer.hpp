@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Starts a graph-aware model from a plain Llama: load_model_with_pretrained_transformer of the reference (utils.py).
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weft/io/model_file.hpp"
+#include "weft/models/compatibility.hpp"
+
+namespace weft {
+
+/// What `load_pretrained_transformer` did.
+struct TransferReport {
+  std::vector<std::string> copied;        ///< in the order of the model's state dict
+  std::vector<std::string> not_in_file;   ///< parameters that keep their values
+  std::vector<std::string> not_in_model;  ///< tensors of the file that have no place
+};
+
+namespace detail {
+
+/// The parameters that the reference copies, after `model.layers.{l}.`.
+inline constexpr std::array<std::string_view, 9> transformer_weights{
+    "self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight",
+    "self_attn.o_proj.weight", "mlp.gate_proj.weight",    "mlp.up_proj.weight",
+    "mlp.down_proj.weight",    "input_layernorm.weight",  "post_attention_layernorm.weight"};
+
+/// The names of all parameters that the reference copies into a model of so many layers.
+inline std::vector<std::string> names_of_transformer(Index layers) {
+  std::vector<std::string> names{"model.embed_tokens.weight"};
+  for (Index l = 0; l < layers; ++l) {
+    for (const std::string_view name : transformer_weights) names.push_back(concat("model.layers.", l, ".", name));
+  }
+  names.push_back("model.norm.weight");
+  names.push_back("lm_head.weight");
+  return names;
+}
+
+/// A tied model's file has no head of its own: it is the embedding.
+inline std::string source_name(const SafetensorsFile& file, const ParameterName& name) {
+  const std::string found = name_in_file(file, "", name);
+  return found == "lm_head.weight" && !file.contains(found) ? "model.embed_tokens.weight" : found;
+}
+
+inline void expect_all_of_transformer(const SafetensorsFile& file, std::span<const AnyParameter> parameters,
+                                      std::span<const std::string> names) {
+  for (const std::string& name : names) {
+    const bool in_model = std::ranges::any_of(parameters, [&](const auto& p) { return p.name().name == name; });
+    if (in_model || name == "lm_head.weight") continue;
+    fail(
+        concat(file.path(), ": the model has no ", name,
+               ", which a plain Llama has (quirk U4: only attention with q, k, v and o, and the standard MLP, take all "
+               "of it); Semantics::intended copies what exists and reports the rest"));
+  }
+}
+
+inline TransferReport load_transformer(const SafetensorsFile& file, std::span<const AnyParameter> parameters,
+                                       Index layers, Semantics semantics) {
+  const std::vector<std::string> wanted = names_of_transformer(layers);
+  const bool everything = semantics == Semantics::intended;
+  if (!everything) expect_all_of_transformer(file, parameters, wanted);
+  TransferReport report;
+  std::vector<const AnyParameter*> chosen;
+  for (const AnyParameter& parameter : parameters) {
+    const std::string& name = parameter.name().name;
+    const bool asked = std::ranges::find(wanted, name) != wanted.end();
+    if (asked ? everything && !file.contains(source_name(file, parameter.name()))
+              : !everything || !file.contains(name)) {
+      report.not_in_file.push_back(name);
+      continue;
+    }
+    expect_loadable(file, source_name(file, parameter.name()), parameter);
+    report.copied.push_back(name);
+    chosen.push_back(&parameter);
+  }
+  for (const AnyParameter* parameter : chosen) file.load_parameter(*parameter, source_name(file, parameter->name()));
+  for (const std::string& name : file.names()) {
+    if (std::ranges::find(report.copied, name) == report.copied.end()) report.not_in_model.push_back(name);
+  }
+  return report;
+}
+
+}  // namespace detail
+
+/// Copies the weights of a plain Llama (a safetensors file with Hugging Face's names) into a model with the same
+/// extents; the parameters of its graph network keep their values. Half-precision weights are widened. Raises Error,
+/// with the model as it was, when a weight is missing or has another shape.
+///
+///     Model model(llama, gnn, rng);
+///     load_pretrained_transformer("llama/model.safetensors", model);
+///     freeze_except_select(model, graph_keywords);
+///
+/// \param semantics  `reference`: embedding, norms, the four projections of attention, the three of the MLP and the head,
+///                   no biases (quirk U5); a model without one of them is refused (U4). `intended`: whatever has a place,
+///                   biases too.
+/// \return           what was copied and what was not: the check that the reference announces but does not make (U7)
+template <class Model>
+TransferReport load_pretrained_transformer(const std::string& path, Model& model,
+                                           Semantics semantics = Semantics::reference) {
+  return detail::load_transformer(SafetensorsFile(path), list_parameters(model), model.model.layers.size(), semantics);
+}
+
+}  // namespace weft

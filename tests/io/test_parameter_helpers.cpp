@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the reference's helpers (utils.py) answered for four models, and the corrected forms of their quirks.
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "weft/io/json_config.hpp"
+#include "weft/io/pretrained_transformer.hpp"
+#include "weft/io/text_file.hpp"
+#include "weft/models/llama.hpp"
+#include "weft/models/parameter_helpers.hpp"
+
+#include "models/tiny_models.hpp"
+#include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace weft;
+using namespace weft::testing;
+
+namespace {
+
+using Json = nlohmann::json;
+using DynamicModel = LlamaForCausalLMWithGNN<Dynamic>;
+
+/// Calls `check(model, answers)` for each model of the golden file.
+template <class Check>
+void for_each_golden_model(Check&& check) {
+  const std::string path = std::string(WEFT_TEST_DATA) + "/utils.json";
+  for (const Json& golden : Json::parse(read_text(path))) {
+    INFO(golden.at("name").get<std::string>());
+    const PretrainedConfig config = parse_config(golden.at("config").dump(), "config");
+    DynamicModel model(config.llama, config.gnn, Rng(1));
+    check(model, golden);
+  }
+}
+
+std::vector<std::string_view> views_of(const std::vector<std::string>& strings) {
+  return {strings.begin(), strings.end()};
+}
+
+std::vector<std::string> trainable_names(const DynamicModel& model) {
+  std::vector<std::string> names;
+  for_each_parameter(model, [&](const ParameterName& name, const auto& parameter) {
+    if (parameter.trainable()) names.push_back(name.name);
+  });
+  return names;
+}
+
+template <class Helper>
+void compare_freezing(const char* key, Helper&& helper) {
+  for_each_golden_model([&](DynamicModel& model, const Json& golden) {
+    for (const Json& call : golden.at(key)) {
+      const auto keywords = call.at("unfreeze_keywords").get<std::vector<std::string>>();
+      CHECK(helper(model, views_of(keywords)) == call.at("returned").get<std::vector<std::string>>());
+      CHECK(trainable_names(model) == call.at("trainable").get<std::vector<std::string>>());
+      CHECK(count_trainable_parameters(model) == call.at("count").get<Index>());
+    }
+    unfreeze_all(model);
+    CHECK(count_trainable_parameters(model) == golden.at("total_trainable").get<Index>());
+  });
+}
+
+struct PNA {
+  static constexpr LlamaConfig llama = TinyLlama::llama;
+  static constexpr GNNConfig gnn{.use_GNN_from_attention = GNNFromAttention::LlamaAttentionPNA};
+};
+
+struct AsManyHeads {
+  static constexpr LlamaConfig llama = TinyGIN::llama;
+  static constexpr GNNConfig gnn{};
+};
+
+}  // namespace
+
+TEST_CASE("The state dict has the reference's names, aliases and shapes, in its order") {
+  for_each_golden_model([](DynamicModel& model, const Json& golden) {
+    std::vector<std::string> names;
+    std::map<std::string, std::string> aliases;
+    std::map<std::string, std::vector<Index>> shapes;
+    for (const AnyParameter& parameter : list_parameters(model)) {
+      const ParameterName& name = parameter.name();
+      names.push_back(name.name);
+      shapes[name.name] = parameter.extents();
+      name.for_each_alias([&](const std::string& alias) {
+        aliases[alias] = name.name;
+        shapes[alias] = parameter.extents();
+      });
+    }
+    CHECK(names == golden.at("named_parameters").get<std::vector<std::string>>());
+    CHECK(aliases == golden.at("aliases").get<std::map<std::string, std::string>>());
+    CHECK(shapes.size() == golden.at("state_dict").size());
+    for (const Json& entry : golden.at("state_dict")) {
+      CHECK(shapes[entry[0].get<std::string>()] == entry[1].get<std::vector<Index>>());
+    }
+  });
+}
+
+TEST_CASE("Constants are initialised as the reference initialises them") {
+  for_each_golden_model([](DynamicModel& model, const Json& golden) {
+    const auto expected = golden.at("constant_initial_values").get<std::map<std::string, float>>();
+    std::size_t seen = 0;
+    for_each_parameter(model, [&](const ParameterName& name, const auto& parameter) {
+      const auto constant = expected.find(name.name);
+      if (constant == expected.end()) return;
+      INFO(name.name);
+      seen += 1;
+      for (const float value : parameter.value().span()) REQUIRE(value == constant->second);
+    });
+    CHECK(seen == expected.size());
+  });
+}
+
+TEST_CASE("freeze_except_select leaves trainable what has a keyword in its name") {
+  compare_freezing("freeze_except_select", [](DynamicModel& model, const std::vector<std::string_view>& keywords) {
+    return freeze_except_select(model, keywords);
+  });
+}
+
+TEST_CASE("freeze_except_original_no_trainable_scale leaves trainable what lacks a keyword in its name") {
+  compare_freezing("freeze_except_original_no_trainable_scale",
+                   [](DynamicModel& model, const std::vector<std::string_view>& keywords) {
+                     return freeze_except_original_no_trainable_scale(model, keywords);
+                   });
+}
+
+TEST_CASE("The intended freezing lists names once and trains what lacks all keywords") {
+  for_each_golden_model([](DynamicModel& model, const Json&) {
+    const auto listed = freeze_except_select(model, graph_keywords, Semantics::intended);
+    CHECK(std::set<std::string>(listed.begin(), listed.end()).size() == listed.size());
+    CHECK(listed == trainable_names(model));
+    const auto original = freeze_except_original_no_trainable_scale(model, graph_keywords, Semantics::intended);
+    CHECK(original == trainable_names(model));
+    for (const std::string& name : original) {
+      for (const std::string_view keyword : graph_keywords) CHECK(name.find(keyword) == std::string::npos);
+    }
+    CHECK(listed.size() + original.size() == list_parameters(model).size());
+  });
+}
+
+TEST_CASE("The scalars of attention come with the layer they stand in") {
+  for_each_golden_model([](DynamicModel& model, const Json& golden) {
+    const Json& expected = golden.at("extract_gnn_parameters_with_labels");
+    const auto names = expected.at("parameters_to_extract").get<std::vector<std::string>>();
+    const auto found = extract_gnn_parameters_with_labels(model, views_of(names));
+    for (const std::string& name : names) {
+      CHECK(found.values.at(name) == expected.at("params").at(name).get<std::vector<double>>());
+    }
+    CHECK(found.labels == expected.at("labels").get<std::vector<std::string>>());
+    CHECK(extract_gnn_parameters_with_labels(model).labels.empty());
+  });
+}
+
+TEST_CASE("A graph-aware model starts from a plain Llama") {
+  const TemporaryFolder folder;
+  const auto plain = random_model<TinyLlama>(1);
+  save_parameters(folder / "plain.safetensors", plain);
+
+  auto model = random_model<PNA>(2);
+  const auto report = load_pretrained_transformer(folder / "plain.safetensors", model);
+  CHECK(report.copied.size() == list_parameters(plain).size());
+  CHECK(report.not_in_model.empty());
+  CHECK(report.copied.size() + report.not_in_file.size() == list_parameters(model).size());
+  const auto same = [](const auto& a, const auto& b) { return std::equal(a.data(), a.data() + a.size(), b.data()); };
+  CHECK(same(model.model.layers[1].self_attn.q_proj.weight, plain.model.layers[1].self_attn.q_proj.weight));
+  CHECK(same(model.lm_head->weight, plain.lm_head->weight));
+}
+
+TEST_CASE("Attention without v_proj takes what exists of a plain Llama only where that is asked for") {
+  const TemporaryFolder folder;
+  save_parameters(folder / "plain.safetensors", random_model<AsManyHeads>(1));
+  auto model = random_model<TinyGIN>(2);
+  CHECK_THROWS_WITH(load_pretrained_transformer(folder / "plain.safetensors", model),
+                    (folder / "plain.safetensors") +
+                        ": the model has no model.layers.0.self_attn.v_proj.weight, which a plain Llama has (quirk U4: "
+                        "only attention with q, k, v and o, and the standard MLP, take all of it); "
+                        "Semantics::intended copies what exists and reports the rest");
+  const auto report = load_pretrained_transformer(folder / "plain.safetensors", model, Semantics::intended);
+  CHECK(std::ranges::count(report.not_in_model, "model.layers.1.self_attn.v_proj.weight") == 1);
+  CHECK(std::ranges::count(report.copied, "model.layers.1.self_attn.k_proj.weight") == 1);
+}
