@@ -35,6 +35,7 @@ template <auto HiddenSize, auto Heads, auto KeyValueHeads = Heads, auto HeadDim 
 class LlamaAttentionGIN {
   static constexpr auto kQueryWidth = multiply_extents<Heads, HeadDim>();
   static constexpr auto kKeyWidth = multiply_extents<KeyValueHeads, HeadDim>();
+  static constexpr auto kOutputWidth = common_extent<kQueryWidth, HiddenSize>();
   static_assert(
       SameExtent<kKeyWidth, HiddenSize>,
       "LlamaAttentionGIN: key_value_heads * head_dim must equal hidden_size, because the values are slices of the "
@@ -88,7 +89,7 @@ class LlamaAttentionGIN {
   template <class Context, class X, class Residual = None>
   auto operator()(Context& context, const X& x, const AttentionInputs<T>& inputs,
                   const Residual& residual = none) const {
-    refuse_unsupported(inputs);
+    refuse_unsupported(options_, inputs);
     if (!options_.is_plain()) {
       return update(context, x, visit_adjacency(context, x, inputs, aggregate_of(context, x, inputs)), residual);
     }
@@ -106,7 +107,7 @@ class LlamaAttentionGIN {
   template <class Context, class X, class Residual = None>
   auto with_weights(Context& context, const X& x, const AttentionInputs<T>& inputs,
                     const Residual& residual = none) const {
-    refuse_unsupported(inputs);
+    refuse_unsupported(options_, inputs);
     if (inputs.cache) fail("LlamaAttentionGIN: with_weights has no use for a cache");
     using Weights = typename Context::template Result<T, WeightsShape<X>>;
     Weights weights;
@@ -121,7 +122,7 @@ class LlamaAttentionGIN {
   /// The processed adjacency P of the layer, [batch, heads, tokens, tokens]: for plots and inspection.
   template <class X>
   auto attention_weights(Inference& context, const X& x, const AttentionInputs<T>& inputs) const {
-    refuse_unsupported(inputs);
+    refuse_unsupported(options_, inputs);
     return visit_adjacency(context, x, inputs,
                            [&](const auto& source) { return adjacency_weights<WeightsShape<X>>(context, source); });
   }
@@ -140,10 +141,7 @@ class LlamaAttentionGIN {
   }
 
   /// Whether tokens can be added one at a time with a cache: not where a row of the adjacency depends on later tokens.
-  bool incremental() const {
-    const bool normed = differential && differential->norm_weight && !scoring && options_.use_softmax;
-    return is_incremental(options_.threshold.mode) && !normed;
-  }
+  bool incremental() const { return options_.incremental(); }
 
   void initialize(Rng& rng, double standard_deviation) {
     q_proj.initialize(rng, standard_deviation);
@@ -184,20 +182,6 @@ class LlamaAttentionGIN {
   using WeightsShape = Shape<extent_of<ShapeOf<X>, 0>, Dyn, extent_of<ShapeOf<X>, 1>, extent_of<ShapeOf<X>, 1>>;
   template <class X>
   using AggregatedShape = ReplaceAxis<ShapeOf<X>, 2, kQueryWidth>;
-
-  void refuse_unsupported(const AttentionInputs<T>& inputs) const {
-    const bool masked = inputs.causal || inputs.key_valid != nullptr || inputs.additive_mask != nullptr;
-    if (!options_.use_softmax && !scoring && options_.threshold.mode == ThresholdMode::none && masked) {
-      fail(
-          "LlamaAttentionGIN: without softmax, threshold mode \"none\" would sum values with the mask itself; choose "
-          "another mode, or use_softmax");
-    }
-    if (inputs.cache && !incremental()) {
-      fail(
-          "LlamaAttentionGIN: threshold mode \"top_k\" and the group norm of differential attention look at later "
-          "tokens; decode without a cache");
-    }
-  }
 
   /// The reference masks with -1e9 above the diagonal when it is given no mask; those weights are exactly 0.
   static AttentionInputs<T> causal_by_default(AttentionInputs<T> inputs) {
@@ -299,14 +283,7 @@ class LlamaAttentionGIN {
   /// One type for the results with and without o_proj, which is a run-time choice.
   template <class Y>
   static auto as_output(const Y& y) {
-    constexpr auto width = [] {
-      if constexpr (std::is_same_v<Shape<kQueryWidth>, Shape<HiddenSize>>) {
-        return HiddenSize;
-      } else {
-        return Dyn;
-      }
-    }();
-    return y.reshape(ReplaceAxis<ShapeOf<Y>, ShapeOf<Y>::rank - 1, width>::from(y.shape().extents()));
+    return y.reshape(ReplaceAxis<ShapeOf<Y>, ShapeOf<Y>::rank - 1, kOutputWidth>::from(y.shape().extents()));
   }
 
   /// With the dropout of the next call.

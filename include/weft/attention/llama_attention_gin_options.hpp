@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "weft/attention/attention_inputs.hpp"
 #include "weft/attention/sharpening_init.hpp"
 #include "weft/ops/adjacency/threshold_mode.hpp"
 #include "weft/ops/gin/gin.hpp"
@@ -62,6 +63,12 @@ struct LlamaAttentionGINOptions {
     return use_softmax && !use_scoring_fnct && !use_differential_attention && !mask_after_scaling &&
            threshold.mode == ThresholdMode::none;
   }
+
+  /// Whether no row of the adjacency depends on later tokens: those of `top_k` and of a normed difference do.
+  bool incremental() const {
+    const bool normed = use_differential_attention && differential_group_norm && !use_scoring_fnct && use_softmax;
+    return is_incremental(threshold.mode) && !normed;
+  }
 };
 
 /// An error unless the choices can be computed together. Extents are checked by the layer.
@@ -76,6 +83,22 @@ inline void validate_gin_attention(const LlamaAttentionGINOptions& options) {
   }
   if (options.use_scoring_fnct && options.scoring_hidden_dim < 1) {
     fail(concat("LlamaAttentionGIN: scoring_hidden_dim must be positive, found ", options.scoring_hidden_dim));
+  }
+}
+
+/// An error unless a layer with these choices can follow the masks and the cache of a call.
+template <class T>
+void refuse_unsupported(const LlamaAttentionGINOptions& options, const AttentionInputs<T>& inputs) {
+  const bool masked = inputs.causal || inputs.key_valid != nullptr || inputs.additive_mask != nullptr;
+  if (!options.use_softmax && !options.use_scoring_fnct && options.threshold.mode == ThresholdMode::none && masked) {
+    fail(
+        "LlamaAttentionGIN: without softmax, threshold mode \"none\" would sum values with the mask itself; choose "
+        "another mode, or use_softmax");
+  }
+  if (inputs.cache && !options.incremental()) {
+    fail(
+        "LlamaAttentionGIN: threshold mode \"top_k\" and the group norm of differential attention look at later "
+        "tokens; decode without a cache");
   }
 }
 
