@@ -118,7 +118,7 @@ std::string generate(const Model& model, const Tokenizer& tokenizer, std::string
                      const GenerationOptions& options, OnText&& on_text) {
   std::string text;
   auto decoder = tokenizer.stream();
-  const auto deliver = [&](std::string piece) {
+  const auto deliver = [&](const std::string& piece) {
     text += piece;
     return piece.empty() || on_text(std::string_view(piece));
   };

@@ -16,10 +16,10 @@ using LlamaModelWithGNN = DecoderModel<typename LlamaTypes<Config, T, DeviceType
 ///
 ///     weft::LlamaForCausalLMWithGNN<Scribe> model(weft::Rng{42});
 ///     weft::LlamaForCausalLMWithGNN<weft::Dynamic> other(llama_config, gnn_config, weft::Rng{42});
-template <class Config, class T_ = float, class DeviceType = Cpu>
-class LlamaForCausalLMWithGNN : public CausalLM<typename LlamaTypes<Config, T_, DeviceType>::Vocabulary,
-                                                typename LlamaTypes<Config, T_, DeviceType>::Layers> {
-  using Types = LlamaTypes<Config, T_, DeviceType>;
+template <class Config, class Element = float, class DeviceType = Cpu>
+class LlamaForCausalLMWithGNN : public CausalLM<typename LlamaTypes<Config, Element, DeviceType>::Vocabulary,
+                                                typename LlamaTypes<Config, Element, DeviceType>::Layers> {
+  using Types = LlamaTypes<Config, Element, DeviceType>;
   using Base = CausalLM<typename Types::Vocabulary, typename Types::Layers>;
 
  public:
@@ -39,7 +39,7 @@ class LlamaForCausalLMWithGNN : public CausalLM<typename LlamaTypes<Config, T_, 
  private:
   static typename Types::Layers make_layers(const LlamaConfig& llama, const GNNConfig& gnn) {
     return typename Types::Layers(
-        [&](int layer_idx) { return make_decoder_layer<Config, T_, DeviceType>(llama, gnn, layer_idx); },
+        [&](int layer_idx) { return make_decoder_layer<Config, Element, DeviceType>(llama, gnn, layer_idx); },
         llama.num_hidden_layers);
   }
 

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "weft/autograd/operand.hpp"
@@ -22,7 +21,7 @@ class Stack {
   /// \param count  the number of layers where `Count` is `Dyn`
   template <class Make>
   requires std::invocable<Make&, int>
-  explicit Stack(Make&& make, Index count = 0) {
+  explicit Stack(Make make, Index count = 0) {
     const Index layers = resolve_extent<Count>(count, "Stack: the number of layers");
     layers_.reserve(static_cast<std::size_t>(layers));
     for (int index = 0; index < layers; ++index) layers_.push_back(make(index));

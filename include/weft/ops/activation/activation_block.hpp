@@ -4,6 +4,8 @@
 /// share these loops; a loop of their own for each activation would double the time that a program takes to compile.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/ops/activation/activation_function.hpp"
 #include "weft/ops/elementwise/elementwise.hpp"
 
@@ -21,11 +23,11 @@ struct ActivationBlock {
 
 namespace detail {
 
-template <Activation activation, class T>
+template <Activation Function, class T>
 inline void fill_block(Index count, const T* x, ActivationBlock<T>& block) {
   for (Index i = 0; i < count; i += kLanes<T>) {
     const Vector<T> xs = i + kLanes<T> <= count ? Vector<T>::load_unaligned(x + i) : load_first(x + i, count - i);
-    const auto [value, slope] = activation_and_slope<activation>(xs);
+    const auto [value, slope] = activation_and_slope<Function>(xs);
     value.store_aligned(block.values + i);
     slope.store_aligned(block.slopes + i);
   }

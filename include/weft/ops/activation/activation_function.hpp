@@ -48,28 +48,28 @@ inline ValueAndSlope<T> gelu_tanh_and_slope(const xsimd::batch<T>& x) {
 }
 
 /// act(x) and its derivative. A relu of NaN is NaN: the comparison is written so that it fails for NaN.
-template <Activation activation, class T>
+template <Activation Function, class T>
 inline ValueAndSlope<T> activation_and_slope(const xsimd::batch<T>& x) {
   using V = Vector<T>;
   const V zero(T{0}), one(T{1});
-  if constexpr (activation == Activation::silu) {
+  if constexpr (Function == Activation::silu) {
     return silu_and_slope(x);
-  } else if constexpr (activation == Activation::gelu) {
+  } else if constexpr (Function == Activation::gelu) {
     return gelu_and_slope(x);
-  } else if constexpr (activation == Activation::gelu_tanh) {
+  } else if constexpr (Function == Activation::gelu_tanh) {
     return gelu_tanh_and_slope(x);
-  } else if constexpr (activation == Activation::relu) {
+  } else if constexpr (Function == Activation::relu) {
     return {xsimd::select(x <= zero, zero, x), xsimd::select(x <= zero, zero, one)};
-  } else if constexpr (activation == Activation::sigmoid) {
+  } else if constexpr (Function == Activation::sigmoid) {
     const V s = sigmoid(x);
     return {s, s * (one - s)};
-  } else if constexpr (activation == Activation::tanh) {
+  } else if constexpr (Function == Activation::tanh) {
     const V t = tanh(x);
     return {t, (one - t) * (one + t)};
-  } else if constexpr (activation == Activation::softplus) {
+  } else if constexpr (Function == Activation::softplus) {
     return {softplus(x), xsimd::select(x > V(T{20}), one, sigmoid(x))};
   } else {
-    static_assert(activation == Activation::identity);
+    static_assert(Function == Activation::identity);
     return {x, one};
   }
 }

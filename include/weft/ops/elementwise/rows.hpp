@@ -20,7 +20,7 @@ inline std::array<T, Sums> row_sums(Index count, AddTerms&& add_terms) {
   constexpr Index ways = 4;
   std::array<Vector<T>, Sums> sums[ways];
 #pragma GCC unroll 4
-  for (Index way = 0; way < ways; ++way) sums[way].fill(Vector<T>(T{0}));
+  for (auto& way_sums : sums) way_sums.fill(Vector<T>(T{0}));
   Index i = 0;
   for (; i + ways * kLanes<T> <= count; i += ways * kLanes<T>) {
 #pragma GCC unroll 4

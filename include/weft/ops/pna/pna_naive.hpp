@@ -3,7 +3,8 @@
 /// Four aggregates of neighbours by their definition: what the fast kernels are compared with.
 #pragma once
 
-#include <cmath>
+#include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "weft/ops/pna/pna_input.hpp"
@@ -40,7 +41,7 @@ std::vector<double> pna_naive(const PNAAttentionRules& rules, double threshold, 
   }
   const double divisor = degree == 0 ? 1 : degree;
   for (Index c = 0; c < dim; ++c) {
-    double sum = 0, squares = 0, largest = -INFINITY;
+    double sum = 0, squares = 0, largest = -std::numeric_limits<double>::infinity();
     for (Index j = 0; j < keys; ++j) {
       sum += static_cast<double>(p[j]) * value(j, c);
       squares += static_cast<double>(p[j]) * value(j, c) * value(j, c);
