@@ -3,6 +3,7 @@
 /// A stack of graph layers between two projections.
 #pragma once
 
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -129,9 +130,8 @@ class CausalGraphNeuralNetwork {
         options_.num_layers <= 1 && !options_.residual && options_.pna.rules.scalers[0] == PNAScaler::identity;
     if (options_.pna.form == PNAForm::corrected || fits) return;
     fail(
-        "CausalGraphNeuralNetwork: causal_pna of the reference runs only with one layer, without residual, and with "
-        "the "
-        "scaler identity; PNAForm::corrected does all");
+        "CausalGraphNeuralNetwork: causal_pna of the reference runs only with one layer, without residual and with "
+        "the scaler identity; PNAForm::corrected does all");
   }
 
   Convolution make_convolution() const {

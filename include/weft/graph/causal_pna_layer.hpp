@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <vector>
 
 #include "weft/graph/graph_activation.hpp"
 #include "weft/graph/pna_networks.hpp"
@@ -78,7 +80,8 @@ class CausalPNALayer {
   /// \param x           [nodes, in]
   /// \param graph       built with `kFilter`
   /// \param attributes  [edges of the graph's list, edge_dim], or `none` where edge_dim is 0
-  /// \return            [nodes, out]; in the reference form [rows * scaled, out], see `reference_shape`
+  /// \return            [nodes, out]; in the reference's form [rows * copies, out], rows up to the largest target, and
+  ///                    copies of them with amplification, where the reference has an axis in between
   template <class Context, class X, class Attributes = None>
   auto operator()(Context& context, const X& x, const Graph& graph, const Attributes& attributes = none) const {
     const auto act = [&](const auto& h) { return activate(context, h, options_.activation, activation_fn); };
@@ -97,14 +100,9 @@ class CausalPNALayer {
     using Tower = typename Context::template Result<T, Shape<Dyn, Dyn>>;
     if (edge_encoder) {
       const auto encoded = (*edge_encoder)(context, attributes);
-      return finish(context, graph, towers<Tower>(context, x, graph, encoded), act);
+      return finish(context, towers<Tower>(context, x, graph, encoded), act);
     }
-    return finish(context, graph, towers<Tower>(context, x, graph, attributes), act);
-  }
-
-  /// The reference's three axes of a result of the reference form, [rows, scaled, out].
-  Shape<Dyn, Dyn, Dyn> reference_shape(const Graph& graph) const {
-    return Shape<Dyn, Dyn, Dyn>(reference_rows(graph), scaled_rows(graph), options_.out_channels);
+    return finish(context, towers<Tower>(context, x, graph, attributes), act);
   }
 
   /// Uniform in ± 1 / sqrt(inputs), whatever the standard deviation: these are PyTorch Geometric's layers, which the
@@ -148,8 +146,8 @@ class CausalPNALayer {
     if (o.act == GraphActivation::prelu) fail("CausalPNALayer: act must be relu, tanh or gelu");
   }
 
-  /// RAISES of the reference: its post networks are applied twice, its tower axis is sliced as if it were features, its
-  /// degrees have one entry for each edge.
+  /// Why the reference raises elsewhere: its post networks are applied twice, its tower axis is sliced as if it were
+  /// features, its degrees have one entry for each edge.
   void expect_reference_runs() const {
     const auto& o = options_;
     bool known = true;
@@ -161,8 +159,8 @@ class CausalPNALayer {
       return;
     fail(
         "CausalPNALayer: the reference runs only with edge_dim, one tower, aggregators out of mean, sum, min and max, "
-        "one "
-        "scaler, identity or amplification, and out_channels = aggregators * in_channels; PNAForm::corrected does all");
+        "one scaler, identity or amplification, and out_channels = aggregators * in_channels; PNAForm::corrected does "
+        "all");
   }
 
   template <class Tower, class Context, class X, class Encoded>
@@ -183,7 +181,7 @@ class CausalPNALayer {
   }
 
   template <class Context, class Tower, class Activate>
-  auto finish(Context& context, const Graph&, std::span<const Tower> parts, Activate&& act) const {
+  auto finish(Context& context, std::span<const Tower> parts, Activate&& act) const {
     const auto joined = join_columns(context, parts);
     const auto typed = joined.reshape(Shape<Dyn, OutChannels>::from({joined.extent(0), options_.out_channels}));
     return act(lin(context, typed));

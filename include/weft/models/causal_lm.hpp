@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <utility>
 
 #include "weft/layers/embedding.hpp"
 #include "weft/layers/linear.hpp"
@@ -135,8 +136,7 @@ class DecoderModel {
     if (!incremental()) {
       fail(
           "model.make_cache(batch, capacity): layers of this model look at the whole text for each token; run it on "
-          "the "
-          "whole text, without a cache, as generate does");
+          "the whole text, without a cache, as generate does");
     }
     return KVCache<T>(layers.size(), batch, capacity, layers[0].self_attn.key_width(),
                       layers[0].self_attn.value_width());
@@ -223,6 +223,7 @@ class CausalLM {
     if (lm_head) lm_head->initialize(rng, model.options().initializer_range);
   }
 
+  /// Room for `capacity` tokens of `batch` texts. An error where the layers are not incremental.
   KVCache<T> make_cache(Index batch, Index capacity) const { return model.make_cache(batch, capacity); }
   bool incremental() const { return model.incremental(); }
   Index vocab_size() const { return model.embed_tokens.weight.extent(0); }

@@ -3,6 +3,8 @@
 /// Coarse-grained attention: tokens meet in groups, at several sizes of group.
 #pragma once
 
+#include <vector>
+
 #include "weft/perceiver/coarse_levels.hpp"
 #include "weft/perceiver/perceiver.hpp"
 

@@ -3,6 +3,8 @@
 /// Attention of tokens mixed with a coarse adjacency, at several sizes of group.
 #pragma once
 
+#include <vector>
+
 #include "weft/perceiver/coarse_levels.hpp"
 #include "weft/perceiver/perceiver_scaling.hpp"
 

@@ -3,6 +3,8 @@
 /// A perceiver whose latents each stand for a group of consecutive tokens.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/ops/group_rows/group_rows.hpp"
 #include "weft/ops/zero_gradient/zero_gradient.hpp"
 #include "weft/perceiver/perceiver_encoder.hpp"
@@ -23,19 +25,17 @@ struct DecodedGroups {
 /// other groups carry -1e9, in which float scores below 32 disappear: latent n averages tokens 0..n alike. A token reads
 /// its own latent with weight 1, so that the decoder's queries and keys have no effect; they get zero gradients and, as
 /// latents after the last group cannot be seen, are not computed. With padding everything is computed as it is written.
-/// Parameters: those of the encoder, `decoder_queries` [1, M, H], `latent_to_output.*`.
+/// Parameters: those of the encoder, `latent_to_output.*`.
 template <auto HiddenSize, auto Heads, class T = float, class DeviceType = Cpu>
 class PerceiverAR_Fixed_Token_Per_Latent
     : public detail::PerceiverEncoder<HiddenSize, Heads, T, DeviceType, CrossAttention, LatentTransformerLayer> {
   using Base = detail::PerceiverEncoder<HiddenSize, Heads, T, DeviceType, CrossAttention, LatentTransformerLayer>;
 
  public:
-  typename Base::Table decoder_queries;
   typename Base::AttentionLayer latent_to_output;
 
   explicit PerceiverAR_Fixed_Token_Per_Latent(const PerceiverOptions& options, CGMask cg_mask = CGMask::reference)
       : Base("PerceiverAR_Fixed_Token_Per_Latent", options),
-        decoder_queries(Base::table(options, options.max_position_embeddings)),
         latent_to_output(Base::attention_options(options)),
         cg_mask_(cg_mask) {}
 
@@ -62,16 +62,12 @@ class PerceiverAR_Fixed_Token_Per_Latent
 
   void initialize(Rng& rng, double standard_deviation) {
     Base::initialize(rng, standard_deviation);
-    fill_normal(decoder_queries, rng, this->table_deviation());
     latent_to_output.initialize(rng, standard_deviation);
   }
 
   template <class Self, class Visit>
   static void visit_parameters(Self& self, Visit&& visit, const std::string& prefix) {
-    visit(ParameterName(prefix + "input_pos_emb"), self.input_pos_emb);
-    visit(ParameterName(prefix + "latent_pos_emb"), self.latent_pos_emb);
-    visit(ParameterName(prefix + "latent_array"), self.latent_array);
-    visit(ParameterName(prefix + "decoder_queries"), self.decoder_queries);
+    Base::visit_tables(self, visit, prefix);
     Base::visit_layers(self, visit, prefix);
     for_each_parameter(self.latent_to_output, visit, prefix + "latent_to_output.");
     Base::visit_norms(self, visit, prefix);
@@ -95,10 +91,10 @@ class PerceiverAR_Fixed_Token_Per_Latent
       const auto rows = latent_to_output.of_single_keys(context, latents);
       const auto with_keys = with_zero_gradient(context, rows, latent_to_output.to_k.weight);
       const auto with_both = with_zero_gradient(context, with_keys, latent_to_output.to_q.weight);
-      return DecodedGroups<Decoded>{with_zero_gradient(context, with_both, decoder_queries),
+      return DecodedGroups<Decoded>{with_zero_gradient(context, with_both, this->decoder_queries),
                                     {this->group_size(), 0, nullptr}};
     }
-    const auto queries = table_rows(context, decoder_queries, {tokens});
+    const auto queries = table_rows(context, this->decoder_queries, {tokens});
     return DecodedGroups<Decoded>{latent_to_output(context, queries, latents, latents, mask), {1, 0, nullptr}};
   }
 
@@ -128,7 +124,7 @@ class PerceiverAR_Fixed_Token_Per_Latent
     mask.tokens = {false, validity.latents, nullptr, tokens - shift, groups};
     mask.groups = kernels::KeyGroups::until_query;
     mask.group_size = size;
-    const auto queries = table_rows(context, decoder_queries, {groups > 0 ? tokens - shift : 0, shift});
+    const auto queries = table_rows(context, this->decoder_queries, {groups > 0 ? tokens - shift : 0, shift});
     const auto rows = latent_to_output(context, queries, latents, latents, mask);
     return DecodedGroups<std::remove_const_t<decltype(rows)>>{rows, {1, shift, validity.tokens}};
   }

@@ -3,6 +3,7 @@
 /// What both perceivers have in common: tokens become latents.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -41,8 +42,8 @@ kernels::TokenMask<T> token_mask(const AttentionInputs<T>& inputs, Index tokens)
   return {inputs.causal, inputs.key_valid, inputs.additive_mask, tokens, tokens};
 }
 
-/// Parameters: `input_pos_emb` [1, M, H], `latent_pos_emb`, `latent_array` [1, N, H], `input_to_latent.*`,
-/// `latent_transformer.{i}.*`, `norm1.*` (of latents), `norm2.*` (of tokens), `final_norm.*`.
+/// Parameters: `input_pos_emb`, `decoder_queries` [1, M, H], `latent_pos_emb`, `latent_array` [1, N, H],
+/// `input_to_latent.*`, `latent_transformer.{i}.*`, `norm1.*` (of latents), `norm2.*` (of tokens), `final_norm.*`.
 template <auto HiddenSize, auto Heads, class T, class DeviceType,
           template <auto, auto, auto, class, class> class Attention,
           template <auto, auto, auto, class, class> class LatentLayer>
@@ -56,6 +57,7 @@ class PerceiverEncoder {
   Table input_pos_emb;
   Table latent_pos_emb;
   Table latent_array;
+  Table decoder_queries;  ///< a row for each token that decodes
   AttentionLayer input_to_latent;
   std::vector<LatentLayer<HiddenSize, Heads, kHeadDim, T, DeviceType>> latent_transformer;
   LayerNorm<HiddenSize, T, DeviceType> norm1;
@@ -66,6 +68,7 @@ class PerceiverEncoder {
       : input_pos_emb(table(options, options.max_position_embeddings)),
         latent_pos_emb(table(options, options.num_latents)),
         latent_array(table(options, options.num_latents)),
+        decoder_queries(table(options, options.max_position_embeddings)),
         input_to_latent(attention_options(options)),
         norm1(1e-5, options.hidden_size),
         norm2(1e-5, options.hidden_size),
@@ -97,6 +100,7 @@ class PerceiverEncoder {
     for (Table* table : {&input_pos_emb, &latent_pos_emb, &latent_array}) fill_normal(*table, rng, table_deviation());
     input_to_latent.initialize(rng, standard_deviation);
     for (auto& layer : latent_transformer) layer.initialize(rng, standard_deviation);
+    fill_normal(decoder_queries, rng, table_deviation());
   }
 
   const PerceiverOptions& options() const { return options_; }
@@ -149,6 +153,14 @@ class PerceiverEncoder {
       latents = latent_transformer[layer](context, latents, plan.latent_mask);
     }
     return latents;
+  }
+
+  template <class Self, class Visit>
+  static void visit_tables(Self& self, Visit&& visit, const std::string& prefix) {
+    visit(ParameterName(prefix + "input_pos_emb"), self.input_pos_emb);
+    visit(ParameterName(prefix + "latent_pos_emb"), self.latent_pos_emb);
+    visit(ParameterName(prefix + "latent_array"), self.latent_array);
+    visit(ParameterName(prefix + "decoder_queries"), self.decoder_queries);
   }
 
   template <class Self, class Visit>

@@ -15,8 +15,7 @@ namespace weft {
 /// In the reference's form S is 1 for every j <= i that is not padding: local causal attention blended with a plain mean
 /// of all earlier tokens. The latents have no effect, are not computed, and get zero gradients. With
 /// `CGIAdjacency::active_latents` S is the attention among the latents of the groups in use, from the last latent layer.
-/// Parameters: those of the encoder, `decoder_queries` [1, M, H] (never used), `mix_weights` [1],
-/// `sequence_self_attention.*`.
+/// Parameters: those of the encoder (`decoder_queries` is never used), `mix_weights` [1], `sequence_self_attention.*`.
 template <auto HiddenSize, auto Heads, class T = float, class DeviceType = Cpu>
 class PerceiverAR_Fixed_Token_Per_Latent_Scaling
     : public detail::PerceiverEncoder<HiddenSize, Heads, T, DeviceType, CrossAttentionPlus,
@@ -25,14 +24,12 @@ class PerceiverAR_Fixed_Token_Per_Latent_Scaling
       detail::PerceiverEncoder<HiddenSize, Heads, T, DeviceType, CrossAttentionPlus, LatentTransformerLayerPlus>;
 
  public:
-  typename Base::Table decoder_queries;
   Parameter<T, Shape<1>, DeviceType> mix_weights;
   typename Base::AttentionLayer sequence_self_attention;
 
   explicit PerceiverAR_Fixed_Token_Per_Latent_Scaling(const PerceiverOptions& options,
                                                       const PerceiverScalingOptions& scaling = {})
       : Base("PerceiverAR_Fixed_Token_Per_Latent_Scaling", options),
-        decoder_queries(Base::table(options, options.max_position_embeddings)),
         mix_weights(Shape<1>()),
         sequence_self_attention(Base::attention_options(options)),
         scaling_(scaling) {
@@ -62,17 +59,13 @@ class PerceiverAR_Fixed_Token_Per_Latent_Scaling
 
   void initialize(Rng& rng, double standard_deviation) {
     Base::initialize(rng, standard_deviation);
-    fill_normal(decoder_queries, rng, this->table_deviation());
     fill_constant(mix_weights, static_cast<T>(scaling_.mix_weights_initial));
     sequence_self_attention.initialize(rng, standard_deviation);
   }
 
   template <class Self, class Visit>
   static void visit_parameters(Self& self, Visit&& visit, const std::string& prefix) {
-    visit(ParameterName(prefix + "input_pos_emb"), self.input_pos_emb);
-    visit(ParameterName(prefix + "latent_pos_emb"), self.latent_pos_emb);
-    visit(ParameterName(prefix + "latent_array"), self.latent_array);
-    visit(ParameterName(prefix + "decoder_queries"), self.decoder_queries);
+    Base::visit_tables(self, visit, prefix);
     visit(ParameterName(prefix + "mix_weights"), self.mix_weights);
     Base::visit_layers(self, visit, prefix);
     for_each_parameter(self.sequence_self_attention, visit, prefix + "sequence_self_attention.");

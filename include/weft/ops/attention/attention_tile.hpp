@@ -7,6 +7,8 @@
 /// queries are transposed, once a block.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/ops/attention/attention_input.hpp"
 #include "weft/ops/matmul/matmul_pack.hpp"
 #include "weft/ops/matmul/micro_kernel.hpp"
@@ -35,8 +37,8 @@ struct KeyValueHead {
 };
 
 /// The head of keys and values that a query head looks at. Long sequences of wide rows are copied together first (for this
-/// thread, until its next call): rows half a page apart or more cost the product kernels up to a fifth, and every block of queries
-/// reads them again.
+/// thread, until its next call): rows half a page apart or more cost the product kernels up to a fifth, and every block of
+/// queries reads them again.
 template <class T>
 KeyValueHead<T> load_head(const AttentionInput<T>& in, Index batch, Index head) {
   constexpr Index near = 2048 / sizeof(T);
@@ -101,20 +103,6 @@ QueryBlock<T> plan_block(const AttentionInput<T>& in, const KeyValueHead<T>& kv,
   }
   if (block.skip_later) block.key_end = std::min(block.key_end, block.position + count);
   return block;
-}
-
-/// x(r, p) = x[r * x_row + p * x_depth] against vectors of y at y[p * y_depth].
-template <class T>
-TileInput<T> tile_input(const T* x, Index x_row, Index x_depth, const T* y, Index y_depth, Index depth) {
-  TileInput<T> in{};
-  in.x = x;
-  in.x_row = x_row;
-  in.x_depth = x_depth;
-  in.y = y;
-  in.y_depth = y_depth;
-  in.depth = depth;
-  in.ahead = {reinterpret_cast<const char*>(y), 0, depth + 1, 0};  // nothing: a block is in the first cache level
-  return in;
 }
 
 /// Rows of the next tile: full ones, the last two evened out when the rest would be thin.

@@ -123,7 +123,7 @@ class GINBackwardPanels {
     // ds = dY W₄, then du from ds, with s again on the way
     transpose_panel(rows, kGINPanelRows, size.dim, dy, columns_, dy_transposed);
     multiply_panel(size.hidden, kGINPanelRows,
-                   panel_product(own.mlp4_weight.data, Index{1}, size.hidden, dy_transposed, kGINPanelRows, size.dim),
+                   tile_input(own.mlp4_weight.data, Index{1}, size.hidden, dy_transposed, kGINPanelRows, size.dim),
                    TileOutput<T>{du, kGINPanelRows, {}});
     const bool drops = in_.rules.drops();
     if (drops) gin_dropout_factors(size, in_.rules.dropout, head, panel * kGINPanelRows, factors);
@@ -133,14 +133,14 @@ class GINBackwardPanels {
     if (targets.mlp0_weight) add_product(du, z, rows, sums.mlp0_weight);
     if (wants_dz(head)) {
       const T* weight = packed_ + head * size.hidden * columns_;
-      multiply_panel(rows, columns_, panel_product(du, Index{1}, kGINPanelRows, weight, columns_, size.hidden),
+      multiply_panel(rows, columns_, tile_input(du, Index{1}, kGINPanelRows, weight, columns_, size.hidden),
                      TileOutput<T>{z, columns_, {}});
     }
   }
 
   /// sums[j] += Σ over rows of left[j, row] right[row]
   void add_product(const T* left, const T* right, Index rows, T* sums) const {
-    multiply_panel(in_.size.hidden, columns_, panel_product(left, kGINPanelRows, Index{1}, right, columns_, rows),
+    multiply_panel(in_.size.hidden, columns_, tile_input(left, kGINPanelRows, Index{1}, right, columns_, rows),
                    TileOutput<T>{sums, columns_, {nullptr, true, T{1}}});
   }
 

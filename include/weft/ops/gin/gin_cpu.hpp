@@ -3,6 +3,8 @@
 /// `gin_update` on the CPU: panels of rows and heads are shared out among threads.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/ops/gin/gin_backward_cpu.hpp"
 #include "weft/ops/gin/gin_forward_cpu.hpp"
 #include "weft/ops/gin/gin_kernels.hpp"

@@ -95,15 +95,14 @@ class GINForward {
 
     const Index lanes = saved_ != nullptr ? kGINPanelRows : whole_vectors<T>(rows);
     transpose_panel(rows, lanes, size.dim, block, columns_, z);
-    multiply_panel(size.hidden, lanes,
-                   panel_product(own.mlp0_weight.data, size.dim, Index{1}, z, kGINPanelRows, size.dim),
+    multiply_panel(size.hidden, lanes, tile_input(own.mlp0_weight.data, size.dim, Index{1}, z, kGINPanelRows, size.dim),
                    TileOutput<T>{u, kGINPanelRows, {}});
     const bool drops = in_.rules.drops();
     if (drops) gin_dropout_factors(size, in_.rules.dropout, head, panel * kGINPanelRows, factors);
     gin_activate(size.hidden, own.mlp0_bias.data, own.norm_weight.data, in_.rules.rms_norm_eps,
                  drops ? factors : nullptr, u, s);
     const T* weight = packed_ + head * packed_size();
-    multiply_panel(rows, columns_, panel_product(s, Index{1}, kGINPanelRows, weight, columns_, size.hidden),
+    multiply_panel(rows, columns_, tile_input(s, Index{1}, kGINPanelRows, weight, columns_, size.hidden),
                    TileOutput<T>{block, columns_, {weight + size.hidden * columns_, false, T{1}}});
   }
 

@@ -45,20 +45,6 @@ void multiply_panel(Index rows, Index columns, const TileInput<T>& in, const Til
   }
 }
 
-/// The operands of `multiply_panel`: x(r, p) = x[r * x_row + p * x_depth], y(p, v) = y[p * y_depth + v].
-template <class T>
-TileInput<T> panel_product(const T* x, Index x_row, Index x_depth, const T* y, Index y_depth, Index depth) {
-  TileInput<T> in{};
-  in.x = x;
-  in.x_row = x_row;
-  in.x_depth = x_depth;
-  in.y = y;
-  in.y_depth = y_depth;
-  in.depth = depth;
-  in.ahead = {reinterpret_cast<const char*>(y), 0, depth + 1, 0};  // nothing: a panel is in the first cache level
-  return in;
-}
-
 /// out[column * kGINPanelRows + row] = rows[row * row_stride + column] for the first `count` rows, zeros for those up to
 /// `padded_count`, a number of whole vectors. Rows have room for whole vectors.
 template <class T>

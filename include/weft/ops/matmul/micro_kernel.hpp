@@ -44,6 +44,13 @@ struct TileInput {
   T* copy = nullptr;  // where a copying tile leaves y, row behind row without gaps
 };
 
+/// The input of a tile whose operands are in the first cache level: nothing is fetched ahead.
+template <class T>
+TileInput<T> tile_input(const T* x, Index x_row, Index x_depth, const T* y, Index y_depth, Index depth) {
+  const Lookahead nothing{reinterpret_cast<const char*>(y), 0, depth + 1, 0};
+  return {x, x_row, x_depth, y, y_depth, depth, nothing};
+}
+
 /// Where a tile goes: c[r * c_row + v] = alpha * sum + base, base being bias[v], the old c, both or nothing.
 template <class T>
 struct TileOutput {

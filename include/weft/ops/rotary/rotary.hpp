@@ -53,6 +53,25 @@ RotarySize rotary_size(const X& x, const Table& cos, const Table& sin, Index hea
   return size;
 }
 
+/// Into the result that `make_result` gives.
+template <class Context, class X, class Table, class MakeResult>
+auto rotate_heads(Context& context, const X& x, const Table& cos, const Table& sin, Index heads,
+                  MakeResult&& make_result) {
+  using T = ElementOf<X>;
+  using Device = typename Context::Device;
+  const RotarySize size = detail::rotary_size(x, cos, sin, heads);
+  const auto xs = operand(context, x);
+  const T* const cosines = operand(context, cos).data;
+  const T* const sines = operand(context, sin).data;
+
+  auto y = make_result(xs.gradient != nullptr);
+  RotaryKernels<Device>::rotate(size, Rotation::forward, xs.data, cosines, sines, GradientTarget<T>{y.data(), false});
+  if constexpr (Context::records) {
+    context.record(y.gradient_slot(), RotaryBackward<T, Device>{xs, cosines, sines, y.gradient_slot(), size});
+  }
+  return y;
+}
+
 }  // namespace detail
 
 /// For every head: y = x cos + rotate_half(x) sin, rotate_half(x) = [-x[d/2:], x[:d/2]].
@@ -62,19 +81,9 @@ RotarySize rotary_size(const X& x, const Table& cos, const Table& sin, Index hea
 /// \return          the shape of x
 template <class Context, class X, class Table>
 auto rotary_embedding(Context& context, const X& x, const Table& cos, const Table& sin, Index heads) {
-  using T = ElementOf<X>;
-  using Device = typename Context::Device;
-  const RotarySize size = detail::rotary_size(x, cos, sin, heads);
-  const auto xs = operand(context, x);
-  const T* const cosines = operand(context, cos).data;
-  const T* const sines = operand(context, sin).data;
-
-  auto y = context.template make<T>(x.shape(), xs.gradient != nullptr);
-  RotaryKernels<Device>::rotate(size, Rotation::forward, xs.data, cosines, sines, GradientTarget<T>{y.data(), false});
-  if constexpr (Context::records) {
-    context.record(y.gradient_slot(), detail::RotaryBackward<T, Device>{xs, cosines, sines, y.gradient_slot(), size});
-  }
-  return y;
+  return detail::rotate_heads(context, x, cos, sin, heads, [&](bool needs_gradient) {
+    return context.template make<ElementOf<X>>(x.shape(), needs_gradient);
+  });
 }
 
 /// The same in x's own memory, for an x that nothing else reads: the result of a projection.
@@ -82,19 +91,8 @@ auto rotary_embedding(Context& context, const X& x, const Table& cos, const Tabl
 /// \param x  a result of `context`
 template <class Context, class X, class Table>
 auto rotary_embedding_in_place(Context& context, const X& x, const Table& cos, const Table& sin, Index heads) {
-  using T = ElementOf<X>;
-  using Device = typename Context::Device;
-  const RotarySize size = detail::rotary_size(x, cos, sin, heads);
-  const auto xs = operand(context, x);
-  const T* const cosines = operand(context, cos).data;
-  const T* const sines = operand(context, sin).data;
-
-  auto y = context.overwrite(x, xs.gradient != nullptr);
-  RotaryKernels<Device>::rotate(size, Rotation::forward, xs.data, cosines, sines, GradientTarget<T>{y.data(), false});
-  if constexpr (Context::records) {
-    context.record(y.gradient_slot(), detail::RotaryBackward<T, Device>{xs, cosines, sines, y.gradient_slot(), size});
-  }
-  return y;
+  return detail::rotate_heads(context, x, cos, sin, heads,
+                              [&](bool needs_gradient) { return context.overwrite(x, needs_gradient); });
 }
 
 }  // namespace weft
