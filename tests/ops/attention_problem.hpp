@@ -5,7 +5,6 @@
 
 #include <bit>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "weft/ops/attention/attention_input.hpp"

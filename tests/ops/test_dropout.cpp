@@ -81,6 +81,8 @@ TEST_CASE("dropout is the identity, without a copy, where nothing is dropped") {
   tape.enable_dropout(Rng(1));
   CHECK(dropout(tape, watched, 0).data() == x.data());
   CHECK(dropout(tape, watched, 0.5).data() != x.data());
+  tape.disable_dropout();
+  CHECK(dropout(tape, watched, 0.5).data() == x.data());
   const auto through = [](auto& context, auto& a) {
     return scale(context, dropout(context, scale(context, a, 2), 0.5), 3);
   };

@@ -3,8 +3,6 @@
 /// What the golden files of attention and decoder layers share: configuration, masks, rotary tables.
 #pragma once
 
-#include <string>
-
 #include "parity/run_layer.hpp"
 
 namespace parity {

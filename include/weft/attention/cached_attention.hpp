@@ -3,6 +3,8 @@
 /// What attention layers have in common: softmax attention over the tokens of this call, or over a cache and them.
 #pragma once
 
+#include <optional>
+
 #include "weft/attention/attention_inputs.hpp"
 #include "weft/ops/attention/attention.hpp"
 #include "weft/ops/attention/attention_weights.hpp"

@@ -3,6 +3,8 @@
 /// The scoring function of GIN attention: a network over pairs of tokens.
 #pragma once
 
+#include <utility>
+
 #include "weft/layers/linear.hpp"
 #include "weft/ops/linear_columns/linear_columns.hpp"
 

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <optional>
+#include <vector>
 
 #include "weft/attention/attention_result.hpp"
 #include "weft/attention/cached_attention.hpp"

@@ -34,8 +34,10 @@ class AnyParameter {
   /// The element type as safetensors writes it: "F32".
   std::string_view element() const { return access_->element; }
 
+  /// Whether the host may read and write at `data()`.
   bool host_accessible() const { return access_->host_accessible; }
 
+  /// Whether it is a parameter of this device.
   template <class DeviceType>
   bool lives_on() const {
     return access_->copy_to_device == &DeviceType::copy_to_device;
@@ -49,6 +51,7 @@ class AnyParameter {
   void clear_gradient() const { access_->clear_gradient(parameter_); }
   bool trainable() const { return access_->trainable(parameter_); }
 
+  /// How bytes get to its device and back; each returns when they are there.
   using Copy = void (*)(void* target, const void* source, std::size_t bytes);
   Copy copy_to_device() const { return access_->copy_to_device; }
   Copy copy_to_host() const { return access_->copy_to_host; }

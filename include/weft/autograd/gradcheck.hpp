@@ -3,10 +3,10 @@
 /// Derivatives against finite differences: the proof that every operation and layer owes.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "weft/autograd/operand.hpp"

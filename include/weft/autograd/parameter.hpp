@@ -91,6 +91,7 @@ struct ParameterName {
 
   ParameterName(std::string first, std::string second = "") : name(std::move(first)), alias(std::move(second)) {}
 
+  /// Appends one more name.
   void add_alias(std::string other) {
     if (alias.empty()) {
       alias = std::move(other);
@@ -106,6 +107,7 @@ struct ParameterName {
     for (const std::string& other : further_aliases) visit(other);
   }
 
+  /// The name of a parameter of a norm, which optimisers do not decay.
   static ParameterName of_norm(std::string first, std::string second = "") {
     ParameterName result(std::move(first), std::move(second));
     result.in_norm = true;

@@ -63,6 +63,7 @@ class BasicTape {
     gradient->keep = true;
     return {view, gradient};
   }
+  /// The same for all of a tensor.
   template <class T, class ShapeType>
   Variable<T, ShapeType, DeviceType> watch(Tensor<T, ShapeType, DeviceType>& tensor) {
     return watch(tensor.view());
@@ -127,8 +128,10 @@ class BasicTape {
     BasicTape& tape_;
     bool before_;
   };
+  /// Keep what it returns for as long as nothing is to be recorded.
   [[nodiscard]] NoGrad no_grad() { return NoGrad(*this); }
 
+  /// False while a `NoGrad` lives.
   bool recording() const { return recording_; }
 
   /// Dropout is the identity unless it has been switched on with a stream of random numbers.
@@ -136,8 +139,11 @@ class BasicTape {
     dropout_ = rng;
     dropping_ = true;
   }
+  /// The stream stays where it is, but nothing is dropped until the next `enable_dropout`.
   void disable_dropout() { dropping_ = false; }
+  /// Whether dropout drops anything.
   bool dropping() const { return dropping_; }
+  /// The random numbers of the next dropout, other ones at each call.
   Rng next_dropout_stream() { return dropout_.next_stream(); }
 
   /// The state of the dropout streams, so that a recomputation can draw the same numbers again.
@@ -170,6 +176,7 @@ class BasicTape {
     return body(x);
   }
 
+  /// Memory until `reset()`, for what an operation needs again backwards.
   BasicWorkspace<DeviceType>& workspace() { return values_; }
 
   /// Appends `backward(tape)` for the operation that made `output`. It is skipped when no gradient reaches the output.

@@ -3,6 +3,8 @@
 /// A graph isomorphism layer on sparse causal graphs.
 #pragma once
 
+#include <optional>
+
 #include "weft/graph/graph_activation.hpp"
 #include "weft/layers/linear.hpp"
 #include "weft/ops/gin/gin_size.hpp"

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <new>
+#include <optional>
+#include <vector>
 
 #include "weft/attention/attention_inputs.hpp"
 #include "weft/graph/aggregated_learnable_adjacency_transformer.hpp"

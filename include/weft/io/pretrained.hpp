@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "weft/io/json_config.hpp"
 #include "weft/io/model_file.hpp"

@@ -71,6 +71,7 @@ class SafetensorsFile {
   /// The strings that came with the tensors, without order or meaning to the format.
   const std::map<std::string, std::string>& metadata() const { return header_->metadata; }
 
+  /// Whether there is a tensor of this name.
   bool contains(std::string_view name) const { return find(name) != nullptr; }
 
   /// Raises Error when there is no such tensor.

@@ -46,6 +46,7 @@ class SafetensorsWriter {
     entries_.push_back(std::move(entry));
   }
 
+  /// The same for a parameter of any type, which must outlive the `write`.
   void add_parameter(std::string name, const AnyParameter& parameter) {
     Entry entry{std::move(name), parameter.element(), detail::find_safetensors_dtype(parameter.element())->bits / 8U,
                 parameter.extents()};

@@ -21,13 +21,17 @@ class HopCache {
         hops_(hops),
         capacity_(capacity) {}
 
+  /// Tokens that it holds.
   Index length() const { return length_; }
+  /// Tokens that it has room for.
   Index capacity() const { return capacity_; }
 
   /// Forgets all tokens.
   void clear() { length_ = 0; }
+  /// Counts tokens whose rows have been written at `levels()`.
   void advance(Index tokens) { length_ += tokens; }
 
+  /// Where the rows of each hop lie.
   HopLevels<T> levels() {
     HopLevels<T> result{{}, capacity_, length_};
     for (Index k = 0; k < hops_; ++k) result.levels[static_cast<std::size_t>(k)] = memory_.data() + k * level_size_;

@@ -3,6 +3,8 @@
 /// The gated feed-forward block with a step of a graph isomorphism network between its two halves.
 #pragma once
 
+#include <array>
+
 #include "weft/mlp/head_parameters.hpp"
 #include "weft/mlp/hop_cache.hpp"
 #include "weft/ops/gated_product/gated_product.hpp"
@@ -46,6 +48,7 @@ class LlamaMLP_HalfwayGIN {
   /// A row of the result depends on the rows of the adjacency and of x up to its own.
   bool incremental() const { return true; }
 
+  /// Room for `capacity` tokens of `batch` texts.
   HopCache<T> make_cache(Index batch, Index capacity) const {
     return HopCache<T>(batch, capacity, up_proj.weight.extent(0), 1);
   }

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <optional>
+#include <vector>
 
 #include "weft/mlp/head_parameters.hpp"
 #include "weft/mlp/multi_aggregation_options.hpp"

@@ -3,6 +3,10 @@
 /// A gated feed-forward block for each head that sees what lies up to three steps away in an adjacency.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <vector>
+
 #include "weft/mlp/head_parameters.hpp"
 #include "weft/mlp/hop_cache.hpp"
 #include "weft/ops/add/add.hpp"
@@ -72,6 +76,7 @@ class LlamaMLP_MultiHop {
       constant.clear();
     }
   };
+  /// Room for `capacity` tokens of `batch` texts.
   Cache make_cache(Index batch, Index capacity) const {
     return {HopCache<T>(batch, capacity, hidden_size_, 3),
             has_bias() ? HopCache<T>(batch, capacity, heads_, 3) : HopCache<T>()};

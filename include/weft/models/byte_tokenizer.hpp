@@ -18,6 +18,7 @@ class ByteTokenizer {
  public:
   static constexpr int kVocabSize = 256;
 
+  /// A token for each byte.
   std::vector<std::int32_t> encode(std::string_view text) const {
     std::vector<std::int32_t> tokens;
     tokens.reserve(text.size());
@@ -25,6 +26,7 @@ class ByteTokenizer {
     return tokens;
   }
 
+  /// A byte for each token. Raises Error for a token outside 0..255.
   template <class Tokens>
   std::string decode(const Tokens& tokens) const {
     std::string text;
@@ -64,6 +66,7 @@ class ByteTokenizer {
     std::string pending_;
   };
 
+  /// A decoder for a text that arrives token by token.
   Stream stream() const { return {}; }
 
  private:

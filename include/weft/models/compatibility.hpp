@@ -4,6 +4,7 @@
 /// choose.
 #pragma once
 
+#include <array>
 #include <optional>
 
 #include "weft/mlp/multi_aggregation_options.hpp"

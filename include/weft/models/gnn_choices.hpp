@@ -3,6 +3,8 @@
 /// What the fields of a GNNConfig choose among, with the names that files use.
 #pragma once
 
+#include <array>
+
 #include "weft/attention/sharpening_init.hpp"
 #include "weft/models/enum_names.hpp"
 #include "weft/ops/adjacency/threshold_mode.hpp"

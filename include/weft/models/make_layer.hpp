@@ -3,6 +3,8 @@
 /// Decoder layers from a configuration.
 #pragma once
 
+#include <optional>
+
 #include "weft/models/llama_types.hpp"
 
 namespace weft {

@@ -3,10 +3,10 @@
 /// Tensors that own their memory and views that do not: row-major, contiguous, last axis fastest.
 #pragma once
 
+#include <array>
 #include <cassert>
 #include <span>
 #include <type_traits>
-#include <utility>
 
 #include "weft/tensor/device.hpp"
 #include "weft/tensor/shape.hpp"

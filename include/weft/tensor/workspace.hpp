@@ -39,6 +39,7 @@ class BasicWorkspace {
     return pointer;
   }
 
+  /// Where the next allocation begins.
   Mark mark() const { return {current_, used_}; }
 
   /// Everything allocated since the mark is given back.
@@ -57,6 +58,7 @@ class BasicWorkspace {
     release({});
   }
 
+  /// Bytes that it owns.
   std::size_t capacity() const {
     std::size_t total = 0;
     for (const Block& block : blocks_) total += block.bytes;

@@ -5,6 +5,7 @@
 
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "weft/ops/adamw/adamw_kernels.hpp"
@@ -34,14 +35,16 @@ struct AdamWState {
 ///     w -= η λ w;   m = β₁ m + (1 - β₁) g;   v = β₂ v + (1 - β₂) g²
 ///     w -= η m / (1 - β₁ᵗ) / (sqrt(v / (1 - β₂ᵗ)) + ε)
 ///
-/// λ is `weight_decay`, or 0 for a parameter that is not `decayed()` unless everything is. A parameter without a gradient is left alone, decay
-/// included, and its t does not count.
+/// λ is `weight_decay`, or 0 for a parameter that is not `decayed()` unless everything is. A parameter without a
+/// gradient is left alone, decay included, and its t does not count.
 ///
 ///     weft::ParameterList parameters(model);
 ///     weft::AdamW optimizer(parameters, {.weight_decay = 0.1});
 template <class T, class DeviceType = Cpu>
 class AdamW {
  public:
+  /// Makes both moments, zeros, of every parameter that is trainable now. Raises Error for a beta outside [0, 1), a
+  /// negative epsilon or a negative decay.
   explicit AdamW(ParameterList<T, DeviceType> parameters, const AdamWOptions& options = {})
       : parameters_(std::move(parameters)), options_(options), states_(parameters_.size()) {
     expect_valid_options();

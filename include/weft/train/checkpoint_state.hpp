@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "weft/io/strict_json.hpp"
 #include "weft/tensor/error.hpp"

@@ -81,7 +81,9 @@ class TokenDataset {
     return as_batch(tokens_.data() + validation_begin_ + first_block * options_.block_size, blocks);
   }
 
+  /// Blocks of a pass over the training part.
   Index training_blocks() const { return static_cast<Index>(order_.size()); }
+  /// Blocks of the validation part, 0 where there is none.
   Index validation_blocks() const { return validation_blocks_; }
   Index block_size() const { return options_.block_size; }
   const TokenDatasetOptions& options() const { return options_; }

@@ -3,6 +3,7 @@
 /// The training loop. examples/unrolled_training.cpp is the same loop written out.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <functional>

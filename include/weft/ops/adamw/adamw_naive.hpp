@@ -3,6 +3,8 @@
 /// AdamW by its definition.
 #pragma once
 
+#include <cmath>
+
 #include "weft/ops/adamw/adamw_kernels.hpp"
 
 namespace weft::kernels {

@@ -3,6 +3,7 @@
 /// `adj_rms_norm` on the CPU; sums over a whole sample are taken in double, row by row of a fixed length.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 
 #include "weft/ops/adj_rms_norm/adj_rms_norm_kernels.hpp"

@@ -3,6 +3,8 @@
 /// Processed adjacencies on the CPU: what is done with their blocks of rows.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/ops/adjacency/adjacency_kernels.hpp"
 #include "weft/ops/adjacency/differential_rows.hpp"
 #include "weft/ops/adjacency/scoring_rows.hpp"

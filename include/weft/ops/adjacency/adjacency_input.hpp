@@ -3,6 +3,9 @@
 /// What the kernels on processed adjacencies are told.
 #pragma once
 
+#include <algorithm>
+#include <limits>
+
 #include "weft/autograd/gradient.hpp"
 #include "weft/ops/adjacency/threshold_rows.hpp"
 #include "weft/ops/attention/attention_input.hpp"

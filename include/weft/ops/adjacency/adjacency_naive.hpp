@@ -3,6 +3,9 @@
 /// Processed adjacencies by their definition, one entry at a time.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numeric>
 #include <vector>
 
@@ -88,7 +91,8 @@ struct NaiveAdjacencyRow {
   std::vector<T> p;
 };
 
-/// Row i of a head. Keys before its first one do not exist. Later keys, where causal, are masked by the smallest number (or `in.later`), as a model's mask has it.
+/// Row i of a head. Keys before its first one do not exist. Later keys, where causal, are masked by the smallest number
+/// (or `in.later`), as a model's mask has it.
 template <class T>
 NaiveAdjacencyRow<T> adjacency_row_naive(const AdjacencyInput<T>& in, Index batch, Index head, Index i) {
   const AttentionSize& size = in.size();

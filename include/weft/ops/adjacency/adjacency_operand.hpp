@@ -3,6 +3,9 @@
 /// What the operations on processed adjacencies share: their options, their arguments, and where gradients go.
 #pragma once
 
+#include <algorithm>
+#include <limits>
+
 #include "weft/ops/adjacency/adjacency_kernels.hpp"
 #include "weft/ops/attention/attention_options.hpp"
 

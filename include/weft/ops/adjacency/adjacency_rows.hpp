@@ -3,6 +3,9 @@
 /// The processed adjacency of one head, a block of rows at a time, forwards and backwards by recomputation.
 #pragma once
 
+#include <algorithm>
+#include <utility>
+
 #include "weft/ops/adjacency/dropout_rows.hpp"
 #include "weft/ops/adjacency/weight_rows.hpp"
 #include "weft/ops/matmul/matmul_kernel.hpp"

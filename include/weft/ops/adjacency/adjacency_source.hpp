@@ -4,6 +4,8 @@
 /// computes nothing; `aggregate_adjacency` and `adjacency_weights` do, block by block, and again for the derivative.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/ops/adjacency/adjacency_operand.hpp"
 
 namespace weft {

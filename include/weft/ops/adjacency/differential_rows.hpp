@@ -3,6 +3,11 @@
 /// The difference of two adjacencies (differential attention, Ye et al., arXiv 2410.05258), a block of rows at a time.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
 #include "weft/ops/adjacency/adjacency_rows.hpp"
 
 namespace weft::kernels {

@@ -3,6 +3,9 @@
 /// Adjacencies whose scores come from a little network over pairs of tokens, a block of rows of all heads at a time.
 #pragma once
 
+#include <algorithm>
+#include <utility>
+
 #include "weft/ops/adjacency/adjacency_rows.hpp"
 
 namespace weft::kernels {

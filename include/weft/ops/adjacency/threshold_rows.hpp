@@ -3,6 +3,8 @@
 /// Threshold modes on rows of an adjacency, forwards and backwards.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/ops/adjacency/threshold_function.hpp"
 #include "weft/ops/adjacency/top_k_row.hpp"
 #include "weft/ops/vector_loop.hpp"

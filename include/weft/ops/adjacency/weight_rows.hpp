@@ -3,6 +3,10 @@
 /// From scores to weights on a block of rows: masks, softmax or relu, and their derivatives.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 #include "weft/ops/adjacency/adjacency_input.hpp"
 #include "weft/ops/elementwise/rows.hpp"
 #include "weft/ops/elementwise/vector_math.hpp"

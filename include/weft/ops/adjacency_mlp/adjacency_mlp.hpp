@@ -3,6 +3,8 @@
 /// A small network from the heads' attention weights of a pair of tokens to one number.
 #pragma once
 
+#include <optional>
+
 #include "weft/autograd/operand.hpp"
 #include "weft/ops/adjacency_mlp/adjacency_mlp_kernels.hpp"
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 
 #include "weft/ops/adjacency_mlp/adjacency_mlp_kernels.hpp"
 #include "weft/ops/dropout/philox_vectors.hpp"

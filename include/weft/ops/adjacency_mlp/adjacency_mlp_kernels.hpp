@@ -3,8 +3,6 @@
 /// What a device has to provide for `adjacency_mlp`; the CPU's answer is in adjacency_mlp_cpu.hpp.
 #pragma once
 
-#include <optional>
-
 #include "weft/autograd/gradient.hpp"
 #include "weft/ops/dropout/dropout_kernels.hpp"
 

@@ -3,6 +3,11 @@
 /// Derivatives of softmax attention: scores are computed again, block by block, from what forward left for each row.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
 #include "weft/ops/attention/attention_upstream.hpp"
 #include "weft/ops/vector_loop.hpp"
 #include "weft/tensor/parallel.hpp"

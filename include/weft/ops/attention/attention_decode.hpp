@@ -3,6 +3,10 @@
 /// Attention of a single query: one new token against a cache of keys and values. Bound by reading them once.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 #include "weft/ops/attention/attention_tile.hpp"
 #include "weft/ops/elementwise/vector_math.hpp"
 #include "weft/ops/vector_loop.hpp"

@@ -3,6 +3,9 @@
 /// The attention matrix itself, for layers that work on it and for pictures of it.
 #pragma once
 
+#include <algorithm>
+#include <limits>
+
 #include "weft/ops/attention/attention_backward.hpp"
 
 namespace weft::kernels {

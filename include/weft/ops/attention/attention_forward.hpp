@@ -3,6 +3,10 @@
 /// Softmax attention without its matrix: a running softmax over blocks of keys.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 #include "weft/ops/attention/attention_decode.hpp"
 #include "weft/ops/attention/attention_scores.hpp"
 #include "weft/tensor/parallel.hpp"

@@ -3,9 +3,6 @@
 /// What the attention kernels are told: extents, where rows lie, and who may look at whom.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
 #include <optional>
 
 #include "weft/ops/dropout/dropout_mask.hpp"

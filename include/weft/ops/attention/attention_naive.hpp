@@ -3,6 +3,9 @@
 /// Softmax attention by its definition, one score at a time: what the fast kernels are compared with.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <vector>
 
 #include "weft/ops/attention/attention_input.hpp"

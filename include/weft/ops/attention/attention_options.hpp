@@ -3,6 +3,8 @@
 /// What the operations on attention share: their options, the rules for queries and keys, and where gradients go.
 #pragma once
 
+#include <optional>
+
 #include "weft/autograd/operand.hpp"
 #include "weft/ops/attention/attention_input.hpp"
 #include "weft/ops/linear/linear.hpp"

@@ -3,6 +3,11 @@
 /// Blocks of scores [keys][queries]: products, masks, peaks and exponentials.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
 #include "weft/ops/attention/attention_tile.hpp"
 #include "weft/ops/dropout/philox_vectors.hpp"
 #include "weft/ops/elementwise/vector_math.hpp"

@@ -3,6 +3,8 @@
 /// Where the gradient of the attention weights comes from: from the output, or from dense weights themselves.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/ops/attention/attention_scores.hpp"
 #include "weft/ops/vector_loop.hpp"
 

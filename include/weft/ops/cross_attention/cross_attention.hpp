@@ -4,6 +4,9 @@
 /// that come from elsewhere.
 #pragma once
 
+#include <algorithm>
+#include <optional>
+
 #include "weft/autograd/operand.hpp"
 #include "weft/ops/cross_attention/cross_attention_kernels.hpp"
 #include "weft/ops/linear/linear.hpp"

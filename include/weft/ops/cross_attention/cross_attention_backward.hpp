@@ -3,6 +3,8 @@
 /// Derivatives of cross attention by recomputation: forward leaves nothing but its result.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/ops/cross_attention/cross_attention_block.hpp"
 
 namespace weft::kernels {

@@ -3,6 +3,8 @@
 /// A block of rows of one head: the only place where weights exist, a few rows at a time.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/ops/cross_attention/cross_attention_row.hpp"
 #include "weft/ops/matmul/matmul_kernel.hpp"
 #include "weft/tensor/scratch.hpp"

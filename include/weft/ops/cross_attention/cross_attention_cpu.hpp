@@ -3,6 +3,8 @@
 /// Cross attention on the CPU: heads of texts go to the threads, each works through its rows block by block.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/ops/cross_attention/cross_attention_backward.hpp"
 #include "weft/ops/cross_attention/cross_attention_kernels.hpp"
 #include "weft/tensor/device.hpp"

@@ -4,7 +4,9 @@
 /// compared with. Dropout is left out.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "weft/ops/cross_attention/cross_attention_input.hpp"

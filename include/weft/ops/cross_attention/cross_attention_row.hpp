@@ -3,7 +3,8 @@
 /// One row of weights: scores to softmax, mixed with what is supplied, and the derivatives of these steps.
 #pragma once
 
-#include <cmath>
+#include <algorithm>
+#include <limits>
 
 #include "weft/ops/cross_attention/cross_attention_input.hpp"
 #include "weft/ops/dropout/philox_vectors.hpp"

@@ -3,6 +3,8 @@
 /// `dropout` on the CPU.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/ops/dropout/dropout_kernels.hpp"
 #include "weft/ops/dropout/philox_vectors.hpp"
 #include "weft/ops/elementwise/elementwise.hpp"

@@ -3,7 +3,9 @@
 /// `edge_softmax` on the CPU: forward and scores parallel over targets, nodes parallel over sources.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "weft/ops/edge_softmax/edge_softmax_kernels.hpp"
 #include "weft/ops/message_passing/weighted_rows.hpp"

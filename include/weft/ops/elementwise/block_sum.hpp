@@ -3,6 +3,8 @@
 /// A sum over a whole tensor, the same for any number of threads.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/ops/elementwise/rows.hpp"
 
 namespace weft::kernels {

@@ -3,6 +3,9 @@
 /// The shape that is left when the last axis is reduced.
 #pragma once
 
+#include <array>
+#include <utility>
+
 #include "weft/tensor/shape.hpp"
 
 namespace weft {

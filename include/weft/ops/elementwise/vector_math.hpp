@@ -3,8 +3,6 @@
 /// Transcendental functions on vectors: own polynomials in float, xsimd's functions in double.
 #pragma once
 
-#include <limits>
-
 #include "weft/ops/matmul/matmul_simd.hpp"
 
 namespace weft::kernels {

@@ -3,6 +3,7 @@
 /// Rows of a table, chosen by ids (torch.nn.functional.embedding).
 #pragma once
 
+#include <array>
 #include <type_traits>
 
 #include "weft/autograd/operand.hpp"

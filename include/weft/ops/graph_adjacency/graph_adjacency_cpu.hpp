@@ -3,6 +3,8 @@
 /// `shape_adjacency` on the CPU: all steps on one row at a time, which stays in the first-level cache.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/ops/graph_adjacency/graph_adjacency_kernels.hpp"
 #include "weft/ops/graph_adjacency/graph_adjacency_row.hpp"
 #include "weft/tensor/device.hpp"

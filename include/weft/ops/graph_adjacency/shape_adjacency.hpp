@@ -3,6 +3,7 @@
 /// From attention weights to the weighted edges of a graph.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 
 #include "weft/autograd/operand.hpp"

@@ -3,6 +3,8 @@
 /// `add_group_rows` on the CPU.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/ops/elementwise/elementwise.hpp"
 #include "weft/ops/group_rows/group_rows_kernels.hpp"
 #include "weft/tensor/device.hpp"

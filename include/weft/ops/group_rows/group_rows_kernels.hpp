@@ -3,8 +3,6 @@
 /// What a device has to provide for `add_group_rows`; the CPU's answer is in group_rows_cpu.hpp.
 #pragma once
 
-#include <algorithm>
-
 #include "weft/autograd/gradient.hpp"
 #include "weft/tensor/types.hpp"
 

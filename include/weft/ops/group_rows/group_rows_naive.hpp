@@ -3,6 +3,8 @@
 /// `add_group_rows` by its definition: what the fast kernel is compared with.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/ops/group_rows/group_rows_kernels.hpp"
 
 namespace weft::kernels {

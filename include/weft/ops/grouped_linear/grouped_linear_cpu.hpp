@@ -3,6 +3,8 @@
 /// `grouped_linear` on the CPU: a product for each group, the groups spread over the threads.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/ops/elementwise/rows.hpp"
 #include "weft/ops/grouped_linear/grouped_linear_kernels.hpp"
 #include "weft/ops/matmul/matmul_kernel.hpp"

@@ -4,6 +4,8 @@
 /// strides and stay where the projections left them.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/autograd/gradient.hpp"
 #include "weft/ops/head_aggregate/head_aggregate_kernels.hpp"
 #include "weft/ops/head_aggregate/head_product.hpp"

@@ -3,6 +3,7 @@
 /// Four aggregates of every head side by side, as the input of the network that combines them.
 #pragma once
 
+#include <array>
 #include <new>
 
 #include "weft/autograd/operand.hpp"

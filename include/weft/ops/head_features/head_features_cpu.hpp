@@ -3,6 +3,8 @@
 /// `head_features` on the CPU.
 #pragma once
 
+#include <array>
+
 #include "weft/ops/elementwise/rows.hpp"
 #include "weft/ops/head_features/head_features_kernels.hpp"
 #include "weft/tensor/device.hpp"

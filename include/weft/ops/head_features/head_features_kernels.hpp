@@ -3,8 +3,6 @@
 /// What a device has to provide for `head_features`; the CPU's answer is in head_features_cpu.hpp.
 #pragma once
 
-#include <array>
-
 #include "weft/autograd/gradient.hpp"
 
 namespace weft {

@@ -3,6 +3,8 @@
 /// `hop_sum` on the CPU: all steps of a head follow each other on one thread, while its adjacency is in the caches.
 #pragma once
 
+#include <utility>
+
 #include "weft/ops/elementwise/elementwise.hpp"
 #include "weft/ops/elementwise/rows.hpp"
 #include "weft/ops/head_aggregate/head_product.hpp"

@@ -3,6 +3,8 @@
 /// `linear` on the CPU: matrix products and sums.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/autograd/gradient.hpp"
 #include "weft/ops/linear/linear_kernels.hpp"
 #include "weft/ops/matmul/matmul_kernel.hpp"

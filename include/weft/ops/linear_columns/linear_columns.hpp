@@ -29,8 +29,8 @@ struct LinearColumnsBackward {
 
 }  // namespace detail
 
-/// y[b, t, o] = Σᵢ x[b, t, i] weight[o, first_column + i] + bias[o]. The columns of a weight for [x₁; x₂] applied to x₁ and x₂ apart
-/// add up to the whole, and serve every pair of x₁ and x₂.
+/// y[b, t, o] = Σᵢ x[b, t, i] weight[o, first_column + i] + bias[o]. The columns of a weight for [x₁; x₂] applied to
+/// x₁ and x₂ apart add up to the whole, and serve every pair of x₁ and x₂.
 ///
 /// \param x       [batch, tokens, features]
 /// \param weight  [out_features, columns], columns >= first_column + features

@@ -3,6 +3,8 @@
 /// `linear_columns` on the CPU: matrix products on a part of the weight.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/ops/linear/linear_cpu.hpp"
 #include "weft/ops/linear_columns/linear_columns_kernels.hpp"
 

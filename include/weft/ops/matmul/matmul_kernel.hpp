@@ -3,6 +3,8 @@
 /// The matrix product every operation calls.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/ops/matmul/matmul_block.hpp"
 #include "weft/ops/matmul/matmul_epilogue.hpp"
 #include "weft/ops/matmul/matvec_kernel.hpp"

@@ -3,6 +3,8 @@
 /// Weighted sums of rows along the edges of a graph: the loop of every aggregation and of its derivative.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/ops/elementwise/rows.hpp"
 #include "weft/ops/message_passing/graph.hpp"
 

@@ -3,6 +3,7 @@
 /// `normalize_adjacency` on the CPU: the matrices are spread over the threads.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 
 #include "weft/autograd/gradient.hpp"

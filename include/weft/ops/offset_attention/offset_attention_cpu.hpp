@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 
 #include "weft/ops/adjacency/weight_rows.hpp"
 #include "weft/ops/head_aggregate/head_product.hpp"

@@ -3,6 +3,7 @@
 /// Attention with the logarithm of an adjacency as offset, by its definition: what the fast kernel is compared with.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 

@@ -3,6 +3,8 @@
 /// What several aggregators make of a node's neighbours in a processed adjacency.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/ops/adjacency/adjacency_source.hpp"
 #include "weft/ops/pna/pna_kernels.hpp"
 

@@ -3,6 +3,8 @@
 /// `pna_attention` on the CPU: one sweep over blocks of rows of every head, and another for the derivative.
 #pragma once
 
+#include <cmath>
+
 #include "weft/ops/pna/pna_kernels.hpp"
 #include "weft/ops/pna/pna_rows.hpp"
 #include "weft/tensor/device.hpp"

@@ -3,6 +3,8 @@
 /// What `pna_attention` and its kernels are told.
 #pragma once
 
+#include <algorithm>
+
 #include "weft/ops/adjacency/adjacency_input.hpp"
 
 namespace weft {

@@ -3,6 +3,9 @@
 /// The four aggregates of a block of nodes, and their derivative with respect to the adjacency's rows and the values.
 #pragma once
 
+#include <algorithm>
+#include <limits>
+
 #include "weft/ops/adjacency/adjacency_rows.hpp"
 #include "weft/ops/neighbour_max/neighbour_max_row.hpp"
 #include "weft/ops/pna/pna_input.hpp"

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cmath>
+#include <limits>
 
 #include "weft/ops/elementwise/rows.hpp"
 #include "weft/ops/elementwise/vector_math.hpp"
