@@ -57,6 +57,9 @@ bool train(const Arguments& arguments, const std::string& checkpoint, const std:
   Model model(weft::Rng(arguments.seed));
   weft::TokenDataset data(weft::bytes_as_tokens(weft::read_corpus(arguments.corpus)),
                           {.block_size = kBlockSize, .validation = 0.05, .seed = arguments.seed});
+  std::error_code error;
+  std::filesystem::create_directories(arguments.output, error);
+  if (error) weft::fail("cannot make the folder " + arguments.output + ": " + error.message());
   weft::Trainer trainer(model,
                         {.learning_rate = 3e-3,
                          .batch_size = 16,
@@ -118,13 +121,9 @@ int run(const Arguments& arguments) {
   if (!arguments.resume && std::filesystem::exists(checkpoint)) {
     std::cerr << "train_text: a new run replaces " << checkpoint << " (to go on with it: --resume)\n";
   }
-  std::error_code error;
-  std::filesystem::create_directories(arguments.output, error);
-  if (error) weft::fail("cannot make the folder " + arguments.output + ": " + error.message());
   std::signal(SIGINT, [](int) { interrupted = 1; });
   if (!train(arguments, checkpoint, metrics)) {
-    std::cerr << "stopped; to go on: train_text --corpus " << arguments.corpus << " --steps " << arguments.steps
-              << " --output " << arguments.output << " --resume\n";
+    std::cerr << "stopped and saved; the same command with --resume goes on\n";
     return 130;
   }
   std::signal(SIGINT, SIG_DFL);

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <string>
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace examples {
@@ -25,7 +26,7 @@ class ProgressBar {
     const bool last = done >= total_;
     if (terminal_) {
       if (!last && now - shown_ < std::chrono::milliseconds(100)) return;
-      std::fprintf(stderr, "\r\033[K%s %s", bar(done).c_str(), line(done, text).c_str());
+      std::fprintf(stderr, "\r\033[K%s", fitted(done, line(done, text)).c_str());
     } else {
       if (!last && done * 10 / total_ == tenth_) return;
       tenth_ = done * 10 / total_;
@@ -43,12 +44,17 @@ class ProgressBar {
  private:
   using Clock = std::chrono::steady_clock;
 
-  std::string bar(long done) const {
-    constexpr long kWidth = 24;
-    const long filled = std::clamp(done * kWidth / total_, 0L, kWidth);
+  /// What the terminal has room for, because a broken line could not be redrawn: the bar gives way to the text.
+  std::string fitted(long done, const std::string& text) const {
+    winsize size{};
+    const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+    const long room = (known ? size.ws_col : 80) - 1L;
+    const long width = std::min(24L, room - static_cast<long>(text.size()) - 3);
+    if (width < 4) return text.substr(0, static_cast<std::size_t>(room));
+    const long filled = std::clamp(done * width / total_, 0L, width);
     std::string bar = "[";
-    for (long i = 0; i < kWidth; ++i) bar += i < filled ? "━" : " ";
-    return bar + "]";
+    for (long i = 0; i < width; ++i) bar += i < filled ? "━" : " ";
+    return bar + "] " + text;
   }
 
   std::string line(long done, const std::string& text) const {

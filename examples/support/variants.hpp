@@ -20,10 +20,11 @@ struct Variant {
   weft::GNNConfig gnn;
   weft::LlamaConfig llama{};
 
+  /// The name without blanks and parentheses.
   std::string file_name() const {
     std::string name_of_file = name;
-    std::replace_if(
-        name_of_file.begin(), name_of_file.end(), [](char c) { return c == ' ' || c == ',' || c == '/'; }, '_');
+    std::erase_if(name_of_file, [](char c) { return c == '(' || c == ')'; });
+    std::replace(name_of_file.begin(), name_of_file.end(), ' ', '_');
     return name_of_file;
   }
 };
@@ -51,10 +52,10 @@ inline std::vector<Variant> all_variants(const weft::LlamaConfig& llama) {
       {"GIN", {.use_GNN_from_attention = Kind::LlamaAttentionGIN, .use_sharpening = true, .dropout_rate = 0}},
       {"PNA", {.use_GNN_from_attention = Kind::LlamaAttentionPNA}},
       {"PNA_LM", {.use_GNN_from_attention = Kind::LlamaAttentionPNA_LM}},
-      {"GIN in MLP", {.MLP_type = weft::MLPType::LlamaMLP_HalfwayGIN}},
-      {"sparse GIN, reference", sparse_gin(llama.hidden_size)},
-      {"sparse GIN, key to query", corrected_sparse_gin},
-      {"coarse-grained",
+      {"GIN in the MLP", {.MLP_type = weft::MLPType::LlamaMLP_HalfwayGIN}},
+      {"sparse GIN (reference)", sparse_gin(llama.hidden_size)},
+      {"sparse GIN (key to query)", corrected_sparse_gin},
+      {"coarse-grained (interpolating)",
        {.use_GNN_from_attention = Kind::CG_Attention_Interpolate,
         .num_latents_list = {llama.max_position_embeddings / 8},
         .max_position_embeddings = llama.max_position_embeddings,
