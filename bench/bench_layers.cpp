@@ -138,12 +138,10 @@ auto make_block(const Options& options) {
   };
 }
 
-/// \param hop_width  numbers that a token leaves in the block's cache
-template <class Block>
-auto make_decoding_block(Index hop_width) {
+template <class Block, class Options>
+auto make_decoding_block(const Options& options) {
   return [=](const Setting& size) {
-    return DecodingAdjacencySubject<Block>{{DenseWeights(size), Block(with_extents(weft::AdjacencyMLPOptions(), size))},
-                                           hop_width};
+    return DecodingAdjacencySubject<Block>{{DenseWeights(size), Block(with_extents(options, size))}};
   };
 }
 
@@ -157,12 +155,16 @@ void add_mlps(const Setting& s) {
   const auto inner = static_cast<double>(s.intermediate);
   const double head_inner = inner / static_cast<double>(s.heads);
   add_rows("mlp_halfway_gin", s, weights + gated_block(s) + Operations{0, inner},
-           make_decoding_block<weft::LlamaMLP_HalfwayGIN<Dyn, Dyn, Dyn>>(s.intermediate));
+           make_decoding_block<weft::LlamaMLP_HalfwayGIN<Dyn, Dyn, Dyn>>(weft::AdjacencyMLPOptions()));
   add_rows("mlp_multi_hop", s, weights + gated_block(s) + pair_products(s, 3),
-           make_decoding_block<weft::LlamaMLP_MultiHop<Dyn, Dyn, Dyn>>(3 * s.hidden));
+           make_decoding_block<weft::LlamaMLP_MultiHop<Dyn, Dyn, Dyn>>(weft::AdjacencyMLPOptions()));
   // Its softmax sees later tokens too, faintly (FutureMask::soft_log).
   add_rows("mlp_multi_aggregation", s, weights + gated_block(s) + Operations{7 * inner * head_inner, inner, 2 * inner},
            make_block<weft::LlamaMLP_HalfwayGIN_MultiAggregation<Dyn, Dyn, Dyn>>(weft::MultiAggregationOptions()));
+  weft::MultiAggregationOptions hard;
+  hard.multiagg_future_mask = weft::FutureMask::hard;
+  add_rows("mlp_multi_aggregation_hard", s, weights + gated_block(s) + Operations{7 * inner * head_inner, 3 * inner},
+           make_decoding_block<weft::LlamaMLP_HalfwayGIN_MultiAggregation<Dyn, Dyn, Dyn>>(hard));
 }
 
 void add_graph_network(const Setting& s) {

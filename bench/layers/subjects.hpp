@@ -142,11 +142,9 @@ struct AdjacencySubject {
 /// Such a block that can also be computed token by token.
 template <class Block>
 struct DecodingAdjacencySubject : AdjacencySubject<Block> {
-  Index hop_width;  ///< numbers that a token leaves in the block's cache
-
   struct State {
     KVCache keys;
-    decltype(std::declval<const Block&>().make_cache(1, 1)) hops;
+    weft::HopCache<float> hops;
   };
 
   static bool decodes() { return true; }
@@ -162,13 +160,9 @@ struct DecodingAdjacencySubject : AdjacencySubject<Block> {
   }
   static void forget_last(State& state) {
     state.keys.truncate(state.keys.length() - 1);
-    if constexpr (requires { state.hops.features; }) {
-      state.hops.features.advance(-1);
-    } else {
-      state.hops.advance(-1);
-    }
+    state.hops.advance(-1);
   }
-  Index state_bytes() const { return (key_width() + hop_width) * Index{sizeof(float)}; }
+  Index state_bytes() const { return (key_width() + this->layer.cache_width()) * Index{sizeof(float)}; }
 
  private:
   Index key_width() const { return this->weights.k_proj.weight.extent(0); }

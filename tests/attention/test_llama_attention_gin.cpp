@@ -167,10 +167,23 @@ TEST_CASE("GIN attention looks at no later token, unless it says that it is not 
   }
 }
 
-TEST_CASE("GIN attention decodes with a cache what it computes at once") {
+TEST_CASE("GIN attention decodes with a cache what it computes at once, weights too") {
   const Index tokens = 6;
   const Inputs inputs(tokens);
   const auto x = random_tensor<double>(Shape<Dyn, Dyn, Dyn>(2, tokens, 8), 1);
+  const auto rows_differ = [&](const auto& weights, const auto& all_weights, Index first) {
+    double worst = 0;
+    for (Index b = 0; b < 2; ++b) {
+      for (Index head = 0; head < all_weights.extent(1); ++head) {
+        for (Index i = 0; i < weights.extent(2); ++i) {
+          for (Index j = 0; j < first + weights.extent(2); ++j) {
+            worst = std::max(worst, std::abs(weights(b, head, i, j) - all_weights(b, head, first + i, j)));
+          }
+        }
+      }
+    }
+    return worst;
+  };
   for (const auto& [name, options] : all_kinds()) {
     const auto layer = layer_of(options);
     INFO(name);
@@ -186,7 +199,12 @@ TEST_CASE("GIN attention decodes with a cache what it computes at once") {
       }
       Inputs some(count, 4, first);
       some.all.cache = {keys.data(), values.data(), capacity, first, layer.key_width(), layer.value_width()};
-      return to_vector(layer(inference, part, some.all));
+      const auto alone = to_vector(layer(inference, part, some.all));
+      const auto [output, weights] = layer.with_weights(inference, part, some.all);
+      CHECK(weights.shape().text() == concat("[2, ", options.heads, ", ", count, ", ", first + count, "]"));
+      CHECK(rows_differ(weights, layer.attention_weights(inference, x, inputs.all), first) < 1e-11);
+      CHECK(largest_difference(to_vector(output), alone) < 1e-12);
+      return alone;
     };
     Inference inference;
     if (!layer.incremental()) {

@@ -102,6 +102,14 @@ double decoding_error(Layer layer) {
     std::copy_n(x.data() + cache.length * 6, count * 6, own.data());
     Inference inference;
     const auto y = layer(inference, own, inputs);
+    const auto [output, weights] = layer.with_weights(inference, own, inputs);
+    REQUIRE(to_vector(output) == to_vector(y));
+    const auto all_weights = layer.attention_weights(inference, x, Positions<float>(tokens).inputs());
+    for (Index i = 0; i < count * weights.extent(3); ++i) {
+      const Index row = cache.length + i / weights.extent(3);
+      const double want = all_weights(0, 0, row, i % weights.extent(3));
+      worst = std::max(worst, std::abs(static_cast<double>(weights.data()[i]) - want));
+    }
     for (Index i = 0; i < count * 6; ++i) {
       const float want = expected[static_cast<std::size_t>(cache.length * 6 + i)];
       worst = std::max(worst, std::abs(static_cast<double>(y.data()[i] - want)));

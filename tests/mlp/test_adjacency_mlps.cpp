@@ -163,7 +163,28 @@ TEST_CASE("decoding with a cache gives what all tokens at once give") {
   for (const bool bias : {false, true}) {
     MultiHop hops(small<AdjacencyMLPOptions>(bias));
     CHECK(decoding_error(hops, hops.make_cache(2, 8)) < 1e-5);
+    auto options = small<MultiAggregationOptions>(bias);
+    options.multiagg_future_mask = FutureMask::hard;
+    options.multiagg_max = bias ? MultiAggregationMax::neighbours : MultiAggregationMax::self;
+    MultiAggregation several(options);
+    CHECK(decoding_error(several, several.make_cache(2, 9)) < 1e-5);
   }
+}
+
+TEST_CASE("decoding refuses tokens that do not fit the cache, and the soft mask of the reference") {
+  const auto x = random_tensor<float>(Rows(1, 3, 4), 1);
+  const auto a = causal_adjacency<float>(1, 2, 3, 2);
+  Inference inference;
+  MultiHop hops(small<AdjacencyMLPOptions>(false));
+  auto cache = hops.make_cache(1, 2);
+  CHECK_THROWS_WITH(
+      hops.decode(inference, x, a, cache),
+      "LlamaMLP_MultiHop: the cache is made for 1 texts of 2 tokens, 0 of them taken; found 3 new ones of "
+      "1 texts");
+  CHECK(cache.length() == 0);
+  MultiAggregation soft(small<MultiAggregationOptions>(false));
+  auto other = soft.make_cache(1, 3);
+  CHECK_THROWS_WITH(soft.decode(inference, x, a, other), Catch::Matchers::ContainsSubstring("choose FutureMask::hard"));
 }
 
 TEST_CASE("multi-hop without edges is a gated block of every head") {

@@ -10,7 +10,8 @@
 using namespace weft;
 using namespace weft::testing;
 
-TEMPLATE_TEST_CASE("cached logits equal the uncached ones for every split of a text", "", TinyLlama, TinyGIN) {
+TEMPLATE_TEST_CASE("cached logits equal the uncached ones for every split of a text", "", TinyLlama, TinyGIN,
+                   TinyHops) {
   const auto model = random_model<TestType>(1);
   constexpr Index kTokens = 12;
   const auto ids = random_ids(2, kTokens, 2);

@@ -32,6 +32,14 @@ struct TinyGIN {
                                  .attention_GIN_MLP_GIN_softmax_temperature = 1.3};
 };
 
+/// GIN attention, and a feed-forward block on its adjacency.
+struct TinyHops {
+  static constexpr LlamaConfig llama = TinyGIN::llama;
+  static constexpr GNNConfig gnn{.use_GNN_from_attention = GNNFromAttention::LlamaAttentionGIN,
+                                 .attention_GIN_MLP_multiplier = 0.5,
+                                 .MLP_type = MLPType::LlamaMLP_HalfwayGIN_MultiHop};
+};
+
 using Ids = Tensor<std::int32_t, Shape<Dyn, Dyn>>;
 
 inline Ids random_ids(Index batch, Index tokens, std::uint64_t seed, std::uint32_t vocab = 23) {

@@ -7,7 +7,8 @@
 
 namespace weft {
 
-/// The keys and values that one attention layer remembers of a text, [batch, capacity, width] each. Part of a `KVCache`.
+/// What one decoder layer remembers of a text: the keys and values of its attention, [batch, capacity, width] each, and
+/// what its feed-forward block leaves where that works on an adjacency (see `HopCache`). Part of a `KVCache`.
 template <class T>
 struct CachedKeysValues {
   T* keys = nullptr;
@@ -16,6 +17,7 @@ struct CachedKeysValues {
   Index length = 0;     ///< tokens already there
   Index key_width = 0;  ///< kv_heads * head_dim
   Index value_width = 0;
+  T* block = nullptr;  ///< of the feed-forward block; null: it remembers nothing
 
   explicit operator bool() const { return keys != nullptr; }
 };

@@ -103,18 +103,17 @@ class LlamaAttentionGIN {
     return update(context, x, sharpening.visit(aggregate), residual);
   }
 
-  /// The output, and the processed adjacency P [batch, heads, tokens, tokens] as a result through which gradients flow. Not
-  /// for decoding with a cache.
+  /// The output, and the processed adjacency P [batch, heads, tokens, tokens] as a result through which gradients flow. With a
+  /// cache, the rows of the new tokens, [batch, heads, new tokens, cached + new tokens].
   template <class Context, class X, class Residual = None>
   auto with_weights(Context& context, const X& x, const AttentionInputs<T>& inputs,
                     const Residual& residual = none) const {
     refuse_unsupported(options_, inputs);
-    if (inputs.cache) fail("LlamaAttentionGIN: with_weights has no use for a cache");
-    using Weights = typename Context::template Result<T, WeightsShape<X>>;
+    using Weights = typename Context::template Result<T, AdjacencyShape<Context, X>>;
     Weights weights;
     const auto aggregated = visit_adjacency(context, x, inputs, [&](const auto& source) {
-      weights = adjacency_weights<WeightsShape<X>>(context, source);
-      return aggregate_adjacency<AggregatedShape<X>>(context, source, rows_operand(context, x));
+      weights = adjacency_weights<AdjacencyShape<Context, X>>(context, source);
+      return aggregate_adjacency<AggregatedShape<X>>(context, source, remembered_values(context, x, inputs.cache));
     });
     const auto output = update(context, x, aggregated, residual);
     return AttentionResult<std::remove_const_t<decltype(output)>, Weights>{output, weights};
@@ -124,8 +123,9 @@ class LlamaAttentionGIN {
   template <class X>
   auto attention_weights(Inference& context, const X& x, const AttentionInputs<T>& inputs) const {
     refuse_unsupported(options_, inputs);
-    return visit_adjacency(context, x, inputs,
-                           [&](const auto& source) { return adjacency_weights<WeightsShape<X>>(context, source); });
+    return visit_adjacency(context, x, inputs, [&](const auto& source) {
+      return adjacency_weights<AdjacencyShape<Inference, X>>(context, source);
+    });
   }
 
   /// The softmax of the scoring function's scores, before any threshold mode (compute_attn_weights of the reference; its
@@ -136,7 +136,7 @@ class LlamaAttentionGIN {
     auto options = adjacency_options(context, causal_by_default(inputs), x.extent(1), x.extent(1));
     options.rules.threshold = {};
     const auto [u, v] = scoring->on_tokens(context, x);
-    return adjacency_weights<WeightsShape<X>>(
+    return adjacency_weights<AdjacencyShape<Context, X>>(
         context, scoring_adjacency(context, rows_operand(context, u), rows_operand(context, v), scoring->second.weight,
                                    *scoring->second.bias, options));
   }
@@ -179,8 +179,6 @@ class LlamaAttentionGIN {
   }
 
  private:
-  template <class X>
-  using WeightsShape = Shape<extent_of<ShapeOf<X>, 0>, Dyn, extent_of<ShapeOf<X>, 1>, extent_of<ShapeOf<X>, 1>>;
   template <class X>
   using AggregatedShape = ReplaceAxis<ShapeOf<X>, 2, kQueryWidth>;
 

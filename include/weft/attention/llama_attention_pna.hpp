@@ -84,7 +84,7 @@ class BasicLlamaAttentionPNA {
   }
 
   /// The output, and the weights a, after dropout and before the threshold mode, [batch, heads, tokens, tokens], as a result
-  /// through which gradients flow. Not for decoding with a cache.
+  /// through which gradients flow. With a cache, the rows of the new tokens, [batch, heads, new tokens, cached + new tokens].
   template <class Context, class X, class Residual = None>
   auto with_weights(Context& context, const X& x, const AttentionInputs<T>& inputs,
                     const Residual& residual = none) const {
@@ -138,8 +138,6 @@ class BasicLlamaAttentionPNA {
 
  private:
   template <class X>
-  using WeightsShape = Shape<extent_of<ShapeOf<X>, 0>, Dyn, extent_of<ShapeOf<X>, 1>, extent_of<ShapeOf<X>, 1>>;
-  template <class X>
   using FeatureShape = ReplaceAxis<ShapeOf<X>, 2, Dyn>;
 
   void make_aggregator_mlps() {
@@ -176,10 +174,10 @@ class BasicLlamaAttentionPNA {
   template <class Context, class X>
   auto dense_weights(Context& context, const X& x, const AttentionInputs<T>& inputs,
                      const std::optional<DropoutMask>& dropout) const {
-    if (inputs.cache) fail(concat(kName, ": the weights of all tokens cannot be had from a cache"));
     refuse_unsupported(inputs);
-    return visit_adjacency(context, x, inputs, ThresholdOptions{}, dropout,
-                           [&](const auto& source) { return adjacency_weights<WeightsShape<X>>(context, source); });
+    return visit_adjacency(context, x, inputs, ThresholdOptions{}, dropout, [&](const auto& source) {
+      return adjacency_weights<AdjacencyShape<Context, X>>(context, source);
+    });
   }
 
   void refuse_unsupported(const AttentionInputs<T>& inputs) const {

@@ -8,6 +8,25 @@
 
 namespace weft {
 
+namespace detail {
+
+/// The number of keys as a type knows it: that of the tokens, unless there can be a cache.
+template <class Context, auto Tokens>
+constexpr auto key_extent() {
+  if constexpr (Context::records) {
+    return Tokens;
+  } else {
+    return Dyn;
+  }
+}
+
+}  // namespace detail
+
+/// The dense adjacency [batch, heads, tokens, keys] of an attention layer on x [batch, tokens, hidden].
+template <class Context, class X>
+using AdjacencyShape = Shape<extent_of<ShapeOf<X>, 0>, Dyn, extent_of<ShapeOf<X>, 1>,
+                             detail::key_extent<Context, extent_of<ShapeOf<X>, 1>>()>;
+
 /// Appends the rows of x [batch, tokens, features] to columns [column, column + features) of a cache [batch, capacity, width],
 /// behind the `length` rows that are there, and returns all of them. Without a cache (`memory` null), and on a tape, the rows
 /// of x alone.

@@ -7,6 +7,7 @@
 #include <utility>
 #include <variant>
 
+#include "weft/mlp/hop_cache.hpp"
 #include "weft/mlp/no_mlp.hpp"
 
 namespace weft {
@@ -16,6 +17,26 @@ template <class MLP, class Context, class X, class Weights>
 concept TakesWeights = requires(const MLP& mlp, Context& context, const X& x, const Weights& weights) {
   mlp(context, x, weights, x);
 };
+
+/// Whether tokens can be added to a feed-forward block one at a time.
+template <class MLP>
+bool is_incremental_block([[maybe_unused]] const MLP& mlp) {
+  if constexpr (requires { mlp.incremental(); }) {
+    return mlp.incremental();
+  } else {
+    return true;
+  }
+}
+
+/// The values that a token leaves in the cache of a feed-forward block.
+template <class MLP>
+Index block_cache_width([[maybe_unused]] const MLP& mlp) {
+  if constexpr (requires { mlp.cache_width(); }) {
+    return mlp.cache_width();
+  } else {
+    return 0;
+  }
+}
 
 /// One of several feed-forward blocks, for models whose shape comes from a file.
 template <class... Kinds>
@@ -39,6 +60,31 @@ class AnyMLP {
           }
         },
         kind_);
+  }
+
+  /// The same for new tokens, given the earlier ones in a cache; kinds without an adjacency look at the new tokens alone.
+  ///
+  /// \param weights  [batch, heads, new tokens, cached + new tokens]
+  template <class Context, class X, class Weights, class T, class Residual>
+  auto decode(Context& context, const X& x, const Weights& weights, HopCache<T>& cache,
+              const Residual& residual) const {
+    using Y = typename Context::template Result<ElementOf<X>, ShapeOf<X>>;
+    return std::visit(
+        [&](const auto& kind) -> Y {
+          if constexpr (TakesWeights<std::decay_t<decltype(kind)>, Context, X, Weights>) {
+            return kind.decode(context, x, weights, cache, residual);
+          } else {
+            return kind(context, x, residual);
+          }
+        },
+        kind_);
+  }
+
+  bool incremental() const {
+    return std::visit([](const auto& kind) { return is_incremental_block(kind); }, kind_);
+  }
+  Index cache_width() const {
+    return std::visit([](const auto& kind) { return block_cache_width(kind); }, kind_);
   }
 
   /// Whether the block is this kind.

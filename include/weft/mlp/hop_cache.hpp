@@ -3,23 +3,28 @@
 /// What a feed-forward block with an adjacency remembers of earlier tokens while decoding.
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "weft/ops/hop_sum/hop_sum.hpp"
 
 namespace weft {
 
-/// Rows of u, A u and A² u of all tokens so far, heads side by side; layers make it with `make_cache` and fill it with
-/// `decode`. Memory: batch * capacity * width * hops values.
+/// Rows of all tokens so far, in parts of [batch, capacity, width of the part]: u, A u and A² u for example, heads side by
+/// side. The blocks say with `cache_width` how many values a token leaves in all parts together, and fill them with `decode`.
+/// The memory is the cache's own, or a piece of that of a `KVCache`.
 template <class T>
 class HopCache {
  public:
   HopCache() = default;
-  HopCache(Index batch, Index capacity, Index width, Index hops)
-      : memory_(static_cast<std::size_t>(batch * capacity * width * hops)),
-        level_size_(batch * capacity * width),
-        hops_(hops),
-        capacity_(capacity) {}
+
+  /// With memory of its own.
+  HopCache(Index batch, Index capacity, Index width)
+      : own_(static_cast<std::size_t>(batch * capacity * width)), batch_(batch), capacity_(capacity) {}
+
+  /// In `memory`, of batch * capacity * cache_width values, in which `length` tokens are.
+  HopCache(T* memory, Index batch, Index capacity, Index length)
+      : lent_(memory), batch_(batch), capacity_(capacity), length_(length) {}
 
   /// Tokens that it holds.
   Index length() const { return length_; }
@@ -28,20 +33,44 @@ class HopCache {
 
   /// Forgets all tokens.
   void clear() { length_ = 0; }
-  /// Counts tokens whose rows have been written at `levels()`.
+  /// Counts tokens that every part has; fewer than 0: forgets the last ones.
   void advance(Index tokens) { length_ += tokens; }
 
-  /// Where the rows of each hop lie.
-  HopLevels<T> levels() {
+  /// An error unless `tokens` more of `batch` texts fit.
+  void expect_room_for(std::string_view owner, Index batch, Index tokens) const {
+    if (batch != batch_ || tokens > capacity_ - length_) {
+      fail(concat(owner, ": the cache is made for ", batch_, " texts of ", capacity_, " tokens, ", length_,
+                  " of them taken; found ", tokens, " new ones of ", batch, " texts"));
+    }
+  }
+
+  /// The part that begins behind `column` values a token.
+  T* part(Index column) { return (lent_ != nullptr ? lent_ : own_.data()) + column * batch_ * capacity_; }
+
+  /// `hops` parts of one width, the first of them behind `column` values a token.
+  HopLevels<T> levels(Index hops, Index width, Index column = 0) {
     HopLevels<T> result{{}, capacity_, length_};
-    for (Index k = 0; k < hops_; ++k) result.levels[static_cast<std::size_t>(k)] = memory_.data() + k * level_size_;
+    for (Index k = 0; k < hops; ++k) result.levels[static_cast<std::size_t>(k)] = part(column + k * width);
     return result;
   }
 
+  /// Appends the rows of x [batch, new tokens, width] to the part at `column`; all rows that it has then. The tokens count as
+  /// there only after `advance`.
+  template <class X>
+  CachedRows<T> append(const X& x, Index column) {
+    const Index tokens = x.extent(1);
+    const Index width = x.extent(2);
+    T* rows = part(column);
+    for (Index b = 0; b < batch_; ++b) {
+      std::copy_n(x.data() + b * tokens * width, tokens * width, rows + (b * capacity_ + length_) * width);
+    }
+    return {rows, batch_, length_ + tokens, width, capacity_};
+  }
+
  private:
-  std::vector<T> memory_;
-  Index level_size_ = 0;
-  Index hops_ = 0;
+  std::vector<T> own_;
+  T* lent_ = nullptr;
+  Index batch_ = 0;
   Index capacity_ = 0;
   Index length_ = 0;
 };

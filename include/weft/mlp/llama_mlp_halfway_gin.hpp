@@ -48,10 +48,10 @@ class LlamaMLP_HalfwayGIN {
   /// A row of the result depends on the rows of the adjacency and of x up to its own.
   bool incremental() const { return true; }
 
+  /// Values that a token leaves in a cache: u.
+  Index cache_width() const { return up_proj.weight.extent(0); }
   /// Room for `capacity` tokens of `batch` texts.
-  HopCache<T> make_cache(Index batch, Index capacity) const {
-    return HopCache<T>(batch, capacity, up_proj.weight.extent(0), 1);
-  }
+  HopCache<T> make_cache(Index batch, Index capacity) const { return {batch, capacity, cache_width()}; }
 
   /// The same for new tokens, given the earlier ones in the cache, to which the new ones are added.
   ///
@@ -61,8 +61,9 @@ class LlamaMLP_HalfwayGIN {
   auto decode(BasicInference<DeviceType>& context, const X& x, const Weights& weights, HopCache<T>& cache,
               const Residual& residual = none) const {
     detail::expect_heads("LlamaMLP_HalfwayGIN", weights, heads_);
+    cache.expect_room_for("LlamaMLP_HalfwayGIN", x.extent(0), x.extent(1));
     const auto u = gated_product(context, gate_proj(context, x), up_proj(context, x), activation_);
-    const auto v = hop_sum_step(context, weights, u, epsilons, hops(), cache.levels());
+    const auto v = hop_sum_step(context, weights, u, epsilons, hops(), cache.levels(1, cache_width()));
     cache.advance(x.extent(1));
     return down_proj(context, v, residual);
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "weft/mlp/head_parameters.hpp"
+#include "weft/mlp/hop_cache.hpp"
 #include "weft/mlp/multi_aggregation_options.hpp"
 #include "weft/ops/activation/activation.hpp"
 #include "weft/ops/gated_product/gated_product.hpp"
@@ -21,7 +22,8 @@ namespace weft {
 /// down_proj(v) with u = act(gate_proj x) * up_proj x and, for the channels of head k, v = MLP([o, s, m, t]):
 /// o = (1 + ε) u, s = α A u, m = u or the largest neighbour, t = softmax((Q u)(K u)ᵀ / √d + log(A + 1e-9)) u with
 /// d = intermediate / heads (LlamaMLP_HalfwayGIN_MultiAggregation). Needs intermediate_size % heads == 0. With the soft mask
-/// of the reference later tokens change earlier rows (quirk F4); `FutureMask::hard` repairs that.
+/// of the reference later tokens change earlier rows (quirk F4), so that a text is computed anew for each token that is
+/// generated; `FutureMask::hard` repairs that.
 /// Parameters: `gate_proj`, `up_proj`, `down_proj`, `epsilons.{k}` = 0, `alphas.{k}` = 1, `attn_query_projs.{k}.weight`,
 /// `attn_key_projs.{k}.weight` [d, d], `aggregator_mlp.0` [d, 4 d], `aggregator_mlp.2` [d, d], shared by all heads.
 template <auto HiddenSize, auto IntermediateSize, auto Heads, class T = float, class DeviceType = Cpu>
@@ -63,27 +65,45 @@ class LlamaMLP_HalfwayGIN_MultiAggregation {
   /// \param residual  [batch, tokens, hidden], added to the result, or `none`
   template <class Context, class X, class Weights, class Residual = None>
   auto operator()(Context& context, const X& x, const Weights& weights, const Residual& residual = none) const {
-    detail::expect_heads("LlamaMLP_HalfwayGIN_MultiAggregation", weights, options_.heads);
-    if (options_.negative_weights == NegativeWeights::refuse && has_negative(context, weights)) {
-      fail(
-          "LlamaMLP_HalfwayGIN_MultiAggregation: the weights of the adjacency must not be negative, because their "
-          "logarithm is taken; NegativeWeights::clamp treats negative ones as 0");
-    }
+    expect_weights(context, weights);
     const auto u = gated_product(context, gate_proj(context, x), up_proj(context, x), options_.activation);
-    const auto sum = head_aggregate(context, weights, u);
-    const auto attended = attend_along(context, u, weights);
-    const auto combine = [&](const auto& largest) {
-      return head_features(context, u, sum, largest, attended, epsilons, alphas);
-    };
-    const auto features =
-        options_.multiagg_max == MultiAggregationMax::self ? combine(u) : combine(neighbour_max(context, weights, u));
-    const auto v =
-        (*aggregator_mlp_2)(context, activate(context, (*aggregator_mlp_0)(context, features), options_.activation));
-    return down_proj(context, v.reshape(u.shape()), residual);
+    const auto q = grouped_linear<IntermediateSize>(context, u, attn_query_projs);
+    const auto k = grouped_linear<IntermediateSize>(context, u, attn_key_projs);
+    const auto attended = offset_attention(context, q, k, u, weights, scale(), options_.multiagg_future_mask);
+    return combine(context, u, u, weights, attended, residual);
   }
 
-  /// Whether a row of the result depends on rows up to its own alone. Even then there is no cached form.
+  /// Whether a row of the result depends on rows up to its own alone: not with `FutureMask::soft_log`, the default.
   bool incremental() const { return options_.multiagg_future_mask == FutureMask::hard; }
+
+  /// Values that a token leaves in a cache: u and K u.
+  Index cache_width() const { return 2 * up_proj.weight.extent(0); }
+  HopCache<T> make_cache(Index batch, Index capacity) const { return {batch, capacity, cache_width()}; }
+
+  /// The same for new tokens, given the earlier ones in the cache, to which the new ones are added. An error where
+  /// `incremental()` is false.
+  ///
+  /// \param x        [batch, new tokens, hidden]
+  /// \param weights  [batch, heads, new tokens, cached + new tokens]
+  template <class X, class Weights, class Residual = None>
+  auto decode(BasicInference<DeviceType>& context, const X& x, const Weights& weights, HopCache<T>& cache,
+              const Residual& residual = none) const {
+    if (!incremental()) {
+      fail(
+          "LlamaMLP_HalfwayGIN_MultiAggregation: with FutureMask::soft_log later tokens change earlier rows; compute "
+          "the "
+          "whole text without a cache, or choose FutureMask::hard");
+    }
+    expect_weights(context, weights);
+    cache.expect_room_for("LlamaMLP_HalfwayGIN_MultiAggregation", x.extent(0), x.extent(1));
+    const auto u = gated_product(context, gate_proj(context, x), up_proj(context, x), options_.activation);
+    const auto q = grouped_linear<IntermediateSize>(context, u, attn_query_projs);
+    const CachedRows<T> all_u = cache.append(u, 0);
+    const CachedRows<T> all_k = cache.append(grouped_linear<IntermediateSize>(context, u, attn_key_projs), all_u.width);
+    cache.advance(x.extent(1));
+    const auto attended = offset_attention(context, q, all_k, all_u, weights, scale(), options_.multiagg_future_mask);
+    return combine(context, u, all_u, weights, attended, residual);
+  }
 
   void initialize(Rng& rng, double standard_deviation) {
     gate_proj.initialize(rng, standard_deviation);
@@ -109,12 +129,33 @@ class LlamaMLP_HalfwayGIN_MultiAggregation {
   }
 
  private:
-  template <class Context, class U, class Weights>
-  auto attend_along(Context& context, const U& u, const Weights& weights) const {
-    const auto q = grouped_linear<IntermediateSize>(context, u, attn_query_projs);
-    const auto k = grouped_linear<IntermediateSize>(context, u, attn_key_projs);
-    const double scale = 1 / std::sqrt(static_cast<double>(attn_query_projs.front().weight.extent(0)));
-    return offset_attention(context, q, k, u, weights, scale, options_.multiagg_future_mask);
+  template <class Context, class Weights>
+  void expect_weights(Context& context, const Weights& weights) const {
+    detail::expect_heads("LlamaMLP_HalfwayGIN_MultiAggregation", weights, options_.heads);
+    if (options_.negative_weights == NegativeWeights::refuse && has_negative(context, weights)) {
+      fail(
+          "LlamaMLP_HalfwayGIN_MultiAggregation: the weights of the adjacency must not be negative, because their "
+          "logarithm is taken; NegativeWeights::clamp treats negative ones as 0");
+    }
+  }
+
+  double scale() const { return 1 / std::sqrt(static_cast<double>(attn_query_projs.front().weight.extent(0))); }
+
+  /// The network on the four aggregates of each head, then `down_proj`. `all_u` are the rows that the adjacency's columns
+  /// stand for: u, or everything in a cache.
+  template <class Context, class U, class AllU, class Weights, class Attended, class Residual>
+  auto combine(Context& context, const U& u, const AllU& all_u, const Weights& weights, const Attended& attended,
+               const Residual& residual) const {
+    const auto sum = head_aggregate(context, weights, all_u);
+    const auto aggregates = [&](const auto& largest) {
+      return head_features(context, u, sum, largest, attended, epsilons, alphas);
+    };
+    const auto features = options_.multiagg_max == MultiAggregationMax::self
+                              ? aggregates(u)
+                              : aggregates(neighbour_max(context, weights, all_u));
+    const auto v =
+        (*aggregator_mlp_2)(context, activate(context, (*aggregator_mlp_0)(context, features), options_.activation));
+    return down_proj(context, v.reshape(u.shape()), residual);
   }
 
   MultiAggregationOptions options_;

@@ -65,37 +65,29 @@ class LlamaMLP_MultiHop {
   /// A row of the result depends on the rows of the adjacency and of x up to its own.
   bool incremental() const { return true; }
 
-  /// The steps of x and, where the projections have biases, those of a constant.
-  struct Cache {
-    HopCache<T> features;
-    HopCache<T> constant;
-
-    Index length() const { return features.length(); }
-    void clear() {
-      features.clear();
-      constant.clear();
-    }
-  };
+  /// Values that a token leaves in a cache: the steps of x and, where the projections have biases, those of a constant.
+  Index cache_width() const { return 3 * hidden_size_ + (has_bias() ? 3 * heads_ : 0); }
   /// Room for `capacity` tokens of `batch` texts.
-  Cache make_cache(Index batch, Index capacity) const {
-    return {HopCache<T>(batch, capacity, hidden_size_, 3),
-            has_bias() ? HopCache<T>(batch, capacity, heads_, 3) : HopCache<T>()};
-  }
+  HopCache<T> make_cache(Index batch, Index capacity) const { return {batch, capacity, cache_width()}; }
 
   /// The same for new tokens, given the earlier ones in the cache, to which the new ones are added.
   ///
   /// \param x        [batch, new tokens, hidden]
   /// \param weights  [batch, heads, new tokens, cached + new tokens]
   template <class X, class Weights, class Residual = None>
-  auto decode(BasicInference<DeviceType>& context, const X& x, const Weights& weights, Cache& cache,
+  auto decode(BasicInference<DeviceType>& context, const X& x, const Weights& weights, HopCache<T>& cache,
               const Residual& residual = none) const {
     detail::expect_heads("LlamaMLP_MultiHop", weights, heads_);
-    const auto reached = hop_sum_step(context, weights, x, epsilons, hops(), cache.features.levels());
-    cache.features.advance(x.extent(1));
-    if (!has_bias()) return finish(context, x, grouped_linear(context, reached, head_up_projs), residual);
+    cache.expect_room_for("LlamaMLP_MultiHop", x.extent(0), x.extent(1));
+    const auto reached = hop_sum_step(context, weights, x, epsilons, hops(), cache.levels(3, hidden_size_));
+    if (!has_bias()) {
+      cache.advance(x.extent(1));
+      return finish(context, x, grouped_linear(context, reached, head_up_projs), residual);
+    }
     const auto ones = ones_like_heads(context, x);
-    const auto counts = hop_sum_step(context, weights, ones, epsilons, hops(), cache.constant.levels());
-    cache.constant.advance(x.extent(1));
+    const HopLevels<T> constant = cache.levels(3, heads_, 3 * hidden_size_);
+    const auto counts = hop_sum_step(context, weights, ones, epsilons, hops(), constant);
+    cache.advance(x.extent(1));
     return finish(context, x, grouped_linear(context, reached, head_up_projs, counts), residual);
   }
 

@@ -10,6 +10,7 @@
 #include "weft/layers/linear.hpp"
 #include "weft/layers/rms_norm.hpp"
 #include "weft/layers/rotary_embedding.hpp"
+#include "weft/mlp/any_mlp.hpp"
 #include "weft/models/decoder_layer.hpp"
 #include "weft/models/kv_cache.hpp"
 #include "weft/models/packed_sequences.hpp"
@@ -138,8 +139,9 @@ class DecoderModel {
           "model.make_cache(batch, capacity): layers of this model look at the whole text for each token; run it on "
           "the whole text, without a cache, as generate does");
     }
-    return KVCache<T>(layers.size(), batch, capacity, layers[0].self_attn.key_width(),
-                      layers[0].self_attn.value_width());
+    const Layer& layer = layers[0];
+    return KVCache<T>(layers.size(), batch, capacity, layer.self_attn.key_width(), layer.self_attn.value_width(),
+                      block_cache_width(layer.mlp));
   }
 
   void initialize(Rng& rng) {

@@ -23,8 +23,9 @@ struct GenerationOptions {
 };
 
 /// Continues one text. Where the model is incremental its keys and values are cached, and a step costs one token; where it
-/// is not (see `incremental`), a step costs the whole text. After the prompt it allocates nothing, in the second case once
-/// the text was as long before.
+/// is not (see `incremental`; `LlamaMLP_HalfwayGIN_MultiAggregation` with the soft mask of the reference for example), a step
+/// costs the whole text. Once a text was as long before, it allocates nothing; with attention that makes no adjacency nothing at
+/// all after the prompt.
 ///
 ///     weft::Generator generator(model, prompt.size() + 100, sampling);
 ///     generator.read(prompt);

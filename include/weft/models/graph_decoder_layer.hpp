@@ -87,21 +87,23 @@ class GraphDecoderLayer {
     switch (options_.gnn_logic) {
       case GNNLogic::before_MLP: {
         const Hidden y = g(h);
-        return feed_forward(context, options_.use_original_hidden_states ? Hidden(add(context, y, x)) : y, weights);
+        return feed_forward(context, options_.use_original_hidden_states ? Hidden(add(context, y, x)) : y, weights,
+                            inputs.cache);
       }
       case GNNLogic::after_MLP:
-        return g(feed_forward(context, h, weights));
+        return g(feed_forward(context, h, weights, inputs.cache));
       case GNNLogic::parallel_GNN_MLP: {
         const Hidden m = post_attention_layernorm(context, h);
-        const Hidden with_mlp = call_mlp(context, m, weights, h);
+        const Hidden with_mlp = call_mlp(context, m, weights, inputs.cache, h);
         return post_attention_layernorm(context, add(context, with_mlp, g(m)));
       }
     }
     fail("GraphDecoderLayer: not a value of GNNLogic");
   }
 
-  /// Whether tokens can be added one at a time with a cache. Graphs are drawn anew over the whole text.
-  bool incremental() const { return !needs_weights() && is_incremental_attention(self_attn); }
+  /// Whether tokens can be added one at a time with a cache. Graphs are drawn anew over the whole text, and a feed-forward
+  /// block on the adjacency may see later tokens.
+  bool incremental() const { return !graph && is_incremental_attention(self_attn) && is_incremental_block(mlp); }
 
   void initialize(Rng& rng, double standard_deviation) {
     self_attn.initialize(rng, standard_deviation);
@@ -145,14 +147,22 @@ class GraphDecoderLayer {
 
   /// y + f(N(y)), or N(y) where there is no block.
   template <class Context, class Hidden>
-  Hidden feed_forward(Context& context, const Hidden& y, const WeightsOf<Context>& weights) const {
+  Hidden feed_forward(Context& context, const Hidden& y, const WeightsOf<Context>& weights,
+                      const CachedKeysValues<T>& cache) const {
     const Hidden m = post_attention_layernorm(context, y);
-    return has_mlp() ? call_mlp(context, m, weights, y) : m;
+    return has_mlp() ? call_mlp(context, m, weights, cache, y) : m;
   }
 
   template <class Context, class Hidden>
-  Hidden call_mlp(Context& context, const Hidden& m, const WeightsOf<Context>& weights, const Hidden& residual) const {
+  Hidden call_mlp(Context& context, const Hidden& m, const WeightsOf<Context>& weights,
+                  [[maybe_unused]] const CachedKeysValues<T>& cache, const Hidden& residual) const {
     if constexpr (TakesWeights<MLPType, Context, Hidden, WeightsOf<Context>>) {
+      if constexpr (!Context::records) {
+        if (cache.block != nullptr) {
+          HopCache<T> remembered(cache.block, m.extent(0), cache.capacity, cache.length);
+          return mlp.decode(context, m, weights, remembered, residual);
+        }
+      }
       return mlp(context, m, weights, residual);
     } else {
       return mlp(context, m, residual);

@@ -41,6 +41,17 @@ HeadAggregateSize head_aggregate_size(std::string_view operation, const Adjacenc
   return {a.extent(0), heads, a.extent(2), a.extent(3), u.extent(2) / heads};
 }
 
+/// The same for rows in a cache.
+template <class Adjacency, class T>
+HeadAggregateSize head_aggregate_size(std::string_view operation, const Adjacency& a, const CachedRows<T>& u) {
+  const Index heads = a.extent(1);
+  if (a.extent(0) != u.batch || a.extent(3) != u.tokens || heads < 1 || u.width % heads != 0) {
+    fail(concat(operation, ": a must be [", u.batch, ", heads, new tokens, ", u.tokens,
+                "] with a number of heads that divides ", u.width, ", as the cache has it, found ", a.shape().text()));
+  }
+  return {a.extent(0), heads, a.extent(2), a.extent(3), u.width / heads};
+}
+
 }  // namespace detail
 
 /// y[b, i, h, :] = Σⱼ a[b, h, i, j] u[b, j, h, :]. Heads lie side by side in u and y and are not moved. Columns behind the
@@ -63,6 +74,19 @@ auto head_aggregate(Context& context, const Adjacency& a, const U& u) {
   if constexpr (Context::records) {
     context.record(y.gradient_slot(), detail::HeadAggregateBackward<T, Device>{size, as, us, y.gradient_slot()});
   }
+  return y;
+}
+
+/// The same with u in a cache, for inference.
+///
+/// \param a  [batch, heads, new tokens, tokens]
+/// \return   [batch, new tokens, heads * dim]
+template <class Context, class Adjacency, class T>
+auto head_aggregate(Context& context, const Adjacency& a, const CachedRows<T>& u) {
+  static_assert(!Context::records, "head_aggregate(a, cached rows): decoding is for inference");
+  const HeadAggregateSize size = detail::head_aggregate_size("head_aggregate(a, u)", a, u);
+  auto y = context.template make<T>(Shape<Dyn, Dyn, Dyn>(size.batch, size.queries, size.width()));
+  HeadAggregateKernels<typename Context::Device>::forward(size, a.data(), u.data, u.batch_stride(), y.data());
   return y;
 }
 

@@ -18,6 +18,18 @@ struct HeadAggregateSize {
   Index width() const { return heads * dim; }
 };
 
+/// The rows of all tokens of a text in a cache [batch, capacity, width], in the place of a tensor [batch, tokens, width].
+template <class T>
+struct CachedRows {
+  const T* data;
+  Index batch;
+  Index tokens;
+  Index width;
+  Index capacity;
+
+  Index batch_stride() const { return capacity * width; }
+};
+
 /// Kernels of `head_aggregate` on a device. A specialisation provides forward, backward_weights and backward_values.
 template <class DeviceType>
 struct HeadAggregateKernels;

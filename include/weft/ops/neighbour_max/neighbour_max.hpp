@@ -40,11 +40,27 @@ auto neighbour_max(Context& context, const Adjacency& a, const U& u) {
   const auto us = operand(context, u);
   T* from = context.workspace().template allocate<T>(size.batch * size.queries * size.width());
   auto y = context.template make<T>(YShape::from({size.batch, size.queries, size.width()}), us.gradient != nullptr);
-  NeighbourMaxKernels<Device>::forward(size, a.data(), us.data, y.data(), from);
+  NeighbourMaxKernels<Device>::forward(size, a.data(), us.data, size.keys * size.width(), y.data(), from);
   if constexpr (Context::records) {
     context.record(y.gradient_slot(),
                    detail::NeighbourMaxBackward<T, Device>{size, from, us.gradient, y.gradient_slot()});
   }
+  return y;
+}
+
+/// The same with u in a cache, for inference.
+///
+/// \param a  [batch, heads, new tokens, tokens]
+/// \return   [batch, new tokens, heads * dim]
+template <class Context, class Adjacency, class T>
+auto neighbour_max(Context& context, const Adjacency& a, const CachedRows<T>& u) {
+  static_assert(!Context::records, "neighbour_max(a, cached rows): decoding is for inference");
+  const HeadAggregateSize size = detail::head_aggregate_size("neighbour_max(a, u)", a, u);
+  auto y = context.template make<T>(Shape<Dyn, Dyn, Dyn>(size.batch, size.queries, size.width()));
+  const auto result_end = context.workspace().mark();
+  T* from = context.workspace().template allocate<T>(y.size());
+  NeighbourMaxKernels<typename Context::Device>::forward(size, a.data(), u.data, u.batch_stride(), y.data(), from);
+  context.workspace().release(result_end);
   return y;
 }
 

@@ -12,17 +12,18 @@ namespace weft {
 
 template <>
 struct NeighbourMaxKernels<Cpu> {
-  /// y and `from`, which says where each value comes from, have the layout [batch, queries, heads * dim].
+  /// y and `from`, which says where each value comes from, have the layout [batch, queries, heads * dim]. Texts of u lie
+  /// `batch_stride` elements apart, so that u may be a cache.
   template <class T>
-  static void forward(const HeadAggregateSize& size, const T* a, const T* u, T* y, T* from) {
+  static void forward(const HeadAggregateSize& size, const T* a, const T* u, Index batch_stride, T* y, T* from) {
     parallel_for(size.batch * size.heads * size.queries, 8, [&](Index begin, Index end) {
       for (Index at = begin; at < end; ++at) {
         const Index i = at % size.queries;
         const Index head = at / size.queries % size.heads;
         const Index b = at / size.queries / size.heads;
         const Index to = (b * size.queries + i) * size.width() + head * size.dim;
-        kernels::neighbour_max_row(size.keys, a + at * size.keys, u + b * size.keys * size.width() + head * size.dim,
-                                   size.width(), size.dim, T{0}, y + to, from + to);
+        kernels::neighbour_max_row(size.keys, a + at * size.keys, u + b * batch_stride + head * size.dim, size.width(),
+                                   size.dim, T{0}, y + to, from + to);
       }
     });
   }

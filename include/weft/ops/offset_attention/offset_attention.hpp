@@ -67,6 +67,31 @@ auto offset_attention(Context& context, const Q& q, const K& k, const V& v, cons
   return y;
 }
 
+/// The same for new tokens, whose keys and values are in a cache already; for inference.
+///
+/// \param q     [batch, new tokens, heads * dim]
+/// \param k, v  of all tokens
+/// \param a     [batch, heads, new tokens, tokens]
+/// \return      the shape of q
+template <class Context, class Q, class T, class Adjacency>
+auto offset_attention(Context& context, const Q& q, const CachedRows<T>& k, const CachedRows<T>& v, const Adjacency& a,
+                      double scale, FutureMask mask) {
+  static_assert(!Context::records, "offset_attention(q, cached rows): decoding is for inference");
+  const HeadAggregateSize size = detail::head_aggregate_size("offset_attention(q, k, v, a)", a, v);
+  auto y = context.template make<T>(q.shape());
+  OffsetAttentionKernels<typename Context::Device>::forward(
+      OffsetAttentionInput<T>{{size.batch, size.heads, size.queries, size.keys, size.dim},
+                              mask,
+                              static_cast<T>(scale),
+                              q.data(),
+                              k.data,
+                              v.data,
+                              a.data(),
+                              v.capacity},
+      y.data());
+  return y;
+}
+
 /// Whether an adjacency has an entry below 0.
 template <class Context, class Adjacency>
 bool has_negative(Context& /*context*/, const Adjacency& a) {

@@ -35,7 +35,9 @@ struct OffsetBlock {
         count(std::min(kHeadProductRows, input.size.queries - first_row)) {}
 
   Index query_offset() const { return (batch * in.size.queries + first) * in.size.width() + head * in.size.dim; }
-  Index key_offset() const { return batch * in.size.keys * in.size.width() + head * in.size.dim; }
+  Index key_offset() const {
+    return batch * std::max(in.capacity, in.size.keys) * in.size.width() + head * in.size.dim;
+  }
   Index edge_offset() const { return ((batch * in.size.heads + head) * in.size.queries + first) * in.size.keys; }
 
   /// w = softmax(scale q kᵀ + log(max(A, 0) + 1e-9)), [count, keys]; rows without any edge under a hard mask are 0.

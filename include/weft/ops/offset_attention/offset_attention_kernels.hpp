@@ -34,6 +34,7 @@ struct OffsetAttentionInput {
   const T* k;
   const T* v;
   const T* a;
+  Index capacity = 0;  ///< where k and v are caches, the rows that each of their texts has room for; 0: `size.keys`
 };
 
 /// Kernels of `offset_attention` on a device. A specialisation provides forward, backward and has_negative.
