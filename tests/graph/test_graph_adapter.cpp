@@ -147,6 +147,19 @@ TEST_CASE("Additional edges lie behind the causal cut, and one matrix serves all
   CHECK(to_vector(shared[1][0]) == to_vector(shared[1][1]));
 }
 
+TEST_CASE("A network that says nothing is brought to the size of the states, or divides 0 by 0 as in the reference") {
+  const auto z = random_tensor<double>(Shape<Dyn, Dyn, Dyn>(1, 3, 4), 1);
+  const auto weights = causal_weights<double>(1, 2, 3);
+  auto options = adapter_options();
+  options.norm_to_hidden_states = true;
+  Inference inference;
+  const GraphAdapter<Dyn, double> guarded(options);  // all parameters are 0, the network's result too
+  CHECK(to_vector(guarded(inference, z, weights, causal_inputs())) == to_vector(z));
+  options.norm_zero_guard = false;
+  const GraphAdapter<Dyn, double> bare(options);
+  for (const double value : to_vector(bare(inference, z, weights, causal_inputs()))) CHECK(std::isnan(value));
+}
+
 TEST_CASE("The scale grows from the first layer to the last") {
   auto options = adapter_options();
   options.lambda_initial = 0.1;

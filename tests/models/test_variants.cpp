@@ -203,3 +203,52 @@ TEST_CASE("a decode step of any variant allocates nothing once a text was as lon
     CHECK(allocations() == before);
   }
 }
+
+TEST_CASE("an additional adjacency reaches the graph network of every layer") {
+  for (const Variant& variant : graph_variants()) {
+    INFO(variant.name);
+    const auto model = make_variant(variant, 5);
+    const auto ids = random_ids(2, 6, 2, kVocab);
+    const Index maps = model.model.layers[0].graph_maps();
+    Tensor<double, Shape<Dyn, Dyn, Dyn, Dyn>> extra(Shape<Dyn, Dyn, Dyn, Dyn>(2, maps, 6, 6));
+    const auto without = logits_of(model, ids);
+    CHECK(logits_of(model, ids, {.additional_adj = extra}) == without);
+    for (Index b = 0; b < 2; ++b) extra(b, maps - 1, 2, 4) = extra(b, maps - 1, 4, 2) = 0.7;
+    const auto changed = logits_of(model, ids, {.additional_adj = extra});
+    CHECK(changed != without);
+
+    Inference inference;
+    const auto shared = model.model.attention_inputs(inference, 2, 6, {});
+    auto x = model.model.embed_tokens(inference, ids);
+    for (const auto& layer : model.model.layers) x = layer(inference, x, shared, extra);
+    const auto by_layers = model.logits(inference, model.model.norm(inference, x));
+    CHECK(std::equal(changed.begin(), changed.end(), by_layers.data()));
+
+    if (maps > 1) continue;
+    const Tensor<double, Shape<Dyn, Dyn, Dyn>> one_map = [&] {
+      Tensor<double, Shape<Dyn, Dyn, Dyn>> copy(Shape<Dyn, Dyn, Dyn>(2, 6, 6));
+      std::copy_n(extra.data(), extra.size(), copy.data());
+      return copy;
+    }();
+    CHECK(logits_of(model, ids, {.additional_adj = one_map}) == changed);
+    Tape tape;
+    const auto loss = model.loss(tape, ids, ids, {.additional_adj = one_map});
+    CHECK(*loss.data() != loss_of(model, ids));
+  }
+}
+
+TEST_CASE("an additional adjacency that nothing can use is refused") {
+  const auto ids = random_ids(2, 6, 2, kVocab);
+  const Tensor<double, Shape<Dyn, Dyn, Dyn>> extra(Shape<Dyn, Dyn, Dyn>(2, 6, 6));
+  CHECK_THROWS_WITH(logits_of(make_variant({"plain", {}}, 1), ids, {.additional_adj = extra}),
+                    "model(context, ids): additional_adj is for the graph networks of gnn_mode \"single\" and "
+                    "\"per_head\"; this model has none");
+  const auto model = make_variant(graph_variants().front(), 1);
+  const Tensor<double, Shape<2, 6, 5>> narrow;
+  CHECK_THROWS_WITH(logits_of(model, ids, {.additional_adj = narrow}),
+                    "model(context, ids): additional_adj must be [batch, maps, tokens, tokens], here [2, 1, 6, 6], or "
+                    "without the axis of one map, found [2, 1, 6, 5]");
+  const Tensor<float, Shape<2, 6, 6>> floats;
+  CHECK_THROWS_WITH(logits_of(model, ids, {.additional_adj = floats}),
+                    Catch::Matchers::ContainsSubstring("must have the element type of the model"));
+}

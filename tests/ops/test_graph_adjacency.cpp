@@ -178,6 +178,30 @@ TEST_CASE("Bringing a tensor to the size of another") {
   for (Index i = 0; i < 12; ++i) CHECK((y.data()[i] == 0 && tape.gradient(o).data()[i] == 0));
 }
 
+TEST_CASE("Without a guard, bringing zeros to a size is 0 / 0 as in the reference") {
+  const auto apply = [](auto& context, auto& a, auto& b) { return match_rms(context, a, b, false); };
+  auto x = random_tensor<double>(Shape<4, 3>(), 1);
+  auto z = random_tensor<double>(Shape<4, 3>(), 2, 5);
+  CHECK(gradcheck(apply, std::tie(x, z)).message == "gradcheck: 24 derivatives agree");
+  Tensor<double, Shape<4, 3>> zeros;
+  const TensorView<const double, Shape<4, 3>> dy(x.data(), x.shape());
+  const auto all_nan = [](const auto& values) {
+    return std::all_of(values.begin(), values.end(), [](double value) { return std::isnan(value); });
+  };
+  Tape tape;
+  const auto o = tape.watch(zeros);
+  const auto y = apply(tape, o, z);
+  tape.backward(y, dy);
+  CHECK(all_nan(to_vector(y)));
+  CHECK(all_nan(to_vector(tape.gradient(o))));
+  Tape other;
+  const auto to_zeros = other.watch(zeros);
+  const auto shrunk = apply(other, x, to_zeros);
+  other.backward(shrunk, dy);
+  CHECK(to_vector(shrunk) == to_vector(zeros));
+  CHECK(all_nan(to_vector(other.gradient(to_zeros))));
+}
+
 TEST_CASE("Slices of columns, joined again, are the whole") {
   auto x = random_tensor<double>(Shape<Dyn, Dyn, 6>(2, 3), 1);
   const auto apply = [](auto& context, auto& a) {

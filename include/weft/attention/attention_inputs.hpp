@@ -42,6 +42,10 @@ struct AttentionInputs {
   /// An additive mask [batch, 1, tokens, keys], or null: added to the scores in the tensor's precision.
   const T* additive_mask = nullptr;
 
+  /// For a graph network beside the attention: [batch, 1 or heads, tokens, tokens], added to its adjacency behind the causal
+  /// cut, neither masked nor causal (see `shape_adjacency`). Empty: nothing.
+  TensorView<const T, Shape<Dyn, Dyn, Dyn, Dyn>> additional_adj;
+
   /// Decoding: keys and values of the earlier tokens. Empty otherwise.
   CachedKeysValues<T> cache;
 };

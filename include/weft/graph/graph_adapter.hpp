@@ -30,6 +30,7 @@ struct GraphAdapterOptions {
   double rms_norm_eps = 1e-5;     ///< `rms_norm_eps` of the GNNConfig
   bool per_head_ff = false;       ///< `ff_layer` over the joined heads
   bool norm_to_hidden_states = false;
+  bool norm_zero_guard = true;  ///< it divides no 0 by 0 (quirk D16); false: NaN there, as in the reference
   bool add_rope = false;
   double lambda = 0.5;                     ///< `lambda_GNN`
   std::optional<double> lambda_initial{};  ///< `lambda_GNN_initial`
@@ -86,12 +87,13 @@ class GraphAdapter {
   /// \param weights     [batch, heads, tokens, tokens], the attention weights
   /// \param inputs      masks, which must outlive the step on a tape, and rotary tables for `add_rope`
   /// \param additional  [batch, maps, tokens, tokens] or, in single mode, [batch, tokens, tokens], added to the
-  ///                    adjacency behind the causal cut; or `none`
+  ///                    adjacency behind the causal cut; or `none`: then that of the inputs, where they have one
   /// \return            the shape of z
   template <class Context, class Z, class Weights, class Additional = None>
   auto operator()(Context& context, const Z& z, const Weights& weights, const AttentionInputs<T>& inputs,
                   const Additional& additional = none) const {
-    const bool lower = options_.adjacency.enforce_causality && std::is_same_v<Additional, None>;
+    const bool lower = options_.adjacency.enforce_causality && std::is_same_v<Additional, None> &&
+                       inputs.additional_adj.data() == nullptr;
     return apply(context, z, adjacency(context, weights, inputs, additional), inputs, lower);
   }
 
@@ -102,6 +104,9 @@ class GraphAdapter {
                  const Additional& additional = none) const {
     const auto shape_it = [&](const auto& maps) {
       if constexpr (std::is_same_v<Additional, None>) {
+        if (inputs.additional_adj.data() != nullptr) {
+          return shape_adjacency(context, maps, mask_of(inputs), options_.adjacency, inputs.additional_adj);
+        }
         return shape_adjacency(context, maps, mask_of(inputs), options_.adjacency);
       } else if constexpr (ShapeOf<Additional>::rank == 3) {
         const auto one_map = detail::as_result(context, additional)
@@ -129,7 +134,8 @@ class GraphAdapter {
         Shape<Dyn, HiddenSize>::from({z.extent(0) * z.extent(1), z.extent(2)}, "GraphAdapter: z");
     const auto o = options_.per_head ? on_heads(context, x.reshape(rows), edges, lower_triangular)
                                      : on_tokens(context, x, edges, inputs, lower_triangular);
-    const auto sized = options_.norm_to_hidden_states ? match_rms(context, o, x.reshape(rows)) : o;
+    const auto sized =
+        options_.norm_to_hidden_states ? match_rms(context, o, x.reshape(rows), options_.norm_zero_guard) : o;
     const auto normed = gnn_norm ? (*gnn_norm)(context, sized) : sized;
     return add(context, x, scale(context, normed.reshape(x.shape()), trainable_scale));
   }
@@ -160,6 +166,9 @@ class GraphAdapter {
   }
 
   const GraphAdapterOptions& options() const { return options_; }
+
+  /// Matrices of an adjacency: one for each head per head, 1 in single mode.
+  Index maps() const { return options_.per_head ? options_.heads : 1; }
 
  private:
   Index head_width() const { return options_.hidden_size / options_.heads; }

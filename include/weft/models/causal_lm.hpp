@@ -11,6 +11,7 @@
 #include "weft/layers/rms_norm.hpp"
 #include "weft/layers/rotary_embedding.hpp"
 #include "weft/mlp/any_mlp.hpp"
+#include "weft/models/additional_adjacency.hpp"
 #include "weft/models/decoder_layer.hpp"
 #include "weft/models/kv_cache.hpp"
 #include "weft/models/packed_sequences.hpp"
@@ -43,6 +44,11 @@ struct ModelInputs {
   const std::int32_t* attention_mask = nullptr;  ///< [batch, tokens + cached]: 1 = token, 0 = padding
   std::span<const Index> position_ids = {};  ///< [tokens] or [batch * tokens]; 0, 1, 2, ... after the cache otherwise
   const PackedSequences* packed = nullptr;   ///< several sequences in a row; without mask and cache
+
+  /// [batch, tokens, tokens], with `gnn_mode` per_head [batch, heads, tokens, tokens]: min(additional_adj, 1) is added to the
+  /// adjacency of every layer's graph network, behind its mask and causal cut, row = query (quirk D13). A tensor of the
+  /// model's element type, which must outlive the step on a tape.
+  AdditionalAdjacency additional_adj = {};
 };
 
 /// Token embedding, decoder layers and final norm (LlamaModel). Names: `embed_tokens`, `layers.{l}`, `norm`.
@@ -103,6 +109,10 @@ class DecoderModel {
     AttentionInputs<T> shared;
     shared.causal = true;
     shared.key_valid = inputs.attention_mask;
+    if (inputs.additional_adj) {
+      expect_additional(inputs.additional_adj.shape(), batch, tokens);
+      shared.additional_adj = inputs.additional_adj.template values<T>();
+    }
     std::span<const Index> positions = inputs.position_ids;
     if (inputs.packed != nullptr) {
       expect_packing(inputs, batch, tokens, cache);
@@ -159,6 +169,29 @@ class DecoderModel {
   }
 
  private:
+  /// The matrices of an adjacency of one layer's graph network; 0 without one.
+  Index graph_maps() const {
+    if constexpr (requires { layers[0].graph_maps(); }) {
+      return layers[0].graph_maps();
+    } else {
+      return 0;
+    }
+  }
+
+  void expect_additional(const AdditionalAdjacency::Shape& found, Index batch, Index tokens) const {
+    const Index maps = graph_maps();
+    if (maps == 0) {
+      fail(
+          "model(context, ids): additional_adj is for the graph networks of gnn_mode \"single\" and \"per_head\"; this "
+          "model has none");
+    }
+    const AdditionalAdjacency::Shape expected(batch, maps, tokens, tokens);
+    if (!(found == expected)) {
+      fail(concat("model(context, ids): additional_adj must be [batch, maps, tokens, tokens], here ", expected.text(),
+                  ", or without the axis of one map, found ", found.text()));
+    }
+  }
+
   static void expect_packing(const ModelInputs& inputs, Index batch, Index tokens, const KVCache<T>* cache) {
     if (cache != nullptr) fail("model(context, ids, cache): packed sequences are not supported with a cache");
     if (inputs.attention_mask != nullptr) {

@@ -52,8 +52,8 @@ inline constexpr std::array<std::string_view, 2> enum_names<FutureMask>{"soft_lo
 template <>
 inline constexpr std::array<std::string_view, 2> enum_names<MultiAggregationMax>{"self", "neighbours"};
 
-/// The precision of adjacencies (quirks A5, P6). `storage`, the weights' own, differs for 16-bit weights only, which no
-/// model has; it is refused.
+/// The precision of adjacencies (quirks A5, P6): at least that of float, or `storage`, the parameters' own. They differ for
+/// 16-bit parameters alone; those of a model are float or double, so that the switch changes nothing yet.
 enum class ComputeDtype { fp32, storage };
 template <>
 inline constexpr std::array<std::string_view, 2> enum_names<ComputeDtype>{"fp32", "storage"};

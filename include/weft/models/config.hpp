@@ -210,10 +210,6 @@ constexpr void validate_attention(const LlamaConfig& c, const GNNConfig& g) {
 
 constexpr void validate_gnn(const LlamaConfig& c, const GNNConfig& g) {
   config_rule(g.threshold >= 0, "gnn_config.threshold", g.threshold, "at least 0");
-  config_rule(g.switches().compute_dtype == ComputeDtype::fp32, "gnn_config.compute_dtype", *g.switches().compute_dtype,
-              "\"fp32\": adjacencies have the precision of the model");
-  config_rule(*g.switches().norm_zero_guard, "gnn_config.norm_zero_guard", *g.switches().norm_zero_guard,
-              "true: norm_to_hidden_states divides no 0 by 0");
   if (g.gnn_mode != GNNMode::none) validate_sparse_graph(c, g);
   validate_attention(c, g);
   validate_mlp(c, g);

@@ -260,6 +260,7 @@ inline GraphAdapterOptions graph_options(const LlamaConfig& llama, const GNNConf
           .rms_norm_eps = gnn.rms_norm_eps,
           .per_head_ff = gnn.per_head_ff,
           .norm_to_hidden_states = gnn.norm_to_hidden_states,
+          .norm_zero_guard = *gnn.switches().norm_zero_guard,
           .add_rope = gnn.add_rope,
           .lambda = gnn.lambda_GNN,
           .lambda_initial = gnn.lambda_GNN_initial,

@@ -22,6 +22,8 @@ class NoGraph {
     return z;
   }
 
+  static Index maps() { return 0; }
+
   void initialize(Rng& /*rng*/, double /*standard_deviation*/) {}
 
   template <class Self, class Visit>
@@ -73,7 +75,8 @@ class GraphDecoderLayer {
         options_(options) {}
 
   /// \param x           [batch, tokens, hidden]
-  /// \param additional  an adjacency to add to the network's own, [batch, 1 or heads, tokens, tokens], or `none`
+  /// \param additional  an adjacency to add to the network's own, [batch, 1 or heads, tokens, tokens], through which gradients
+  ///                    flow; or `none`: then that of the inputs, where they have one
   template <class Context, class X, class Additional = None>
   auto operator()(Context& context, const X& x, const AttentionInputs<T>& inputs,
                   const Additional& additional = none) const {
@@ -104,6 +107,9 @@ class GraphDecoderLayer {
   /// Whether tokens can be added one at a time with a cache. Graphs are drawn anew over the whole text, and a feed-forward
   /// block on the adjacency may see later tokens.
   bool incremental() const { return !graph && is_incremental_attention(self_attn) && is_incremental_block(mlp); }
+
+  /// Matrices of the graph network's adjacency; 0 without a network.
+  Index graph_maps() const { return graph ? graph->maps() : 0; }
 
   void initialize(Rng& rng, double standard_deviation) {
     self_attn.initialize(rng, standard_deviation);

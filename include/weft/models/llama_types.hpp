@@ -94,6 +94,7 @@ struct LlamaTypes {
   static constexpr const LlamaConfig& llama = Config::llama;
   static constexpr const GNNConfig& gnn = Config::gnn;
   static_assert(validate(llama, gnn), "LlamaForCausalLMWithGNN<Config>: the configuration is not supported");
+  static_assert(std::is_floating_point_v<T>, "LlamaForCausalLMWithGNN<Config, T>: T must be float or double");
 
   static constexpr int kHiddenSize = llama.hidden_size;
 
@@ -110,6 +111,8 @@ struct LlamaTypes {
 /// The same with every kind of part to choose from and every extent known at run time.
 template <class T, class DeviceType>
 struct LlamaTypes<Dynamic, T, DeviceType> {
+  static_assert(std::is_floating_point_v<T>, "LlamaForCausalLMWithGNN<Dynamic, T>: T must be float or double");
+
   using Standard = LlamaAttention<Dyn, Dyn, Dyn, Dyn, T, DeviceType>;
   using GIN = LlamaAttentionGIN<Dyn, Dyn, Dyn, Dyn, Dyn, T, DeviceType>;
   using PNA = LlamaAttentionPNA<Dyn, Dyn, Dyn, Dyn, Dyn, T, DeviceType>;

@@ -22,11 +22,12 @@ struct MatchRMSBackward {
   Index count;
   T x_squares;
   T z_squares;
+  bool zero_guard;
 
   void operator()(BasicTape<DeviceType>& tape) const {
     using Kernels = MatchRMSKernels<DeviceType>;
     const T* dy = y->values<T>();
-    const bool degenerate = x_squares == 0 || z_squares == 0;
+    const bool degenerate = zero_guard && (x_squares == 0 || z_squares == 0);
     const T factor = degenerate ? T{0} : std::sqrt(z_squares / x_squares);
     const T s = factor * Kernels::dot(count, dy, x.data);
     if (auto dx = tape.template target<T>(x.gradient)) {
@@ -42,13 +43,14 @@ struct MatchRMSBackward {
 
 /// y = x rms(z) / rms(x), each root mean square over the whole tensor, batch and tokens alike (`norm_to_hidden_states`,
 /// quirk D16: neither causal nor separate for the texts of a batch). Where x or z is 0 throughout, y is 0 and no gradient
-/// flows; the reference divides 0 by 0.
+/// flows. Without the guard 0 is divided by 0 there, as in the reference: y is NaN for x = 0, the gradients are for either.
 ///
-/// \param x  of any shape
-/// \param z  the shape of x
-/// \return   that shape
+/// \param x           of any shape
+/// \param z           the shape of x
+/// \param zero_guard  see above
+/// \return            the shape of x
 template <class Context, class X, class Z>
-auto match_rms(Context& context, const X& x, const Z& z) {
+auto match_rms(Context& context, const X& x, const Z& z, bool zero_guard = true) {
   using T = ElementOf<X>;
   using Device = typename Context::Device;
   using Kernels = MatchRMSKernels<Device>;
@@ -58,12 +60,12 @@ auto match_rms(Context& context, const X& x, const Z& z) {
   const Index count = x.size();
   const T x_squares = Kernels::dot(count, xs.data, xs.data);
   const T z_squares = Kernels::dot(count, zs.data, zs.data);
-  const T factor = x_squares == 0 ? T{0} : std::sqrt(z_squares / x_squares);
+  const T factor = zero_guard && x_squares == 0 ? T{0} : std::sqrt(z_squares / x_squares);
   auto y = context.template make<T>(x.shape(), xs.gradient || zs.gradient);
   Kernels::combine(count, factor, xs.data, T{0}, xs.data, GradientTarget<T>{y.data(), false});
   if constexpr (Context::records) {
-    context.record(y.gradient_slot(),
-                   detail::MatchRMSBackward<T, Device>{xs, zs, y.gradient_slot(), count, x_squares, z_squares});
+    context.record(y.gradient_slot(), detail::MatchRMSBackward<T, Device>{xs, zs, y.gradient_slot(), count, x_squares,
+                                                                          z_squares, zero_guard});
   }
   return y;
 }
