@@ -126,6 +126,43 @@ TEST_CASE("Reading only the diagonal changes nothing") {
   }
 }
 
+TEST_CASE("The diagonal of the weights is enough where an adapter says so") {
+  const auto z = random_tensor<double>(Shape<Dyn, Dyn, Dyn>(2, 5, 4), 1);
+  const auto weights = causal_weights<double>(2, 2, 5);
+  Tensor<double, Shape<Dyn, Dyn, Dyn, Dyn>> diagonal(Shape<Dyn, Dyn, Dyn, Dyn>(2, 2, 5, 1));
+  for (Index row = 0; row < 20; ++row) diagonal.data()[row] = weights.data()[row * 5 + row % 5];
+  const std::int32_t key_valid[] = {0, 1, 1, 1, 1, 1, 1, 1, 1, 0};
+  auto inputs = causal_inputs();
+  inputs.key_valid = key_valid;
+  Inference inference;
+  for (const auto method : {AdjacencyMethod::mean, AdjacencyMethod::sum, AdjacencyMethod::threshold_any}) {
+    for (int choice = 0; choice < 8; ++choice) {
+      auto options = adapter_options();
+      options.per_head = (choice & 1) != 0;
+      options.adjacency.method = method;
+      options.adjacency.use_distance_scaling = (choice & 2) != 0;
+      options.adjacency.respects_mask = options.adjacency.remove_self_connections = (choice & 4) != 0;
+      options.gnn.type = (choice & 4) != 0 ? GraphType::causal_gcn : GraphType::causal_gin;
+      GraphAdapter<Dyn, double> adapter(options);
+      randomize_parameters(adapter, 3, 0.7);
+      CHECK(adapter.reads_diagonal());
+      CHECK(adapter.incremental() == !options.adjacency.use_distance_scaling);
+      CHECK(to_vector(adapter(inference, z, diagonal, inputs)) == to_vector(adapter(inference, z, weights, inputs)));
+    }
+  }
+  auto options = adapter_options();
+  GraphAdapter<Dyn, double> reading(options);
+  auto z_in = z.clone();
+  const auto apply = [&](auto& context, auto& x, auto& d) { return reading(context, x, d, inputs); };
+  randomize_parameters(reading, 3, 0.7);
+  CHECK(gradcheck(apply, std::tie(z_in, diagonal), reading).passed);
+  options.edge_direction = EdgeDirection::key_to_query;
+  const GraphAdapter<Dyn, double> between(options);
+  CHECK_FALSE(between.reads_diagonal());
+  CHECK_THROWS_WITH(between(inference, z, diagonal, inputs),
+                    Catch::Matchers::ContainsSubstring("or its diagonal [batch, maps, tokens, 1] where"));
+}
+
 TEST_CASE("Additional edges lie behind the causal cut, and one matrix serves all heads of a learned adjacency") {
   const auto weights = causal_weights<double>(2, 2, 3);
   auto options = adapter_options();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/autograd/gradcheck.hpp"
 #include "weft/ops/attention/attention.hpp"
+#include "weft/ops/attention/attention_diagonal.hpp"
 #include "weft/ops/attention/attention_naive.hpp"
 #include "weft/ops/attention/attention_weights.hpp"
 
@@ -102,6 +103,53 @@ TEST_CASE("attention_weights' derivatives agree with finite differences") {
     INFO(result.message);
     CHECK(result.passed);
   }
+}
+
+TEST_CASE("attention_diagonal's derivatives agree with finite differences") {
+  auto q = random_tensor<double>(Shape<Dyn, Dyn, 6>(2, 4), 1);
+  auto k = random_tensor<double>(Shape<Dyn, Dyn, 3>(2, 4), 2);
+  auto longer = random_tensor<double>(Shape<Dyn, 7, 3>(2), 3);
+  Tensor<double, Shape<1>> sharpness;
+  sharpness(0) = 1.5;
+  const std::int32_t key_valid[] = {1, 0, 1, 1, 1, 1, 1, 0};
+  for (int kind = 0; kind < 4; ++kind) {
+    auto options = options_for(2, 1, kind != 0);
+    if (kind == 2) options.mask.key_valid = key_valid;
+    if (kind == 3) options.dropout = DropoutMask(Rng(2), 0.4);
+    const auto diagonal = [&](auto& context, auto& a, auto& b, auto& alpha) {
+      return attention_diagonal(context, a, b, options, alpha);
+    };
+    INFO(kind);
+    CHECK(gradcheck(diagonal, std::tie(q, k, sharpness)).passed);
+    if (kind < 2) CHECK(gradcheck(diagonal, std::tie(q, longer, sharpness)).passed);
+  }
+}
+
+TEST_CASE("attention_diagonal is the diagonal of the weights, bit for bit, for any number of threads") {
+  const int threads = thread_count();
+  for (const auto& [queries, keys] : {std::pair<Index, Index>{1, 1}, {1, 70}, {67, 67}, {130, 133}}) {
+    const auto q = random_tensor<float>(Shape<Dyn, Dyn, Dyn>(2, queries, 20), 1);
+    const auto k = random_tensor<float>(Shape<Dyn, Dyn, Dyn>(2, keys, 10), 2);
+    std::vector<std::int32_t> key_valid(static_cast<std::size_t>(2 * keys), 1);
+    key_valid.front() = key_valid.back() = 0;
+    for (const bool padded : {false, true}) {
+      AttentionOptions<float> options;
+      options.heads = 4;
+      options.kv_heads = 2;
+      options.mask = {true, padded ? key_valid.data() : nullptr};
+      Inference inference;
+      const auto weights = attention_weights(inference, q, k, options);
+      for (const int count : {1, 2}) {
+        set_threads(count);
+        const auto diagonal = attention_diagonal(inference, q, k, options);
+        for (Index row = 0; row < 2 * 4 * queries; ++row) {
+          const Index own = keys - queries + row % queries;
+          REQUIRE(diagonal.data()[row] == weights.data()[row * keys + own]);
+        }
+      }
+    }
+  }
+  set_threads(threads);
 }
 
 TEST_CASE("the derivatives of attention with dropout agree with finite differences") {

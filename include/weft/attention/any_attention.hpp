@@ -23,6 +23,16 @@ bool is_incremental_attention([[maybe_unused]] const Attention& attention) {
   }
 }
 
+/// Whether an attention layer can give the diagonal of its weights alone.
+template <class Attention>
+bool has_attention_diagonal([[maybe_unused]] const Attention& attention) {
+  if constexpr (requires { attention.has_diagonal(); }) {
+    return attention.has_diagonal();
+  } else {
+    return false;
+  }
+}
+
 /// One of several attention layers with the same inputs and outputs, for models whose shape comes from a file.
 template <class... Kinds>
 class AnyAttention {
@@ -52,6 +62,23 @@ class AnyAttention {
         kind_);
   }
 
+  /// The result and the diagonal of the weights, [batch, heads, tokens, 1]; an error unless `has_diagonal()`.
+  template <class Context, class X, class T, class Residual>
+  auto with_diagonal(Context& context, const X& x, const AttentionInputs<T>& inputs, const Residual& residual) const {
+    using Both = AttentionResult<typename Context::template Result<T, ShapeOf<X>>,
+                                 typename Context::template Result<T, Shape<Dyn, Dyn, Dyn, Dyn>>>;
+    return std::visit(
+        [&](const auto& kind) -> Both {
+          if constexpr (requires { kind.with_diagonal(context, x, inputs, residual); }) {
+            const auto both = kind.with_diagonal(context, x, inputs, residual);
+            return {both.output, both.weights};
+          } else {
+            fail("AnyAttention: this kind of attention has no diagonal of weights alone");
+          }
+        },
+        kind_);
+  }
+
   template <class Context, class X, class T>
   auto attention_weights(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
     return std::visit([&](const auto& kind) { return kind.attention_weights(context, x, inputs); }, kind_);
@@ -69,6 +96,9 @@ class AnyAttention {
   }
   Index value_width() const {
     return std::visit([](const auto& kind) { return kind.value_width(); }, kind_);
+  }
+  bool has_diagonal() const {
+    return std::visit([](const auto& kind) { return has_attention_diagonal(kind); }, kind_);
   }
   bool incremental() const {
     return std::visit([](const auto& kind) { return is_incremental_attention(kind); }, kind_);

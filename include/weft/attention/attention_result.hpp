@@ -5,11 +5,11 @@
 
 namespace weft {
 
-/// The result of a layer's `with_weights`.
+/// The result of a layer's `with_weights`, or of `with_diagonal`.
 template <class Output, class Weights>
 struct AttentionResult {
   Output output;    ///< [batch, tokens, width]: what the layer's call returns
-  Weights weights;  ///< [batch, heads, tokens, keys]: its adjacency, through which gradients flow
+  Weights weights;  ///< [batch, heads, tokens, keys]: its adjacency, through which gradients flow; or [.., tokens, 1]
 };
 
 /// Both types from the values.

@@ -7,6 +7,7 @@
 
 #include "weft/attention/attention_inputs.hpp"
 #include "weft/ops/attention/attention.hpp"
+#include "weft/ops/attention/attention_diagonal.hpp"
 #include "weft/ops/attention/attention_weights.hpp"
 
 namespace weft {
@@ -125,6 +126,24 @@ auto dense_attention_weights(Context& context, const Q& q, const K& k, const Sha
   }
   const auto weights = attention_weights(context, q, k, options, sharpness);
   return weights.reshape(WeightsShape::from(weights.shape().extents()));
+}
+
+/// The diagonal of these weights, [batch, heads, tokens, 1]: what each token of x looks at itself.
+template <class Context, class Q, class K, class T, class Sharpness>
+auto diagonal_attention_weights(Context& context, const Q& q, const K& k, const Sharpness& sharpness,
+                                const AttentionInputs<T>& inputs, const AttentionHeads& heads) {
+  const Index keys = (inputs.cache ? inputs.cache.length : 0) + k.extent(1);
+  const auto options = detail::attention_options(inputs, heads, q.extent(1), keys);
+  if constexpr (!Context::records) {
+    if (inputs.cache) {
+      const auto in = detail::cached_input(q, inputs.cache, keys, options, detail::sharpness_value<T>(sharpness));
+      auto diagonal =
+          context.template make<T>(Shape<Dyn, Dyn, Dyn, Dyn>(in.size.batch, in.size.heads, in.size.queries, 1));
+      AttentionKernels<Cpu>::diagonal(in, diagonal.data());
+      return diagonal;
+    }
+  }
+  return attention_diagonal(context, q, k, options, sharpness);
 }
 
 }  // namespace weft

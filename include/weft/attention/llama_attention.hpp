@@ -66,12 +66,22 @@ class LlamaAttention {
   template <class Context, class X, class Residual = None>
   auto with_weights(Context& context, const X& x, const AttentionInputs<T>& inputs,
                     const Residual& residual = none) const {
-    const auto q = rotary_embedding_in_place(context, q_proj(context, x), inputs.cos, inputs.sin, heads_);
-    const auto k = rotary_embedding_in_place(context, k_proj(context, x), inputs.cos, inputs.sin, key_value_heads_);
-    const auto v = v_proj(context, x);
-    const AttentionHeads shared = heads(context);
-    const auto output = o_proj(context, attend(context, q, k, v, none, inputs, shared), residual);
-    return AttentionResult{output, dense_attention_weights(context, q, k, none, inputs, shared)};
+    return with(context, x, inputs, residual, [&](const auto& q, const auto& k, const AttentionHeads& shared) {
+      return dense_attention_weights(context, q, k, none, inputs, shared);
+    });
+  }
+
+  /// Whether `with_diagonal` can be called.
+  static bool has_diagonal() { return true; }
+
+  /// The result of the call and the diagonal of its weights, [batch, heads, tokens, 1], for graphs that have no other entries.
+  /// No array of tokens x tokens is made.
+  template <class Context, class X, class Residual = None>
+  auto with_diagonal(Context& context, const X& x, const AttentionInputs<T>& inputs,
+                     const Residual& residual = none) const {
+    return with(context, x, inputs, residual, [&](const auto& q, const auto& k, const AttentionHeads& shared) {
+      return diagonal_attention_weights(context, q, k, none, inputs, shared);
+    });
   }
 
   /// The adjacency of the layer, [batch, heads, tokens, tokens]: for plots and inspection.
@@ -100,6 +110,18 @@ class LlamaAttention {
   }
 
  private:
+  /// The result of the call, and what `weigh` makes of its queries and keys.
+  template <class Context, class X, class Residual, class Weigh>
+  auto with(Context& context, const X& x, const AttentionInputs<T>& inputs, const Residual& residual,
+            Weigh&& weigh) const {
+    const auto q = rotary_embedding_in_place(context, q_proj(context, x), inputs.cos, inputs.sin, heads_);
+    const auto k = rotary_embedding_in_place(context, k_proj(context, x), inputs.cos, inputs.sin, key_value_heads_);
+    const auto v = v_proj(context, x);
+    const AttentionHeads shared = heads(context);
+    const auto output = o_proj(context, attend(context, q, k, v, none, inputs, shared), residual);
+    return AttentionResult{output, weigh(q, k, shared)};
+  }
+
   /// With the dropout of the next call.
   template <class Context>
   AttentionHeads heads(Context& context) const {

@@ -119,6 +119,25 @@ class LlamaAttentionGIN {
     return AttentionResult<std::remove_const_t<decltype(output)>, Weights>{output, weights};
   }
 
+  /// Whether `with_diagonal` can be called: where the adjacency is the softmax of scores and nothing more.
+  bool has_diagonal() const { return options_.is_plain(); }
+
+  /// The output, and the diagonal of the adjacency, [batch, heads, tokens, 1], for graphs that have no other entries. No array
+  /// of tokens x tokens is made.
+  template <class Context, class X, class Residual = None>
+  auto with_diagonal(Context& context, const X& x, const AttentionInputs<T>& given,
+                     const Residual& residual = none) const {
+    if (!has_diagonal()) fail("LlamaAttentionGIN: the diagonal alone can be had of a plain softmax adjacency only");
+    const AttentionInputs<T> inputs = causal_by_default(given);
+    const auto q = queries(context, x, q_proj, inputs);
+    const auto k = keys(context, x, k_proj, inputs);
+    const AttentionHeads shared = heads(context);
+    return sharpening.visit([&](const auto& sharpness) {
+      const auto output = update(context, x, attend(context, q, k, x, sharpness, inputs, shared), residual);
+      return AttentionResult{output, diagonal_attention_weights(context, q, k, sharpness, inputs, shared)};
+    });
+  }
+
   /// The processed adjacency P of the layer, [batch, heads, tokens, tokens]: for plots and inspection.
   template <class X>
   auto attention_weights(Inference& context, const X& x, const AttentionInputs<T>& inputs) const {

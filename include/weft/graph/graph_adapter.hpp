@@ -84,7 +84,8 @@ class GraphAdapter {
   }
 
   /// \param z           [batch, tokens, hidden]
-  /// \param weights     [batch, heads, tokens, tokens], the attention weights
+  /// \param weights     [batch, heads, tokens, tokens], the attention weights; or, where `reads_diagonal()` and nothing is
+  ///                    additional, their diagonal [batch, heads, tokens, 1]
   /// \param inputs      masks, which must outlive the step on a tape, and rotary tables for `add_rope`
   /// \param additional  [batch, maps, tokens, tokens] or, in single mode, [batch, tokens, tokens], added to the
   ///                    adjacency behind the causal cut; or `none`: then that of the inputs, where they have one
@@ -167,6 +168,20 @@ class GraphAdapter {
 
   const GraphAdapterOptions& options() const { return options_; }
 
+  /// Whether nothing but the diagonal of the attention weights has an effect: a token sends to later ones only, and the
+  /// adjacency has no entries for those.
+  bool reads_diagonal() const {
+    return options_.edge_direction == EdgeDirection::reference && options_.adjacency.enforce_causality &&
+           !adj_transform;
+  }
+
+  /// Whether tokens can be added one at a time: where each looks at itself alone, and no mean or largest distance is taken
+  /// over the text.
+  bool incremental() const {
+    return reads_diagonal() && !options_.norm_to_hidden_states && !options_.adjacency.use_distance_scaling &&
+           options_.gnn.gin.norm != GraphNormKind::graph;
+  }
+
   /// Matrices of an adjacency: one for each head per head, 1 in single mode.
   Index maps() const { return options_.per_head ? options_.heads : 1; }
 
@@ -194,6 +209,7 @@ class GraphAdapter {
   static GraphAdjacencyMask<T> mask_of(const AttentionInputs<T>& inputs) {
     GraphAdjacencyMask<T> mask{inputs.causal, inputs.key_valid, inputs.additive_mask, nullptr};
     if constexpr (requires { inputs.first_key; }) mask.first_key = inputs.first_key;
+    if (inputs.cache) mask.past = inputs.cache.length;
     return mask;
   }
 

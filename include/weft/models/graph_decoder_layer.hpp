@@ -23,6 +23,8 @@ class NoGraph {
   }
 
   static Index maps() { return 0; }
+  static bool reads_diagonal() { return false; }
+  static bool incremental() { return true; }
 
   void initialize(Rng& /*rng*/, double /*standard_deviation*/) {}
 
@@ -83,7 +85,8 @@ class GraphDecoderLayer {
     using Hidden = HiddenOf<Context, X>;
     if (inputs.cache && !incremental()) refuse_cache();
     WeightsOf<Context> weights;
-    const Hidden h = attend(context, x, inputs, weights);
+    const bool with_additional = !std::is_same_v<Additional, None> || inputs.additional_adj.data() != nullptr;
+    const Hidden h = attend(context, x, inputs, !with_additional && diagonal_is_enough(), weights);
     const auto g = [&](const Hidden& z) -> Hidden {
       return graph ? (*graph)(context, z, weights, inputs, additional) : z;
     };
@@ -104,9 +107,12 @@ class GraphDecoderLayer {
     fail("GraphDecoderLayer: not a value of GNNLogic");
   }
 
-  /// Whether tokens can be added one at a time with a cache. Graphs are drawn anew over the whole text, and a feed-forward
-  /// block on the adjacency may see later tokens.
-  bool incremental() const { return !graph && is_incremental_attention(self_attn) && is_incremental_block(mlp); }
+  /// Whether tokens can be added one at a time with a cache. Graphs between tokens are drawn anew over the whole text, and a
+  /// feed-forward block on the adjacency may see later tokens.
+  bool incremental() const {
+    if (graph && !(graph->incremental() && diagonal_is_enough())) return false;
+    return is_incremental_attention(self_attn) && is_incremental_block(mlp);
+  }
 
   /// Matrices of the graph network's adjacency; 0 without a network.
   Index graph_maps() const { return graph ? graph->maps() : 0; }
@@ -135,12 +141,24 @@ class GraphDecoderLayer {
 
   bool needs_weights() const { return graph.has_value() || options_.mlp_uses_weights; }
 
-  /// h, and the weights where they are needed.
+  /// Whether of the weights only what each token looks at itself has an effect, and the attention can give that alone.
+  bool diagonal_is_enough() const {
+    return graph && graph->reads_diagonal() && !options_.mlp_uses_weights && has_attention_diagonal(self_attn);
+  }
+
+  /// h, and the weights, or their diagonal, where they are needed.
   template <class Context, class X>
   HiddenOf<Context, X> attend(Context& context, const X& x, const AttentionInputs<T>& inputs,
-                              WeightsOf<Context>& weights) const {
+                              [[maybe_unused]] bool diagonal, WeightsOf<Context>& weights) const {
     const HiddenOf<Context, X> n = input_layernorm(context, x);
     const auto hidden = [&](const auto& y) { return y.reshape(ShapeOf<X>::from(y.shape().extents())); };
+    if constexpr (requires { self_attn.with_diagonal(context, n, inputs, x); }) {
+      if (diagonal) {
+        const auto attended = self_attn.with_diagonal(context, n, inputs, x);
+        weights = attended.weights;
+        return options_.use_original_hidden_states ? n : hidden(attended.output);
+      }
+    }
     if constexpr (requires { self_attn.with_weights(context, n, inputs, x); }) {
       if (needs_weights()) {
         const auto attended = self_attn.with_weights(context, n, inputs, x);

@@ -39,6 +39,20 @@ struct AttentionKernels<Cpu> {
                                const kernels::AttentionGradients<T>& gradients) {
     kernels::attention_weights_backward(in, weights, statistics, d_weights, gradients);
   }
+
+  /// Their diagonal [batch, heads, queries].
+  template <class T>
+  static void diagonal(const kernels::AttentionInput<T>& in, T* diagonal,
+                       kernels::AttentionStatistics<T> statistics = {}) {
+    kernels::attention_diagonal(in, diagonal, statistics);
+  }
+
+  template <class T>
+  static void diagonal_backward(const kernels::AttentionInput<T>& in, const T* diagonal,
+                                kernels::AttentionStatistics<T> statistics, const T* d_diagonal,
+                                const kernels::AttentionGradients<T>& gradients) {
+    kernels::attention_diagonal_backward(in, diagonal, statistics, d_diagonal, gradients);
+  }
 };
 
 }  // namespace weft

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// The attention matrix itself, for layers that work on it and for pictures of it.
+/// The attention matrix itself, or its diagonal, for layers that work on it and for pictures of it.
 #pragma once
 
 #include <algorithm>
@@ -18,29 +18,54 @@ class DenseBlock {
  public:
   DenseBlock(const AttentionInput<T>& in, const QueryBlock<T>& block) : in_(in), block_(block) {
     struct Buffers {};
-    const Index keys = block.key_end - block.key_begin;
+    // A cache has room for more keys than there are yet: scratch for all of them, so that decoding never makes it grow.
+    const Index room = in.k.row_stride > 0 ? in.k.batch_stride / in.k.row_stride : 0;
+    const Index keys = std::max(block.key_end - block.key_begin, room);
     queries_ = thread_scratch<Buffers, T>((in.size.head_dim + keys) * kQueryBlock);
     scores_ = queries_ + in.size.head_dim * kQueryBlock;
   }
 
+  /// Whole rows of weights.
   void run(T* weights, AttentionStatistics<T> statistics) {
+    const AttentionSize& size = in_.size;
+    weights += ((block_.batch * size.heads + block_.head) * size.queries + block_.first) * size.keys;
+    run(statistics, [&](const ScorePanel<T>& panel, Index vector) {
+      store(panel, vector, weights + (panel.column + vector * kLanes<T>)*size.keys);
+    });
+  }
+
+  /// The weight of each query's own key, [batch, heads, queries].
+  void run_diagonal(T* diagonal, AttentionStatistics<T> statistics) {
+    const AttentionSize& size = in_.size;
+    diagonal += (block_.batch * size.heads + block_.head) * size.queries + block_.first;
+    run(statistics, [&](const ScorePanel<T>& panel, Index vector) {
+      const Index at = panel.column + vector * kLanes<T>;
+      for (Index i = at; i < std::min(at + kLanes<T>, block_.count); ++i) {
+        const Index r = block_.position + i - panel.key;
+        diagonal[i] = r >= 0 && r < panel.keys ? scores_[r * kQueryBlock + i] * factors_[i] : T{0};
+      }
+    });
+  }
+
+ private:
+  /// Calls `take(panel, vector)` when the exponentials of a vector of queries and the factors of their sums are there.
+  template <class Take>
+  void run(AttentionStatistics<T> statistics, const Take& take) {
     const AttentionSize& size = in_.size;
     transpose_queries(in_.query(block_.batch, block_.head, block_.first), in_.q.row_stride, block_.count, size.head_dim,
                       in_.scale * sign_of(in_), queries_);
-    weights += ((block_.batch * size.heads + block_.head) * size.queries + block_.first) * size.keys;
     for (Index column = 0; column < block_.count; column += kQueryPanel<T>) {
       const auto panel = panel_at(block_, column, block_.key_begin, block_.key_end, scores_);
       compute_scores(in_, block_, panel, queries_);
       for (Index v = 0; v < panel.vectors; ++v) normalize(panel, v);
       if (in_.dropout) drop_weights(in_, block_, panel, panel.scores);
-      for (Index v = 0; v < panel.vectors; ++v) store(panel, v, weights + (column + v * kLanes<T>)*size.keys);
+      for (Index v = 0; v < panel.vectors; ++v) take(panel, v);
     }
     if (statistics.data == nullptr) return;
     std::copy_n(peaks_, block_.count, statistics.peaks(size, block_.batch, block_.head) + block_.first);
     std::copy_n(factors_, block_.count, statistics.factors(size, block_.batch, block_.head) + block_.first);
   }
 
- private:
   /// Scores of one vector of queries become exponentials; their peaks and the inverse of their sums are kept.
   void normalize(const ScorePanel<T>& panel, Index vector) {
     const Index at = panel.column + vector * kLanes<T>;
@@ -93,6 +118,28 @@ void attention_weights(const AttentionInput<T>& input, T* weights, AttentionStat
       detail::DenseBlock<T>(in, block).run(weights, statistics);
     });
   });
+}
+
+/// The entries w[b, n, i, p] of the same where p is the position of query i among the keys.
+///
+/// \param diagonal    [batch, heads, queries]
+/// \param statistics  filled for `attention_diagonal_backward`; null data: not wanted
+template <class T>
+void attention_diagonal(const AttentionInput<T>& input, T* diagonal, AttentionStatistics<T> statistics = {}) {
+  const AttentionInput<T> in = detail::without_values(input);
+  parallel_for(detail::count_query_blocks(in), detail::query_block_grain(in), [&](Index begin, Index end) {
+    detail::for_each_query_block(in, begin, end, [&](const detail::QueryBlock<T>& block) {
+      detail::DenseBlock<T>(in, block).run_diagonal(diagonal, statistics);
+    });
+  });
+}
+
+/// Gradients of q, k and the sharpness, given those of `attention_diagonal`'s result; dv must not be wanted.
+template <class T>
+void attention_diagonal_backward(const AttentionInput<T>& input, const T* diagonal, AttentionStatistics<T> statistics,
+                                 const T* d_diagonal, const AttentionGradients<T>& gradients) {
+  detail::backward_heads(detail::without_values(input), detail::DiagonalUpstream<T>(diagonal, d_diagonal), statistics,
+                         gradients);
 }
 
 /// Gradients of q, k and the sharpness, given those of `attention_weights`' result; dv must not be wanted.

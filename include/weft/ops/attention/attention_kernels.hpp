@@ -7,7 +7,8 @@
 
 namespace weft {
 
-/// Kernels of attention on a device. A specialisation provides forward, backward, weights and weights_backward.
+/// Kernels of attention on a device. A specialisation provides forward, backward, weights,
+/// weights_backward, diagonal and diagonal_backward.
 template <class DeviceType>
 struct AttentionKernels;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Where the gradient of the attention weights comes from: from the output, or from dense weights themselves.
+/// Where the gradient of the attention weights comes from: from the output, from dense weights themselves, or from their
+/// diagonal.
 #pragma once
 
 #include <algorithm>
@@ -105,6 +106,43 @@ class WeightsUpstream {
 
   const T* weights_;
   const T* d_weights_;
+};
+
+/// dw is given where a query meets its own key, [batch, heads, queries] like those w, and 0 elsewhere.
+template <class T>
+class DiagonalUpstream {
+ public:
+  static constexpr bool has_values = false;
+
+  DiagonalUpstream(const T* diagonal, const T* d_diagonal) : diagonal_(diagonal), d_diagonal_(d_diagonal) {}
+
+  static Index buffer_size(const AttentionSize& /*size*/) { return 0; }
+  void load(const AttentionInput<T>& /*in*/, const QueryBlock<T>& /*block*/, T* /*buffer*/) {}
+
+  T mean(const AttentionInput<T>& in, const QueryBlock<T>& block, Index i) const {
+    const Index at = query_of(in, block, i);
+    return diagonal_[at] * d_diagonal_[at];
+  }
+
+  void d_weights(const AttentionInput<T>& in, const QueryBlock<T>& block, const ScorePanel<T>& panel, T* result) const {
+    for (Index r = 0; r < panel.keys; ++r) std::fill_n(result + r * kQueryBlock, panel.vectors * kLanes<T>, T{0});
+    const Index queries = std::min(panel.vectors * kLanes<T>, block.count - panel.column);
+    for (Index i = 0; i < queries; ++i) {
+      const Index r = block.position + panel.column + i - panel.key;
+      if (r < 0 || r >= panel.keys) continue;
+      result[r * kQueryBlock + i] = d_diagonal_[query_of(in, block, panel.column + i)];
+    }
+  }
+
+  const T* rows() const { return nullptr; }
+
+ private:
+  static Index query_of(const AttentionInput<T>& in, const QueryBlock<T>& block, Index i) {
+    return (block.batch * in.size.heads + block.head) * in.size.queries + block.first + i;
+  }
+
+  const T* diagonal_;
+  const T* d_diagonal_;
 };
 
 }  // namespace weft::kernels::detail

@@ -21,10 +21,10 @@ struct GraphAdjacencyKernels<Cpu> {
       row.combine(weights, to);
       row.scale_and_transform(to, to);
       for (Index j = 0; j < row.columns(); ++j) to[j] = row.keeps(j, to[j]) ? to[j] : T{0};
-      std::fill(to + row.columns(), to + problem.tokens, T{0});
+      std::fill(to + row.columns(), to + row.width(), T{0});
       if (additional == nullptr) return;
       const T* extra = additional + row.offset(problem.maps, row.map);
-      for (Index j = 0; j < problem.tokens; ++j) to[j] += std::min(extra[j], T{1});
+      for (Index j = 0; j < row.width(); ++j) to[j] += std::min(extra[j], T{1});
     });
   }
 
@@ -34,15 +34,15 @@ struct GraphAdjacencyKernels<Cpu> {
                        const T* dadjacency, GradientTarget<T> dweights, GradientTarget<T> dadditional) {
     struct Combined;
     struct Transformed;
-    const Index tokens = problem.tokens;
     for_each_row(problem, [&](const kernels::GraphAdjacencyRow<T>& row) {
       const Index at = row.offset(problem.maps, row.map);
       if (dadditional) {
-        for (Index j = 0; j < tokens; ++j) store(dadditional, at + j, additional[at + j] <= 1 ? dadjacency[at + j] : 0);
+        for (Index j = 0; j < row.width(); ++j)
+          store(dadditional, at + j, additional[at + j] <= 1 ? dadjacency[at + j] : 0);
       }
       if (!dweights) return;
-      T* combined = thread_scratch<Combined, T>(tokens);
-      T* slopes = thread_scratch<Transformed, T>(tokens);
+      T* combined = thread_scratch<Combined, T>(row.width());
+      T* slopes = thread_scratch<Transformed, T>(row.width());
       row.combine(weights, combined);
       row.scale_and_transform(combined, slopes);
       for (Index j = 0; j < row.columns(); ++j) {
@@ -57,7 +57,8 @@ struct GraphAdjacencyKernels<Cpu> {
   static void for_each_row(const GraphAdjacencyProblem<T>& problem, Body&& body) {
     const Index rows = problem.batch * problem.maps * problem.tokens;
     const Index heads_of_a_row = problem.heads / problem.maps;
-    parallel_for(rows, kernels::rows_worth_a_thread(8 * problem.tokens * heads_of_a_row), [&](Index begin, Index end) {
+    const Index columns = problem.diagonal ? 1 : problem.tokens;
+    parallel_for(rows, kernels::rows_worth_a_thread(8 * columns * heads_of_a_row), [&](Index begin, Index end) {
       for (Index r = begin; r < end; ++r) {
         const Index pair = r / problem.tokens;
         body(kernels::GraphAdjacencyRow<T>{problem, pair / problem.maps, pair % problem.maps, r % problem.tokens});
@@ -89,7 +90,7 @@ struct GraphAdjacencyKernels<Cpu> {
     const bool one_head = combine == GraphAdjacencyCombine::keep || combine == GraphAdjacencyCombine::sigmoid;
     for (Index head = one_head ? row.map : 0; head < (one_head ? row.map + 1 : problem.heads); ++head) {
       const Index at = row.offset(problem.heads, head);
-      for (Index j = 0; j < problem.tokens; ++j) {
+      for (Index j = 0; j < row.width(); ++j) {
         T value = j < row.columns() ? slopes[j] : T{0};
         if (value != 0) {
           if (combine == GraphAdjacencyCombine::mean) value /= static_cast<T>(problem.heads);

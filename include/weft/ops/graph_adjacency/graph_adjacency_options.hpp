@@ -49,14 +49,16 @@ struct GraphAdjacencyMask {
   const std::int32_t* key_valid = nullptr;  ///< [batch, tokens]: 1 = token, 0 = padding
   const T* additive = nullptr;              ///< [batch, 1, tokens, tokens]: hidden where not above -1e10
   const std::int32_t* first_key = nullptr;  ///< [batch, tokens]: query i sees keys from first_key[i] on
+  Index past = 0;  ///< keys before that of the first query, which are columns of key_valid and additive too
 
   bool hides_something() const { return causal || key_valid != nullptr || additive != nullptr || first_key != nullptr; }
 
   bool sees(Index tokens, Index b, Index i, Index j) const {
     if (causal && j > i) return false;
-    if (key_valid != nullptr && key_valid[b * tokens + j] == 0) return false;
+    const Index keys = past + tokens;
+    if (key_valid != nullptr && key_valid[b * keys + past + j] == 0) return false;
     if (first_key != nullptr && j < first_key[b * tokens + i]) return false;
-    return additive == nullptr || additive[(b * tokens + i) * tokens + j] > T(-1e10);
+    return additive == nullptr || additive[(b * tokens + i) * keys + past + j] > T(-1e10);
   }
 };
 
@@ -80,6 +82,7 @@ struct GraphAdjacencyProblem {
   GraphAdjacencyOptions options;
   GraphAdjacencyMask<T> mask;
   const T* distance_factors;  ///< [tokens] by |i - j|, or null
+  bool diagonal = false;      ///< rows have one entry, that of the query's own key
 };
 
 }  // namespace weft

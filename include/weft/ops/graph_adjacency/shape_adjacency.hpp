@@ -66,10 +66,10 @@ inline GraphAdjacencyCombine combine_of(const GraphAdjacencyOptions& options) {
 /// alpha > 0, (5) 0 where not above `epsilon_threshold`, (6) no self connections, lower triangle, (7) plus
 /// min(additional, 1), neither masked nor causal. Every step is differentiated; comparisons carry no gradient.
 ///
-/// \param weights     [batch, heads, tokens, tokens], row = query
+/// \param weights     [batch, heads, tokens, tokens], row = query; or the diagonal alone, [batch, heads, tokens, 1]
 /// \param mask        arrays that must outlive the step on a tape
 /// \param additional  [batch, maps, tokens, tokens], or `none`
-/// \return            [batch, maps, tokens, tokens]: maps is heads with `per_head`, 1 otherwise
+/// \return            [batch, maps, tokens, tokens]: maps is heads with `per_head`, 1 otherwise; of a diagonal the diagonal
 template <class Context, class Weights, class Additional = None>
 auto shape_adjacency(Context& context, const Weights& weights, const GraphAdjacencyMask<ElementOf<Weights>>& mask,
                      const GraphAdjacencyOptions& options, const Additional& additional = none) {
@@ -79,22 +79,24 @@ auto shape_adjacency(Context& context, const Weights& weights, const GraphAdjace
                 "shape_adjacency(weights): weights must be [batch, heads, tokens, tokens]");
   const Index heads = weights.extent(1);
   const Index tokens = weights.extent(2);
-  if (weights.extent(3) != tokens) {
+  const Index columns = weights.extent(3);
+  if (columns != tokens && columns != 1) {
     fail(
         concat("shape_adjacency(weights): weights must be [batch, heads, tokens, tokens] with as many keys as "
-               "queries, found shape ",
+               "queries, or a diagonal [batch, heads, tokens, 1], found shape ",
                weights.shape().text()));
   }
   const auto combine = detail::combine_of(options);
   const bool apart = combine == GraphAdjacencyCombine::keep || combine == GraphAdjacencyCombine::sigmoid;
-  const Shape<Dyn, Dyn, Dyn, Dyn> shape(weights.extent(0), apart ? heads : 1, tokens, tokens);
+  const Shape<Dyn, Dyn, Dyn, Dyn> shape(weights.extent(0), apart ? heads : 1, tokens, columns);
   if constexpr (!std::is_same_v<Additional, None>) {
     if (!(additional.shape() == shape)) {
       fail(concat("shape_adjacency(weights, additional): additional must have the shape of the result, ", shape.text(),
                   ", found ", additional.shape().text()));
     }
   }
-  GraphAdjacencyProblem<T> problem{weights.extent(0), heads, shape[1], tokens, combine, options, mask, nullptr};
+  GraphAdjacencyProblem<T> problem{weights.extent(0), heads, shape[1], tokens,      combine,
+                                   options,           mask,  nullptr,  columns == 1};
   if (options.use_distance_scaling) {
     T* factors = context.workspace().template allocate<T>(tokens);
     detail::fill_distance_factors(options, tokens, factors);

@@ -167,7 +167,7 @@ struct AdjacencyEdges {
 /// The graph of the nonzero entries (NaN among them) of E[b, map, i, j], for every b. Node b * tokens + t is token t of
 /// text b. Its edge weights are the adjacency itself, so that a gradient flows into the entries without a copy of them.
 ///
-/// \param adjacency  [batch, maps, tokens, tokens]
+/// \param adjacency  [batch, maps, tokens, tokens]; or the diagonal alone, [batch, maps, tokens, 1], where nothing else is read
 template <class Context, class Adjacency>
 Graph make_graph(Context& context, const Adjacency& adjacency, Index map, AdjacencyEdges edges) {
   static_assert(ShapeOf<Adjacency>::rank == 4,
@@ -179,12 +179,20 @@ Graph make_graph(Context& context, const Adjacency& adjacency, Index map, Adjace
   if (map < 0 || map >= maps) {
     fail(concat("make_graph(adjacency, map): map must be in [0, ", maps, "), found ", map));
   }
+  const Index columns = adjacency.extent(3);
   const auto* values = adjacency.data();
   const bool diagonal_only =
       edges.lower_triangular && edges.direction == EdgeDirection::reference && edges.filter != EdgeFilter::all;
+  if (columns != tokens && !(columns == 1 && diagonal_only)) {
+    fail(
+        concat("make_graph(adjacency): adjacency must be [batch, maps, tokens, tokens], or its diagonal [batch, maps, "
+               "tokens, 1] where the reference's direction reads nothing else of a lower triangular one, found ",
+               adjacency.shape().text()));
+  }
   const auto position = [&](Index b, Index s, Index u) {
     const bool from_row = edges.direction == EdgeDirection::reference;
-    return ((b * maps + map) * tokens + (from_row ? s : u)) * tokens + (from_row ? u : s);
+    const Index row = (b * maps + map) * tokens + (from_row ? s : u);
+    return columns == 1 ? row : row * tokens + (from_row ? u : s);
   };
   // Blocks of targets: each thread writes its own.
   constexpr Index block = 64;
