@@ -91,7 +91,7 @@ class AdjacencyRows {
  public:
   explicit AdjacencyRows(const AdjacencyInput<T>& in) : in_(in) {
     struct Buffers {};
-    const Index size = std::min(kAdjacencyRows, in.size().queries) * in.size().keys;
+    const Index size = std::min(kAdjacencyRows, in.size().queries) * in.attention.key_room();
     T* memory = thread_scratch<Buffers, T>((in.attention.dropout ? 5 : 4) * size);
     for (T** buffer : {&scores_, &weights_, &p_, &d_}) *buffer = std::exchange(memory, memory + size);
     a_ = in.attention.dropout ? memory : weights_;

@@ -61,7 +61,7 @@ class DifferentialRows {
  public:
   explicit DifferentialRows(const DifferentialInput<T>& in) : in_(in), second_(in.second()) {
     struct Buffers {};
-    const Index size = std::min(kAdjacencyRows, in.size().queries) * in.size().keys;
+    const Index size = std::min(kAdjacencyRows, in.size().queries) * in.first.attention.key_room();
     T* memory = thread_scratch<Buffers, T>(8 * size);
     for (T** buffer : {&scores_, &weights_, &scores2_, &weights2_, &a_, &p_, &d_, &d2_}) {
       *buffer = std::exchange(memory, memory + size);

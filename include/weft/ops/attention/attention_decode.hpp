@@ -79,22 +79,44 @@ class DecodeRow {
   DecodeRow(const AttentionInput<T>& in, Index batch, Index head)
       : in_(in), block_(plan_block(in, {}, batch, head, 0)), keys_(block_.key_end - block_.key_begin) {
     struct Scores {};
-    // A cache has room for more keys than there are yet: scratch for all of them, so that decoding never makes it grow.
-    const Index room = in.k.row_stride > 0 ? in.k.batch_stride / in.k.row_stride : 0;
-    scores_ = thread_scratch<Scores, T>(whole_vectors<T>(std::max(keys_, room)));
+    scores_ = thread_scratch<Scores, T>(whole_vectors<T>(in.key_room()));
   }
 
   void run(AttentionRows<T> out, AttentionStatistics<T> statistics) {
-    score();
-    const T peak = find_peak();
-    const T factor = 1 / exponentiate(peak);
+    const T factor = weigh(statistics);
     mix(out.at(block_.batch, 0, block_.head * in_.size.value_dim), factor);
-    if (statistics.data == nullptr) return;
-    *statistics.peaks(in_.size, block_.batch, block_.head) = peak;
-    *statistics.factors(in_.size, block_.batch, block_.head) = factor;
+  }
+
+  /// The row of weights, of all keys.
+  void store(T* weights, AttentionStatistics<T> statistics) {
+    const T factor = weigh(statistics);
+    std::fill_n(weights, block_.key_begin, T{0});
+    for_each_vector<T>(keys_, [&](Index r, const auto& access) {
+      access.store(weights + block_.key_begin + r, Vector<T>(factor) * Vector<T>::load_aligned(scores_ + r));
+    });
+    std::fill(weights + block_.key_end, weights + in_.size.keys, T{0});
+  }
+
+  /// The weight of the query's own key.
+  T own_weight(AttentionStatistics<T> statistics) {
+    const T factor = weigh(statistics);
+    const Index r = block_.position - block_.key_begin;
+    return r >= 0 && r < keys_ ? factor * scores_[r] : T{0};
   }
 
  private:
+  /// Makes exponentials of scores; returns what makes weights of them.
+  T weigh(AttentionStatistics<T> statistics) {
+    score();
+    const T peak = find_peak();
+    const T factor = 1 / exponentiate(peak);
+    if (statistics.data != nullptr) {
+      *statistics.peaks(in_.size, block_.batch, block_.head) = peak;
+      *statistics.factors(in_.size, block_.batch, block_.head) = factor;
+    }
+    return factor;
+  }
+
   /// sign · (scale · q·k + mask); lanes behind the last key repeat it.
   void score() {
     const T sign = in_.sharpness < 0 ? T{-1} : T{1};
@@ -152,18 +174,31 @@ class DecodeRow {
   T* scores_;
 };
 
+/// Whether there is one query a sequence, so that rows are worked on one by one.
+template <class T>
+bool is_decode(const AttentionInput<T>& in) {
+  return in.size.queries == 1 && !in.dropout;
+}
+
+/// Calls body(row, batch * heads + head) for the query of every head, on all threads.
+template <class T, class Body>
+void for_each_decode_row(const AttentionInput<T>& in, Body&& body) {
+  const Index cost = in.size.keys * (in.size.head_dim + in.size.value_dim);
+  const Index grain = std::max<Index>(1, 30'000 / std::max<Index>(1, cost));
+  parallel_for(in.size.batch * in.size.heads, grain, [&](Index begin, Index end) {
+    for (Index at = begin; at < end; ++at) {
+      DecodeRow<T> row(in, at / in.size.heads, at % in.size.heads);
+      body(row, at);
+    }
+  });
+}
+
 }  // namespace detail
 
 /// `attention_forward` for one query a sequence; heads run on different threads.
 template <class T>
 void attention_decode(const AttentionInput<T>& in, AttentionRows<T> out, AttentionStatistics<T> statistics = {}) {
-  const Index cost = in.size.keys * (in.size.head_dim + in.size.value_dim);
-  const Index grain = std::max<Index>(1, 30'000 / std::max<Index>(1, cost));
-  parallel_for(in.size.batch * in.size.heads, grain, [&](Index begin, Index end) {
-    for (Index at = begin; at < end; ++at) {
-      detail::DecodeRow<T>(in, at / in.size.heads, at % in.size.heads).run(out, statistics);
-    }
-  });
+  detail::for_each_decode_row(in, [&](detail::DecodeRow<T>& row, Index) { row.run(out, statistics); });
 }
 
 }  // namespace weft::kernels

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "weft/ops/attention/attention_backward.hpp"
+#include "weft/ops/attention/attention_decode.hpp"
 
 namespace weft::kernels {
 
@@ -18,10 +19,7 @@ class DenseBlock {
  public:
   DenseBlock(const AttentionInput<T>& in, const QueryBlock<T>& block) : in_(in), block_(block) {
     struct Buffers {};
-    // A cache has room for more keys than there are yet: scratch for all of them, so that decoding never makes it grow.
-    const Index room = in.k.row_stride > 0 ? in.k.batch_stride / in.k.row_stride : 0;
-    const Index keys = std::max(block.key_end - block.key_begin, room);
-    queries_ = thread_scratch<Buffers, T>((in.size.head_dim + keys) * kQueryBlock);
+    queries_ = thread_scratch<Buffers, T>((in.size.head_dim + in.key_room()) * kQueryBlock);
     scores_ = queries_ + in.size.head_dim * kQueryBlock;
   }
 
@@ -113,6 +111,10 @@ AttentionInput<T> without_values(AttentionInput<T> in) {
 template <class T>
 void attention_weights(const AttentionInput<T>& input, T* weights, AttentionStatistics<T> statistics = {}) {
   const AttentionInput<T> in = detail::without_values(input);
+  if (detail::is_decode(in)) {
+    return detail::for_each_decode_row(
+        in, [&](detail::DecodeRow<T>& row, Index at) { row.store(weights + at * in.size.keys, statistics); });
+  }
   parallel_for(detail::count_query_blocks(in), detail::query_block_grain(in), [&](Index begin, Index end) {
     detail::for_each_query_block(in, begin, end, [&](const detail::QueryBlock<T>& block) {
       detail::DenseBlock<T>(in, block).run(weights, statistics);
@@ -127,6 +129,10 @@ void attention_weights(const AttentionInput<T>& input, T* weights, AttentionStat
 template <class T>
 void attention_diagonal(const AttentionInput<T>& input, T* diagonal, AttentionStatistics<T> statistics = {}) {
   const AttentionInput<T> in = detail::without_values(input);
+  if (detail::is_decode(in)) {
+    return detail::for_each_decode_row(
+        in, [&](detail::DecodeRow<T>& row, Index at) { diagonal[at] = row.own_weight(statistics); });
+  }
   parallel_for(detail::count_query_blocks(in), detail::query_block_grain(in), [&](Index begin, Index end) {
     detail::for_each_query_block(in, begin, end, [&](const detail::QueryBlock<T>& block) {
       detail::DenseBlock<T>(in, block).run_diagonal(diagonal, statistics);

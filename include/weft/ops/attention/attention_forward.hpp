@@ -103,7 +103,7 @@ class ForwardBlock {
 /// \param statistics  filled for `attention_backward`; null data: not wanted
 template <class T>
 void attention_forward(const AttentionInput<T>& in, AttentionRows<T> out, AttentionStatistics<T> statistics = {}) {
-  if (in.size.queries == 1 && !in.dropout) return attention_decode(in, out, statistics);
+  if (detail::is_decode(in)) return attention_decode(in, out, statistics);
   parallel_for(detail::count_query_blocks(in), detail::query_block_grain(in), [&](Index begin, Index end) {
     detail::for_each_query_block(in, begin, end, [&](const detail::QueryBlock<T>& block) {
       detail::ForwardBlock<T>(in, block).run(out, statistics);

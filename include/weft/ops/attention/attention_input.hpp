@@ -72,6 +72,9 @@ struct AttentionInput {
   T sharpness = 1;
   std::optional<DropoutMask> dropout = {};
 
+  /// Keys that there is memory for: in a cache more than there are. Scratch for all of them never grows while decoding.
+  Index key_room() const { return k.row_stride > 0 ? std::max(size.keys, k.batch_stride / k.row_stride) : size.keys; }
+
   const T* query(Index batch, Index head, Index i) const { return q.at(batch, i, head * size.head_dim); }
   const T* key(Index batch, Index head, Index j) const { return k.at(batch, j, head / size.group() * size.head_dim); }
   const T* value(Index batch, Index head, Index j) const {

@@ -97,7 +97,9 @@ struct OffsetAttentionKernels<Cpu> {
     const OffsetAttentionSize& size = in.size;
     const Index blocks = (size.queries + kernels::kHeadProductRows - 1) / kernels::kHeadProductRows;
     parallel_for(size.batch * size.heads * blocks, 1, [&](Index begin, Index end) {
-      T* w = thread_scratch<Scratch, T>(kernels::kHeadProductRows * size.keys);
+      // In a cache for all that it has room for, so that decoding never makes it grow.
+      T* w = thread_scratch<Scratch, T>(std::min(kernels::kHeadProductRows, size.queries) *
+                                        std::max(size.keys, in.capacity));
       for (Index at = begin; at < end; ++at) {
         const kernels::detail::OffsetBlock<T> block(in, at / blocks, at % blocks * kernels::kHeadProductRows);
         block.weigh(w);
