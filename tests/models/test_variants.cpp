@@ -254,6 +254,10 @@ TEST_CASE("an additional adjacency that nothing can use is refused") {
   CHECK_THROWS_WITH(logits_of(model, ids, {.additional_adj = narrow}),
                     "model(context, ids): additional_adj must be [batch, maps, tokens, tokens], here [2, 1, 6, 6], or "
                     "without the axis of one map, found [2, 1, 6, 5]");
+  auto cache = model.make_cache(2, 6);
+  Inference inference;
+  CHECK_THROWS_WITH(model(inference, ids, {.additional_adj = extra}, &cache),
+                    "model(context, ids, cache): additional_adj is not supported with a cache");
   const Tensor<float, Shape<2, 6, 6>> floats;
   CHECK_THROWS_WITH(logits_of(model, ids, {.additional_adj = floats}),
                     Catch::Matchers::ContainsSubstring("must have the element type of the model"));

@@ -47,7 +47,7 @@ struct ModelInputs {
 
   /// [batch, tokens, tokens], with `gnn_mode` per_head [batch, heads, tokens, tokens]: min(additional_adj, 1) is added to the
   /// adjacency of every layer's graph network, behind its mask and causal cut, row = query (quirk D13). A tensor of the
-  /// model's element type, which must outlive the step on a tape.
+  /// model's element type, which must outlive the step on a tape; without cache.
   AdditionalAdjacency additional_adj = {};
 };
 
@@ -110,6 +110,7 @@ class DecoderModel {
     shared.causal = true;
     shared.key_valid = inputs.attention_mask;
     if (inputs.additional_adj) {
+      if (cache != nullptr) fail("model(context, ids, cache): additional_adj is not supported with a cache");
       expect_additional(inputs.additional_adj.shape(), batch, tokens);
       shared.additional_adj = inputs.additional_adj.template values<T>();
     }

@@ -83,9 +83,9 @@ class GraphDecoderLayer {
   auto operator()(Context& context, const X& x, const AttentionInputs<T>& inputs,
                   const Additional& additional = none) const {
     using Hidden = HiddenOf<Context, X>;
-    if (inputs.cache && !incremental()) refuse_cache();
-    WeightsOf<Context> weights;
     const bool with_additional = !std::is_same_v<Additional, None> || inputs.additional_adj.data() != nullptr;
+    if (inputs.cache && (with_additional || !incremental())) refuse_cache();
+    WeightsOf<Context> weights;
     const Hidden h = attend(context, x, inputs, !with_additional && diagonal_is_enough(), weights);
     const auto g = [&](const Hidden& z) -> Hidden {
       return graph ? (*graph)(context, z, weights, inputs, additional) : z;
