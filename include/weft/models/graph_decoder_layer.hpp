@@ -88,7 +88,11 @@ class GraphDecoderLayer {
     WeightsOf<Context> weights;
     const Hidden h = attend(context, x, inputs, !with_additional && diagonal_is_enough(), weights);
     const auto g = [&](const Hidden& z) -> Hidden {
-      return graph ? (*graph)(context, z, weights, inputs, additional) : z;
+      if (!graph) return z;
+      if constexpr (!Context::records) {
+        if (inputs.cache) return (*graph)(context, z, diagonal_of(context, weights), inputs, additional);
+      }
+      return (*graph)(context, z, weights, inputs, additional);
     };
     switch (options_.gnn_logic) {
       case GNNLogic::before_MLP: {
@@ -110,8 +114,7 @@ class GraphDecoderLayer {
   /// Whether tokens can be added one at a time with a cache. Graphs between tokens are drawn anew over the whole text, and a
   /// feed-forward block on the adjacency may see later tokens.
   bool incremental() const {
-    if (graph && !(graph->incremental() && diagonal_is_enough())) return false;
-    return is_incremental_attention(self_attn) && is_incremental_block(mlp);
+    return (!graph || graph->incremental()) && is_incremental_attention(self_attn) && is_incremental_block(mlp);
   }
 
   /// Matrices of the graph network's adjacency; 0 without a network.
@@ -144,6 +147,20 @@ class GraphDecoderLayer {
   /// Whether of the weights only what each token looks at itself has an effect, and the attention can give that alone.
   bool diagonal_is_enough() const {
     return graph && graph->reads_diagonal() && !options_.mlp_uses_weights && has_attention_diagonal(self_attn);
+  }
+
+  /// The weights of each token's own key among those of the last tokens, [batch, heads, new tokens, keys].
+  template <class Context>
+  static WeightsOf<Context> diagonal_of(Context& context, const WeightsOf<Context>& weights) {
+    const Index tokens = weights.extent(2);
+    const Index keys = weights.extent(3);
+    if (keys == 1) return weights;
+    auto diagonal =
+        context.template make<T>(Shape<Dyn, Dyn, Dyn, Dyn>(weights.extent(0), weights.extent(1), tokens, 1));
+    for (Index row = 0; row < diagonal.size(); ++row) {
+      diagonal.data()[row] = weights.data()[row * keys + keys - tokens + row % tokens];
+    }
+    return diagonal;
   }
 
   /// h, and the weights, or their diagonal, where they are needed.
