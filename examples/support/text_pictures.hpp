@@ -7,8 +7,6 @@
 #include <iostream>
 #include <string>
 
-#include <nlohmann/json.hpp>
-
 #include "weft/io.hpp"
 #include "weft/weft.hpp"
 
@@ -30,12 +28,12 @@ inline void draw_loss(const std::string& metrics, const std::string& path) {
   std::string validation;
   std::ifstream lines(metrics);
   for (std::string line; std::getline(lines, line);) {
-    const auto event = nlohmann::json::parse(line);
-    const std::string step = event.at("step").dump();
-    if (event.contains("loss")) {
-      training += step + " " + std::to_string(event["loss"].get<double>() / std::numbers::ln2) + "\n";
+    const auto event = weft::detail::parse_json(line, metrics);
+    const std::string step = json_text(*event.find("step"));
+    if (const auto* loss = event.find("loss")) {
+      training += step + " " + std::to_string(*loss->get_if<double>() / std::numbers::ln2) + "\n";
     } else {
-      validation += step + " " + event.at("validation_bits_per_byte").dump() + "\n";
+      validation += step + " " + json_text(*event.find("validation_bits_per_byte")) + "\n";
     }
   }
   Gnuplot gnuplot(path, 900, 500);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Everything that reads or writes files: safetensors, config.json, checkpoints, metrics. Needs nlohmann-json.
+/// Everything that reads or writes files: safetensors, config.json, checkpoints, metrics. Needs RapidJSON.
 #pragma once
 
 #include "weft/io/json_config.hpp"

@@ -14,7 +14,7 @@ function(reached out)
   file(WRITE ${program} "${text}")
   execute_process(COMMAND ${COMPILER} -std=c++20 -I${ROOT} ${INCLUDES} -M ${program}
     OUTPUT_VARIABLE dependencies COMMAND_ERROR_IS_FATAL ANY)
-  string(REGEX MATCH "/(iostream|fstream|filesystem|nlohmann/json[a-z_]*\\.hpp)[ \n]" found "${dependencies}")
+  string(REGEX MATCH "/(iostream|fstream|filesystem|rapidjson/[a-z]+\\.h)[ \n]" found "${dependencies}")
   set(${out} "${CMAKE_MATCH_1}" PARENT_SCOPE)
 endfunction()
 

@@ -18,11 +18,17 @@ using weft::parse_config;
 using weft::PretrainedConfig;
 using weft::read_config;
 using weft::detail::Json;
+using weft::detail::json_text;
 using weft::detail::parse_json;
 
 namespace {
 
 const std::string goldens = WEFT_TEST_DATA;
+
+const Json::Object& members(const Json& json) { return *json.get_if<Json::Object>(); }
+
+/// The field `gnn_config` of a configuration's text.
+Json gnn_config(const std::string& text) { return *parse_json(text, "test").find("gnn_config"); }
 
 /// Another value than the default's, for every type of field.
 void change(bool& truth) { truth = !truth; }
@@ -93,10 +99,10 @@ TEST_CASE("every field survives the way through a file") {
   // A field that the file did not carry would have come back with its default.
   const Json json = parse_json(config_text(config), "test");
   const Json defaults = parse_json(config_text({}), "test");
-  for (const auto& [key, value] : json.items()) {
+  for (const auto& [key, value] : members(json)) {
     INFO(key);
     const bool is_other = key == "architectures" || key == "model_type" || key == "torch_dtype";
-    CHECK((value == defaults.at(key)) == is_other);
+    CHECK((value == members(defaults).at(key)) == is_other);
   }
 }
 
@@ -111,9 +117,9 @@ TEST_CASE("a default configuration has the defaults of Hugging Face") {
 
 TEST_CASE("the defaults of a graph configuration are the reference's") {
   const Json all = parse_json(weft::read_text(goldens + "/gnn_config_defaults.json"), "defaults");
-  for (const auto& [key, defaults] : all.items()) {
+  for (const auto& [key, defaults] : members(all)) {
     INFO(key);
-    const PretrainedConfig config = parse_config(Json({{"gnn_config", defaults}}).dump());
+    const PretrainedConfig config = parse_config(json_text(Json::Object{{"gnn_config", defaults}}));
     CHECK(config.gnn.gnn_type == (key == "default"      ? weft::GNNType::causal_gnn
                                   : key == "causal_gin" ? weft::GNNType::causal_gin
                                   : key == "causal_pna" ? weft::GNNType::causal_pna
@@ -122,14 +128,14 @@ TEST_CASE("the defaults of a graph configuration are the reference's") {
     expected.gnn_type = config.gnn.gnn_type;
     CHECK(config.gnn == expected);
     // Written again, it is the reference's file, field for field: none is lacking, none is new.
-    CHECK(parse_json(config_text(config), "test").at("gnn_config").dump() == defaults.dump());
+    CHECK(json_text(gnn_config(config_text(config))) == json_text(defaults));
     // A member for each but the texts and objects, which nothing reads.
-    const Json left = parse_json(config.other, "test").at("gnn_config");
-    for (const auto& [field, value] : left.items()) {
+    const Json left = gnn_config(config.other);
+    for (const auto& [field, value] : members(left)) {
       INFO(field);
-      CHECK((value.is_string() || value.is_null() || field == "degree"));
+      CHECK((value.get_if<std::string>() != nullptr || value.is_null() || field == "degree"));
     }
-    CHECK(left.size() == (key == "causal_pna" ? 9U : 8U));
+    CHECK(members(left).size() == (key == "causal_pna" ? 9U : 8U));
   }
 }
 
@@ -156,10 +162,10 @@ TEST_CASE("semantics and switches are fields of our own, written where they are 
   CHECK(mixed.switches().pna_max == weft::PNAMax::neighbours);
   PretrainedConfig config;
   config.gnn = mixed;
-  const Json written = parse_json(config_text(config), "test").at("gnn_config");
-  CHECK(written.at("semantics") == "intended");
-  CHECK(written.at("cgi_mask_local") == false);
-  CHECK_FALSE(written.contains("pna_max"));
+  const Json written = gnn_config(config_text(config));
+  CHECK(*written.find("semantics") == "intended");
+  CHECK(*written.find("cgi_mask_local") == false);
+  CHECK(written.find("pna_max") == nullptr);
   CHECK_THAT(config_text({}), !ContainsSubstring("semantics"));
   CHECK_THROWS_WITH(gnn(R"("semantics":"paper")"),
                     "f: gnn_config.semantics must be one of \"reference\", \"intended\", found \"paper\"");
@@ -231,9 +237,9 @@ TEST_CASE("a golden model's configuration is the one it was made with") {
 TEST_CASE("a golden model's file is written as Hugging Face wrote it, but for the null it omits") {
   const std::string path = goldens + "/models/gin_readme/config.json";
   Json written = parse_json(config_text(read_config(path)), "test");
-  CHECK(written.at("pad_token_id").is_null());
-  written.erase("pad_token_id");
-  CHECK(written.dump() == parse_json(weft::read_text(path), path).dump());
+  CHECK(written.find("pad_token_id")->is_null());
+  written.get_if<Json::Object>()->erase("pad_token_id");
+  CHECK(json_text(written) == json_text(parse_json(weft::read_text(path), path)));
 }
 
 TEST_CASE("fields that are unknown come back") {
@@ -242,8 +248,8 @@ TEST_CASE("fields that are unknown come back") {
   CHECK(parse_config(text).other == R"({"gnn_config":{"degree":[64,32],"tokenizer":8},)"
                                     R"("transformers_version":"4.46.3","x":{"y":[1e-05,null]}})");
   const Json written = parse_json(config_text(parse_config(text)), "test");
-  CHECK(written.at("x").dump() == R"({"y":[1e-05,null]})");
-  CHECK(written.at("gnn_config").at("tokenizer") == 8);
+  CHECK(json_text(*written.find("x")) == R"({"y":[1e-05,null]})");
+  CHECK(*written.find("gnn_config")->find("tokenizer") == 8);
 }
 
 TEST_CASE("whole numbers are taken for real ones, and null where nothing is meant") {
@@ -299,7 +305,7 @@ TEST_CASE("a value of the wrong type is refused with file, field and what was fo
       {R"({"vocab_size":null})", "f: vocab_size must be a whole number of 32 bits, found null"},
       {R"({"head_dim":0})", "f: head_dim must be positive or null, found 0"},
       {R"({"rms_norm_eps":"1e-5"})", "f: rms_norm_eps must be a number, found \"1e-5\""},
-      {R"({"rms_norm_eps":1e999})", "f: number overflow parsing '1e999'"},
+      {R"({"rms_norm_eps":1e999})", "f: not JSON at line 1, column 17: number too big"},
       {R"({"vocab_size":18446744073709551611})",
        "f: vocab_size must be a whole number of 32 bits, found 18446744073709"},
       {R"({"pad_token_id":-2147483649})", "f: pad_token_id must be a whole number of 32 bits, found -2147483649"},

@@ -3,7 +3,10 @@
 /// The names that the fields of a configuration have in `config.json`.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -54,33 +57,32 @@ void visit_rope_fields(Scaling& scaling, Visit&& visit) {
   visit("original_max_position_embeddings", scaling.original_max_position_embeddings);
 }
 
-/// Whether `name` is in the list of the enumeration's names; then `value` is what it names.
-template <NamedEnum Enum>
-constexpr bool read_listed_name(std::string_view name, Enum& value) {
-  for (std::size_t index = 0; index < enum_names<Enum>.size(); ++index) {
-    if (name != enum_names<Enum>[index]) continue;
-    value = static_cast<Enum>(index);
-    return true;
-  }
-  return false;
+/// The place of a name in a list, or nothing.
+inline std::optional<std::size_t> find_name(std::string_view name, std::span<const std::string_view> names) {
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) return {};
+  return static_cast<std::size_t>(found - names.begin());
 }
 
-/// Names that other versions of a file use for a value.
+/// The value of an enumeration under another name, which other versions of a file use for it.
 template <class Enum>
-constexpr bool read_other_name(std::string_view, Enum&) {
-  return false;
+std::optional<Enum> other_name(std::string_view) {
+  return {};
 }
-constexpr bool read_other_name(std::string_view name, HiddenAct& act) {
-  if (name == "swish") return act = HiddenAct::silu, true;
-  if (name == "gelu_new") return act = HiddenAct::gelu_pytorch_tanh, true;
-  return false;
+template <>
+inline std::optional<HiddenAct> other_name(std::string_view name) {
+  if (name == "swish") return HiddenAct::silu;
+  if (name == "gelu_new") return HiddenAct::gelu_pytorch_tanh;
+  return {};
 }
 
 /// The reference lowers the letters of this one.
-inline bool read_other_name(std::string_view name, GNNActivation& activation) {
+template <>
+inline std::optional<GNNActivation> other_name(std::string_view name) {
   std::string lower(name);
   for (char& letter : lower) letter = letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
-  return lower != name && read_listed_name(lower, activation);
+  const auto index = find_name(lower, enum_names<GNNActivation>);
+  return index ? std::optional(static_cast<GNNActivation>(*index)) : std::nullopt;
 }
 
 /// What the reference takes every unknown name for, where it takes it for something (quirk C3).

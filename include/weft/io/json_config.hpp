@@ -4,14 +4,14 @@
 #pragma once
 
 #include <cmath>
-#include <optional>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "weft/io/config_reader.hpp"
-#include "weft/io/gnn_fields.hpp"
+#include "weft/io/strict_json.hpp"
 #include "weft/io/text_file.hpp"
 #include "weft/models/config.hpp"
 
@@ -31,86 +31,57 @@ struct PretrainedConfig {
 
 namespace detail {
 
-inline void expect_object(const Json& json, std::string_view where, std::string_view what) {
-  if (!json.is_object()) fail(concat(where, ": ", what, " must be an object, found ", json_excerpt(json)));
+/// \param what  the value, for messages
+inline Json::Object& expect_object(Json& json, std::string_view where, std::string_view what) {
+  auto* object = json.get_if<Json::Object>();
+  if (object == nullptr) fail(concat(where, ": ", what, " must be an object, found ", json_excerpt(json)));
+  return *object;
 }
 
 /// A file of another architecture has other fields, and every Llama field would silently get its default.
 inline void expect_llama(const Json& config, std::string_view where) {
-  const auto type = config.find("model_type");
-  if (type == config.end()) return;
-  const auto* name = type->get_ptr<const std::string*>();
-  if (name == nullptr || (*name != "llama" && !name->empty())) {
-    fail(concat(where, ": model_type must be \"llama\", found ", json_excerpt(*type)));
-  }
+  const Json* type = config.find("model_type");
+  if (type == nullptr || *type == "llama" || *type == "") return;
+  fail(concat(where, ": model_type must be \"llama\", found ", json_excerpt(*type)));
 }
 
 /// The scaling names its kind `rope_type` today and `type` in older files; where both stand, they must agree.
-inline void read_rope_type(const Json& json, std::string_view where, ConfigReader& reader, RopeScaling& scaling) {
-  const auto old_name = json.find("type");
-  const auto new_name = json.find("rope_type");
-  if (old_name != json.end() && new_name != json.end() && *old_name != *new_name) {
+inline void read_rope_type(const Json& json, std::string_view where, const ConfigReader& reader, RopeScaling& scaling) {
+  const Json* old_name = json.find("type");
+  const Json* new_name = json.find("rope_type");
+  if (old_name != nullptr && new_name != nullptr && !(*old_name == *new_name)) {
     fail(concat(where, ": rope_scaling.type and rope_scaling.rope_type must agree, found ", json_excerpt(*old_name),
                 " and ", json_excerpt(*new_name)));
   }
-  reader("type", scaling.type);
-  reader("rope_type", scaling.type);
+  reader.read(config_field("type", scaling.type));
+  reader.read(config_field("rope_type", scaling.type));
 }
 
 /// Hugging Face's files have `rope_scaling`, an object or null, beside `rope_theta`; since transformers 5 they have
 /// `rope_parameters`, which holds both.
-inline void read_rope_scaling(Json& config, const char* name, std::string_view where, LlamaConfig& llama,
+inline void read_rope_scaling(Json::Object& config, const char* name, std::string_view where, LlamaConfig& llama,
                               std::vector<std::string>& notes) {
   const auto member = config.find(name);
   if (member == config.end()) return;
-  Json json = std::move(*member);
+  Json json = std::move(member->second);
   config.erase(member);
   if (json.is_null()) return;
-  expect_object(json, where, name);
-  ConfigReader reader(json, where, concat(name, "."), notes);
-  reader("rope_theta", llama.rope_theta);
+  const ConfigReader reader(expect_object(json, where, name), where, concat(name, "."), notes);
+  reader.read(config_field("rope_theta", llama.rope_theta));
   read_rope_type(json, where, reader, llama.rope_scaling);
-  visit_rope_fields(llama.rope_scaling, [&](const char* field, auto& value) { reader.require(field, value); });
+  ConfigFieldList numbers;
+  visit_rope_fields(llama.rope_scaling, numbers);
+  for (const ConfigField& field : numbers.fields()) reader.require(field);
 }
 
-/// What every field is written as.
-inline Json field_json(bool truth) { return truth; }
-inline Json field_json(int number) { return number; }
-inline Json field_json(double number) {
-  if (!std::isfinite(number)) fail(concat("config.json: a number must be finite, found ", number));
-  return number;
-}
-inline Json field_json(const DerivedExtent<const int>& extent) {
-  return extent.value == 0 ? Json() : Json(extent.value);
-}
-inline Json field_json(const TokenIds& ids) {
-  if (ids.empty()) return nullptr;
-  if (ids.size() == 1) return *ids.begin();
-  Json array = Json::array();
-  for (const int id : ids) array.push_back(id);
-  return array;
-}
-template <NamedEnum Enum>
-Json field_json(Enum value) {
-  return name_of(value);
-}
-
-inline Json rope_scaling_json(const RopeScaling& scaling) {
+inline Json rope_scaling_json(RopeScaling scaling) {
   if (scaling.type == RopeType::standard) return nullptr;
-  Json json = {{"rope_type", field_json(scaling.type)}};
-  visit_rope_fields(scaling, [&](const char* name, const auto& field) { json[name] = field_json(field); });
+  Json::Object json;
+  json["rope_type"] = field_json(scaling.type);
+  ConfigFieldList numbers;
+  visit_rope_fields(scaling, numbers);
+  for (const ConfigField& field : numbers.fields()) json[field.name] = field.json();
   return json;
-}
-
-template <class Value>
-Json field_json(const std::optional<Value>& value) {
-  return value ? field_json(*value) : Json();
-}
-template <class Value, std::size_t Capacity>
-Json field_json(const FixedList<Value, Capacity>& list) {
-  Json array = Json::array();
-  for (const Value& value : list) array.push_back(field_json(value));
-  return array;
 }
 
 /// A whole number as such: the reference multiplies widths by it, and one of its layers takes no other.
@@ -119,32 +90,34 @@ inline Json multiplier_json(double multiplier) {
   return whole ? Json(static_cast<int>(multiplier)) : field_json(multiplier);
 }
 
-/// \param json  an object with the other fields, or null
-inline void write_gnn_fields(Json& json, const GNNConfig& gnn) {
-  Json usual;
-  const GNNConfig defaults;
-  visit_gnn_fields(defaults, [&](const char* name, const auto& field, FieldOf = FieldOf::reference) {
-    usual[name] = field_json(field);
-  });
-  visit_gnn_fields(gnn, [&](const char* name, const auto& field, FieldOf whose = FieldOf::reference) {
+/// \param json  gets the fields, beside those that it has
+inline void write_gnn_fields(Json::Object& json, GNNConfig gnn) {
+  GNNConfig defaults;
+  const std::vector<ConfigField> usual = list_fields(defaults);
+  const std::vector<ConfigField> fields = list_fields(gnn);
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const FieldOf whose = fields[i].whose;
     const bool expected = whose == FieldOf::reference ||
                           (whose == FieldOf::causal_gin && gnn.gnn_type == GNNType::causal_gin) ||
                           (whose == FieldOf::causal_pna && gnn.gnn_type == GNNType::causal_pna);
-    Json value = field_json(field);
-    if (expected || value != usual.at(name)) json[name] = std::move(value);
-  });
+    Json value = fields[i].json();
+    if (expected || !(value == usual[i].json())) json[fields[i].name] = std::move(value);
+  }
   for (const char* name : {"attention_GIN_MLP_multiplier", "GIN_hidden_dim_multiplier"}) {
-    if (json.contains(name)) json[name] = multiplier_json(json[name].get<double>());
+    const auto multiplier = json.find(name);
+    if (multiplier != json.end()) multiplier->second = multiplier_json(*multiplier->second.get_if<double>());
   }
 }
 
 /// The fields of `gnn_config`; those that are left behind are unknown.
 inline void read_gnn_fields(Json& json, std::string_view where, GNNConfig& gnn, std::vector<std::string>& notes) {
-  expect_object(json, where, "gnn_config");
-  const bool intended = json.contains("semantics") && json["semantics"] == name_of(Semantics::intended);
-  const bool strict = json.contains("strict_config") ? json["strict_config"] == true : intended;
-  const ConfigReader reader(json, where, "gnn_config.", notes, strict);
-  visit_gnn_fields(gnn, [&](const char* name, auto& field, FieldOf = FieldOf::reference) { reader(name, field); });
+  Json::Object& object = expect_object(json, where, "gnn_config");
+  const Json* semantics = json.find("semantics");
+  const Json* strict_config = json.find("strict_config");
+  const bool intended = semantics != nullptr && *semantics == name_of(Semantics::intended);
+  const ConfigReader reader(object, where, "gnn_config.", notes,
+                            strict_config != nullptr ? *strict_config == true : intended);
+  for (const ConfigField& field : list_fields(gnn)) reader.read(field);
 }
 
 }  // namespace detail
@@ -158,15 +131,16 @@ inline void read_gnn_fields(Json& json, std::string_view where, GNNConfig& gnn, 
 /// \param where  the file, for messages
 inline PretrainedConfig parse_config(std::string_view text, std::string_view where = "config.json") {
   detail::Json json = detail::parse_json(text, where);
-  detail::expect_object(json, where, "the configuration");
+  detail::Json::Object& object = detail::expect_object(json, where, "the configuration");
   detail::expect_llama(json, where);
   PretrainedConfig config;
-  detail::visit_llama_fields(config.llama, detail::ConfigReader(json, where, "", config.notes));
-  detail::read_rope_scaling(json, "rope_scaling", where, config.llama, config.notes);
-  detail::read_rope_scaling(json, "rope_parameters", where, config.llama, config.notes);
-  if (const auto gnn = json.find("gnn_config"); gnn != json.end()) {
-    detail::read_gnn_fields(*gnn, where, config.gnn, config.notes);
-    if (gnn->empty()) json.erase(gnn);
+  const detail::ConfigReader reader(object, where, "", config.notes);
+  for (const detail::ConfigField& field : detail::list_fields(config.llama)) reader.read(field);
+  detail::read_rope_scaling(object, "rope_scaling", where, config.llama, config.notes);
+  detail::read_rope_scaling(object, "rope_parameters", where, config.llama, config.notes);
+  if (const auto gnn = object.find("gnn_config"); gnn != object.end()) {
+    detail::read_gnn_fields(gnn->second, where, config.gnn, config.notes);
+    if (gnn->second == detail::Json::Object()) object.erase(gnn);
   }
   config.other = detail::json_text(json);
   return config;
@@ -183,14 +157,14 @@ inline PretrainedConfig read_config(const std::string& path) {
 inline std::string config_text(const PretrainedConfig& config) {
   constexpr const char* other = "PretrainedConfig::other";
   detail::Json json = detail::parse_json(config.other, other);
-  detail::expect_object(json, other, "it");
-  detail::visit_llama_fields(config.llama,
-                             [&](const char* name, const auto& field) { json[name] = detail::field_json(field); });
-  json["rope_scaling"] = detail::rope_scaling_json(config.llama.rope_scaling);
-  detail::Json& gnn = json["gnn_config"];
-  if (!gnn.is_null()) detail::expect_object(gnn, other, "gnn_config");
-  detail::write_gnn_fields(gnn, config.gnn);
-  return detail::json_text(json, 2) + "\n";
+  detail::Json::Object& object = detail::expect_object(json, other, "it");
+  LlamaConfig llama = config.llama;
+  for (const detail::ConfigField& field : detail::list_fields(llama)) object[field.name] = field.json();
+  object["rope_scaling"] = detail::rope_scaling_json(llama.rope_scaling);
+  detail::Json& gnn = object["gnn_config"];
+  if (gnn.is_null()) gnn = detail::Json::Object();
+  detail::write_gnn_fields(detail::expect_object(gnn, other, "gnn_config"), config.gnn);
+  return detail::json_lines(json) + "\n";
 }
 
 /// Replaces a configuration file as a whole or not at all; see AtomicFile.

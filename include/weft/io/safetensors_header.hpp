@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "weft/io/json_text.hpp"
 #include "weft/io/safetensors_dtype.hpp"
-#include "weft/io/strict_json.hpp"
 
 namespace weft::detail {
 
@@ -43,7 +43,7 @@ class SafetensorsHeaderReader {
   explicit SafetensorsHeaderReader(std::string_view where) : where_(where) {}
 
   SafetensorsHeader read(const Json& json) {
-    for (const auto& [name, value] : expect<Json::object_t>("the header", "an object", json)) {
+    for (const auto& [name, value] : expect<Json::Object>("the header", "an object", json)) {
       if (name == "__metadata__") {
         read_metadata(value);
       } else {
@@ -56,10 +56,10 @@ class SafetensorsHeaderReader {
   }
 
  private:
-  /// A value of this one of nlohmann-json's types.
+  /// The value as one of the types of Json.
   template <class Value>
   const Value& expect(std::string_view what, std::string_view expected, const Json& json) const {
-    const auto* value = json.get_ptr<const Value*>();
+    const auto* value = json.get_if<Value>();
     if (value == nullptr) refuse(what, expected, json_excerpt(json));
     return *value;
   }
@@ -69,7 +69,7 @@ class SafetensorsHeaderReader {
   }
 
   void read_metadata(const Json& json) {
-    const auto& members = expect<Json::object_t>("__metadata__", "an object", json);
+    const auto& members = expect<Json::Object>("__metadata__", "an object", json);
     context_ = "__metadata__: ";
     for (const auto& [key, value] : members) {
       header_.metadata[key] = expect<std::string>(in_quotes(key), "a string", value);
@@ -77,7 +77,7 @@ class SafetensorsHeaderReader {
   }
 
   void read_tensor(const std::string& name, const Json& json) {
-    const auto& members = expect<Json::object_t>("it", "an object", json);
+    const auto& members = expect<Json::Object>("it", "an object", json);
     for (const auto& [key, value] : members) {
       if (key == "dtype" || key == "shape" || key == "data_offsets") continue;
       refuse("every key", "dtype, shape or data_offsets", in_quotes(key));
@@ -101,7 +101,7 @@ class SafetensorsHeaderReader {
 
   void read_shape(SafetensorsEntry& entry, const Json& json) {
     entry.first_extent = header_.extents.size();
-    for (const Json& element : expect<Json::array_t>("shape", "an array", json)) {
+    for (const Json& element : expect<Json::Array>("shape", "an array", json)) {
       const std::uint64_t extent = natural("an extent", element);
       if (extent > static_cast<std::uint64_t>(std::numeric_limits<Index>::max())) {
         refuse("an extent", "below 2^63", json_excerpt(element));
@@ -112,14 +112,14 @@ class SafetensorsHeaderReader {
   }
 
   void read_offsets(SafetensorsEntry& entry, const Json& json) const {
-    const auto& offsets = expect<Json::array_t>("data_offsets", "an array", json);
+    const auto& offsets = expect<Json::Array>("data_offsets", "an array", json);
     if (offsets.size() != 2) refuse("data_offsets", "two numbers", json_excerpt(json));
     entry.begin = natural("an offset", offsets[0]);
     entry.end = natural("an offset", offsets[1]);
   }
 
   std::uint64_t natural(std::string_view what, const Json& json) const {
-    return expect<Json::number_unsigned_t>(what, "a whole number from 0 to 2^64 - 1", json);
+    return expect<std::uint64_t>(what, "a whole number from 0 to 2^64 - 1", json);
   }
 
   std::string_view where_;

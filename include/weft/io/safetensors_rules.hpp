@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "weft/io/safetensors_header.hpp"
+#include "weft/io/strict_json.hpp"
 
 namespace weft::detail {
 

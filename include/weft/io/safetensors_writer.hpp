@@ -90,18 +90,21 @@ class SafetensorsWriter {
 
   std::string header_text(const std::string& path, std::span<const Entry* const> sorted) const {
     const std::string where = concat("cannot write ", path);
-    detail::Json header = detail::Json::object();
-    if (!metadata_.empty()) header["__metadata__"] = metadata_;
+    detail::Json::Object header;
+    if (!metadata_.empty()) header["__metadata__"] = detail::Json::Object(metadata_.begin(), metadata_.end());
     std::size_t begin = 0;
     for (const Entry* entry : sorted) {
       const std::size_t end = begin + entry->bytes;
-      const auto [member, is_new] = header.emplace(entry->name, detail::Json::object());
+      const auto [member, is_new] = header.emplace(entry->name, nullptr);
       if (!is_new) fail(concat(where, ": tensor ", detail::in_quotes(entry->name), ": its name must not appear twice"));
-      *member = {{"dtype", entry->dtype}, {"shape", entry->shape}, {"data_offsets", {begin, end}}};
+      member->second = detail::Json::Object{{"dtype", entry->dtype},
+                                            {"shape", detail::Json::Array(entry->shape.begin(), entry->shape.end())},
+                                            {"data_offsets", detail::Json::Array{begin, end}}};
       begin = end;
     }
-    std::string text = detail::json_text(header);
-    check(text, header, where);
+    const detail::Json json(std::move(header));
+    std::string text = detail::json_text(json);
+    check(text, json, where);
     text.append((8 - text.size() % 8) % 8, ' ');
     return text;
   }
@@ -113,7 +116,7 @@ class SafetensorsWriter {
                   text.size()));
     }
     const detail::Json again = detail::parse_json(text, where);
-    if (again != header) fail(concat(where, ": names and metadata must be UTF-8"));
+    if (!(again == header)) fail(concat(where, ": names and metadata must be UTF-8"));
     detail::SafetensorsHeaderReader(where).read(again);
   }
 

@@ -1,50 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// JSON of files: nlohmann-json, strictly.
+/// JSON of files: RapidJSON, strictly.
 #pragma once
 
 #include <algorithm>
+#include <cctype>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
+#include <rapidjson/error/en.h>
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
 
+#include "weft/io/json.hpp"
+#include "weft/io/json_text.hpp"
 #include "weft/tensor/error.hpp"
 
 namespace weft::detail {
 
-/// Members of an object are sorted by their keys. Its functions do not say which file was wrong, and end a program
-/// without exceptions: ask for a value's type first, with `is_...` or `get_ptr`.
-using Json = nlohmann::json;
-
-/// Never raises; U+FFFD stands for what is no UTF-8, null for numbers that are not finite.
-/// \param indent  spaces a level, or -1 for one line
-inline std::string json_text(const Json& json, int indent = -1) {
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
-}
-
-/// Cut where it is long, so that no file can flood a message.
-inline std::string excerpt(std::string text) {
-  constexpr std::size_t longest = 200;
-  if (text.size() > longest) text.replace(longest, std::string::npos, "...");
-  return text;
-}
-
-/// A value as one short line of ASCII for messages: it cannot steer a terminal either.
-inline std::string json_excerpt(const Json& json) {
-  return excerpt(json.dump(-1, ' ', true, Json::error_handler_t::replace));
-}
-
-/// A name from a file, for messages.
-inline std::string in_quotes(std::string_view name) { return json_excerpt(Json(name)); }
-
-/// Receives the events of nlohmann-json's parser. Its own receivers let the last of equal keys win, nest without end,
-/// and either throw or do not say what is wrong.
-class StrictJsonReceiver {
+/// Receives the events of RapidJSON's parser, which itself lets keys appear twice, nests without end, rounds numbers and
+/// takes half of a surrogate pair for a character.
+class StrictJsonReceiver : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, StrictJsonReceiver> {
  public:
   static constexpr std::size_t deepest = 64;
 
@@ -52,38 +34,50 @@ class StrictJsonReceiver {
 
   Json& result() { return root_; }
 
-  bool null() { return put(nullptr); }
-  bool boolean(bool value) { return put(value); }
-  bool number_integer(std::int64_t value) { return put(value); }
-  bool number_unsigned(std::uint64_t value) { return put(value); }
-  bool number_float(double value, const std::string&) { return put(value); }
-  bool string(std::string& value) { return put(std::move(value)); }
-  bool binary(Json::binary_t&) { return false; }  // not in texts
-  bool start_object(std::size_t) { return open(Json::object()); }
-  bool start_array(std::size_t) { return open(Json::array()); }
-  bool end_object() { return close(); }
-  bool end_array() { return close(); }
+  bool Null() { return put(nullptr); }
+  bool Bool(bool value) { return put(value); }
+  bool RawNumber(const char* digits, rapidjson::SizeType size, bool) { return put(number({digits, size})); }
+  bool String(const char* text, rapidjson::SizeType size, bool) { return put(checked({text, size})); }
+  bool StartObject() { return open(Json::Object()); }
+  bool StartArray() { return open(Json::Array()); }
+  bool EndObject(rapidjson::SizeType) { return close(); }
+  bool EndArray(rapidjson::SizeType) { return close(); }
 
-  bool key(std::string& name) {
-    const auto [member, is_new] = open_.back()->emplace(std::move(name), nullptr);
-    if (!is_new) fail(concat(where_, ": the key ", in_quotes(member.key()), " must not appear twice"));
-    member_ = &*member;
+  bool Key(const char* text, rapidjson::SizeType size, bool) {
+    const auto [member, is_new] = open_.back()->get_if<Json::Object>()->emplace(checked({text, size}), nullptr);
+    if (!is_new) fail(concat(where_, ": the key ", in_quotes(member->first), " must not appear twice"));
+    member_ = &member->second;
     return true;
   }
 
-  /// \param error  "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error ...; last read: ..."
-  bool parse_error(std::size_t, const std::string& last_read, const Json::exception& error) {
-    std::string problem = error.what();
-    if (problem.starts_with("[json.exception.")) problem.erase(0, problem.find(' ') + 1);
-    problem.resize(std::min(problem.size(), problem.find("; last read: ")));
-    if (problem.starts_with("parse error")) problem.replace(0, 11, "not JSON");
-    fail(concat(where_, ": ", excerpt(problem), last_read.empty() ? "" : ", found " + in_quotes(last_read)));
+ private:
+  /// Exactly, where 64 bits can; the nearest `double` elsewhere.
+  Json number(std::string_view digits) const {
+    const char* const end = digits.data() + digits.size();
+    const auto is = [&](auto& value) {
+      const auto read = std::from_chars(digits.data(), end, value);
+      return read.ec == std::errc() && read.ptr == end;
+    };
+    std::uint64_t natural = 0;
+    if (is(natural)) return natural;
+    std::int64_t integer = 0;
+    if (is(integer)) return integer;
+    double real = 0;
+    if (!is(real)) fail(concat(where_, ": a number must fit into 64 bits, found ", in_quotes(digits)));
+    return real;
   }
 
- private:
+  std::string checked(std::string_view text) const {
+    for (std::size_t at = text.find('\xED'); at != std::string_view::npos; at = text.find('\xED', at + 1)) {
+      if (static_cast<unsigned char>(text[at + 1]) < 0xA0) continue;  // what follows is half of a pair in UTF-8
+      fail(concat(where_, ": not JSON: half of a surrogate pair must not stand alone, found ", in_quotes(text)));
+    }
+    return std::string(text);
+  }
+
   Json& place(Json value) {
     if (open_.empty()) return root_ = std::move(value);
-    if (open_.back()->is_array()) return open_.back()->emplace_back(std::move(value));
+    if (auto* elements = open_.back()->get_if<Json::Array>()) return elements->emplace_back(std::move(value));
     return *member_ = std::move(value);
   }
 
@@ -111,16 +105,32 @@ class StrictJsonReceiver {
   Json* member_ = nullptr;
 };
 
+/// \param problem  a sentence of RapidJSON
+/// \param offset   in the text, from 0
+[[noreturn]] inline void fail_on_json(std::string_view text, std::string_view where, std::string problem,
+                                      std::size_t offset) {
+  const std::string_view before = text.substr(0, offset);
+  const std::string_view found = text.substr(before.size(), 20);
+  const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+  const std::size_t column = before.size() - (before.rfind('\n') + 1) + 1;  // no line before it: npos + 1 is 0
+  problem.front() = static_cast<char>(std::tolower(problem.front()));
+  if (problem.back() == '.') problem.pop_back();
+  fail(concat(where, ": not JSON at line ", line, ", column ", column, ": ", problem, ", found ",
+              found.empty() ? "the end" : in_quotes(found)));
+}
+
 /// Parses a whole text: JSON in UTF-8 (RFC 8259) and nothing beyond it, at most 64 levels deep, each key once in its
 /// object. Raises Error with the place of what is wrong.
 /// \param where  the file, for messages
 inline Json parse_json(std::string_view text, std::string_view where) {
-  // The parser skips the one and takes the other for the end.
-  if (text.starts_with("\xEF\xBB\xBF")) fail(concat(where, ": not JSON: it must not begin with a byte order mark"));
-  const std::size_t zero = text.find('\0');
+  const std::size_t zero = text.find('\0');  // the parser takes it for the end
   if (zero != std::string_view::npos) fail(concat(where, ": not JSON: byte ", zero, " must not be zero"));
+  rapidjson::MemoryStream stream(text.data(), text.size());
+  rapidjson::Reader reader;
   StrictJsonReceiver receiver(where);
-  Json::sax_parse(text, &receiver);
+  constexpr unsigned flags = rapidjson::kParseValidateEncodingFlag | rapidjson::kParseNumbersAsStringsFlag;
+  const auto result = reader.Parse<flags>(stream, receiver);
+  if (result.IsError()) fail_on_json(text, where, rapidjson::GetParseError_En(result.Code()), result.Offset());
   return std::move(receiver.result());
 }
 

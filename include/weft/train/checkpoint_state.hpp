@@ -60,18 +60,19 @@ struct CheckpointState {
 namespace detail {
 
 inline std::string checkpoint_state_text(const CheckpointState& state) {
-  return json_text({{"version", CheckpointState::current_version},
-                    {"model", state.model},
-                    {"step", state.step},
-                    {"dropout", {{"seed", state.dropout.seed}, {"stream", state.dropout.stream}}},
-                    {"data",
-                     {{"tokens", state.data.tokens},
-                      {"block_size", state.data.block_size},
-                      {"training_blocks", state.data.training_blocks},
-                      {"seed", state.data.seed},
-                      {"hash", state.data.hash},
-                      {"position", state.data_position}}},
-                    {"optimizer_steps", state.optimizer_steps}});
+  Json::Object json;
+  json["version"] = CheckpointState::current_version;
+  json["model"] = state.model;
+  json["step"] = state.step;
+  json["dropout"] = Json::Object{{"seed", state.dropout.seed}, {"stream", state.dropout.stream}};
+  json["data"] = Json::Object{{"tokens", state.data.tokens},
+                              {"block_size", state.data.block_size},
+                              {"training_blocks", state.data.training_blocks},
+                              {"seed", state.data.seed},
+                              {"hash", state.data.hash},
+                              {"position", state.data_position}};
+  json["optimizer_steps"] = Json::Object(state.optimizer_steps.begin(), state.optimizer_steps.end());
+  return json_text(json);
 }
 
 /// The members of a JSON object of a checkpoint, refused when they are missing or of another type.
@@ -81,21 +82,21 @@ class CheckpointFields {
   /// \param where  the file, for messages
   /// \param name   of the object, for messages
   CheckpointFields(const Json& json, std::string where, std::string name)
-      : json_(json), where_(std::move(where)), name_(std::move(name)) {
-    if (!json_.is_object()) refuse("", "an object", json_excerpt(json));
+      : members_(json.get_if<Json::Object>()), where_(std::move(where)), name_(std::move(name)) {
+    if (members_ == nullptr) refuse("", "an object", json_excerpt(json));
   }
 
   const Json& any(const std::string& key) const {
-    const auto found = json_.find(key);
-    if (found == json_.end()) refuse("." + key, "there", "nothing");
-    return *found;
+    const auto found = members_->find(key);
+    if (found == members_->end()) refuse("." + key, "there", "nothing");
+    return found->second;
   }
   CheckpointFields object(const std::string& key) const { return {any(key), where_, name_ + "." + key}; }
 
   /// At most `largest`, 2^63 - 1 unless something else is said: what an `Index` can hold.
   std::uint64_t natural(const std::string& key, std::uint64_t largest = ~std::uint64_t{0} >> 1U) const {
     const Json& value = any(key);
-    const auto* number = value.get_ptr<const Json::number_unsigned_t*>();
+    const auto* number = value.get_if<std::uint64_t>();
     if (number == nullptr || *number > largest) {
       refuse("." + key, concat("a whole number from 0 to ", largest), json_excerpt(value));
     }
@@ -106,7 +107,7 @@ class CheckpointFields {
   /// All members, each a whole number.
   std::map<std::string, std::uint64_t> naturals() const {
     std::map<std::string, std::uint64_t> numbers;
-    for (const auto& member : json_.items()) numbers[member.key()] = natural(member.key());
+    for (const auto& member : *members_) numbers[member.first] = natural(member.first);
     return numbers;
   }
 
@@ -115,7 +116,7 @@ class CheckpointFields {
     fail(concat(where_, ": ", name_, member, " must be ", expected, ", found ", found));
   }
 
-  const Json& json_;
+  const Json::Object* members_;
   std::string where_;
   std::string name_;
 };
@@ -144,21 +145,23 @@ inline CheckpointState parse_checkpoint_state(std::string_view text, const std::
 /// Refuses another configuration, naming the first field that differs.
 inline void expect_same_config(const Json& expected, const Json& found, const std::string& where,
                                const std::string& name) {
-  const auto refuse = [&](const std::string& field, const std::string& wanted, const std::string& other) {
-    fail(concat(where, ": ", field, " must be ", wanted, ", found ", other));
+  const auto refuse = [&](const std::string& field, const std::string& expectation, const std::string& other) {
+    fail(concat(where, ": ", field, " must be ", expectation, ", found ", other));
   };
-  if (!expected.is_object() || !found.is_object()) {
-    if (expected != found) refuse(name, json_excerpt(expected), json_excerpt(found));
+  const auto* wanted = expected.get_if<Json::Object>();
+  const auto* others = found.get_if<Json::Object>();
+  if (wanted == nullptr || others == nullptr) {
+    if (!(expected == found)) refuse(name, json_excerpt(expected), json_excerpt(found));
     return;
   }
-  for (const auto& member : expected.items()) {
-    const std::string field = name + "." + member.key();
-    const auto other = found.find(member.key());
-    if (other == found.end()) refuse(field, json_excerpt(member.value()), "nothing");
-    expect_same_config(member.value(), *other, where, field);
+  for (const auto& [key, value] : *wanted) {
+    const std::string field = name + "." + key;
+    const auto other = others->find(key);
+    if (other == others->end()) refuse(field, json_excerpt(value), "nothing");
+    expect_same_config(value, other->second, where, field);
   }
-  for (const auto& member : found.items()) {
-    if (!expected.contains(member.key())) refuse(name + "." + member.key(), "absent", json_excerpt(member.value()));
+  for (const auto& [key, value] : *others) {
+    if (!wanted->contains(key)) refuse(name + "." + key, "absent", json_excerpt(value));
   }
 }
 

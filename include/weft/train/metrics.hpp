@@ -17,13 +17,6 @@
 
 namespace weft {
 
-namespace detail {
-
-/// The shortest digits that give the same number; null for what JSON cannot say.
-inline std::string number_text(double number) { return json_text(Json(number)); }
-
-}  // namespace detail
-
 /// `{"step":1,"epoch":0.01,"loss":5.5,"learning_rate":0.001,"gradient_norm":2.1,"tokens_per_second":9000.0}`
 inline std::string as_json_line(const StepReport& report) {
   const auto text = detail::number_text;
@@ -72,11 +65,12 @@ class MetricsLog {
 
   std::uint64_t step_of(std::string_view line) const {
     const detail::Json json = detail::parse_json(line, path_);
-    const auto step = json.find("step");
-    if (step == json.end() || !step->is_number_unsigned()) {
+    const detail::Json* member = json.find("step");
+    const auto* step = member == nullptr ? nullptr : member->get_if<std::uint64_t>();
+    if (step == nullptr) {
       fail(concat(path_, ": a line must be an object with a step, found ", detail::json_excerpt(json)));
     }
-    return step->get<std::uint64_t>();
+    return *step;
   }
 
   void append(std::string_view line) {

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// JSON values as text: for files, by RapidJSON, and for messages.
+#pragma once
+
+#include <charconv>
+#include <cmath>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include <rapidjson/memorystream.h>
+#include <rapidjson/prettywriter.h>
+
+#include "weft/io/json.hpp"
+
+namespace weft::detail {
+
+/// Calls `visit(code point)` for all of a text; U+FFFD stands for a byte that is no UTF-8.
+template <class Visit>
+void for_each_code_point(std::string_view text, Visit&& visit) {
+  rapidjson::MemoryStream in(text.data(), text.size());
+  while (in.src_ != in.end_) {
+    const char* const begin = in.src_;
+    unsigned point = 0;
+    if (!rapidjson::UTF8<>::Decode(in, &point)) {
+      point = 0xFFFD;
+      in.src_ = begin + 1;
+    }
+    visit(point);
+  }
+}
+
+/// The shortest digits that give the same number, "1.0" rather than "1"; null for what JSON cannot say.
+inline std::string number_text(double number) {
+  if (!std::isfinite(number)) return "null";
+  const double magnitude = std::abs(number);
+  const bool plain = magnitude == 0 || (magnitude >= 1e-4 && magnitude < 1e15);
+  char digits[32];
+  const auto end = std::to_chars(digits, digits + sizeof digits, number,
+                                 plain ? std::chars_format::fixed : std::chars_format::scientific);
+  std::string text(digits, end.ptr);
+  if (plain && text.find('.') == std::string::npos) text += ".0";
+  return text;
+}
+
+/// Sends a value to one of RapidJSON's writers.
+template <class Writer>
+void write_json(Writer& writer, const Json& json) {
+  const auto write_text = [&](const std::string& text) {
+    rapidjson::StringBuffer valid;
+    for_each_code_point(text, [&](unsigned point) { rapidjson::UTF8<>::Encode(valid, point); });
+    writer.String(valid.GetString(), static_cast<rapidjson::SizeType>(valid.GetSize()));
+  };
+  if (json.is_null()) {
+    writer.Null();
+  } else if (const auto* truth = json.get_if<bool>()) {
+    writer.Bool(*truth);
+  } else if (const auto* natural = json.get_if<std::uint64_t>()) {
+    writer.Uint64(*natural);
+  } else if (const auto* integer = json.get_if<std::int64_t>()) {
+    writer.Int64(*integer);
+  } else if (const auto* real = json.get_if<double>()) {
+    const std::string digits = number_text(*real);
+    writer.RawValue(digits.data(), digits.size(), rapidjson::kNumberType);
+  } else if (const auto* text = json.get_if<std::string>()) {
+    write_text(*text);
+  } else if (const auto* elements = json.get_if<Json::Array>()) {
+    writer.StartArray();
+    for (const Json& element : *elements) write_json(writer, element);
+    writer.EndArray();
+  } else if (const auto* members = json.get_if<Json::Object>()) {
+    writer.StartObject();
+    for (const auto& [name, value] : *members) {
+      write_text(name);
+      write_json(writer, value);
+    }
+    writer.EndObject();
+  }
+}
+
+/// On one line. U+FFFD stands for what is no UTF-8, null for numbers that are not finite.
+inline std::string json_text(const Json& json) {
+  rapidjson::StringBuffer text;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(text);
+  write_json(writer, json);
+  return {text.GetString(), text.GetSize()};
+}
+
+/// The same with a line for each value, two spaces a level.
+inline std::string json_lines(const Json& json) {
+  rapidjson::StringBuffer text;
+  rapidjson::PrettyWriter<rapidjson::StringBuffer> writer(text);
+  writer.SetIndent(' ', 2);
+  write_json(writer, json);
+  return {text.GetString(), text.GetSize()};
+}
+
+/// Cut where it is long, so that no file can flood a message.
+inline std::string excerpt(std::string text) {
+  constexpr std::size_t longest = 200;
+  if (text.size() > longest) text.replace(longest, std::string::npos, "...");
+  return text;
+}
+
+/// JSON on one line with `\u` escapes for all but printable ASCII.
+inline std::string ascii_text(std::string_view json) {
+  std::string text;
+  const auto append_escape = [&](unsigned unit) {
+    text += "\\u";
+    for (int shift = 12; shift >= 0; shift -= 4)
+      text += "0123456789abcdef"[(unit >> static_cast<unsigned>(shift)) & 0xFU];
+  };
+  for_each_code_point(json, [&](unsigned point) {
+    if (point < 0x7F) {
+      text += static_cast<char>(point);
+    } else if (point < 0x10000) {
+      append_escape(point);
+    } else {
+      append_escape(0xD800 + ((point - 0x10000) >> 10U));
+      append_escape(0xDC00 + ((point - 0x10000) & 0x3FFU));
+    }
+  });
+  return text;
+}
+
+/// A value as one short line of ASCII for messages: it cannot steer a terminal either.
+inline std::string json_excerpt(const Json& json) { return excerpt(ascii_text(json_text(json))); }
+
+/// A name from a file, for messages.
+inline std::string in_quotes(std::string_view name) { return json_excerpt(Json(name)); }
+
+}  // namespace weft::detail
