@@ -26,7 +26,7 @@ class AdjRMSNorm {
   /// \param x  [batch, ...]
   template <class Context, class X>
   auto operator()(Context& context, const X& x) const {
-    return weight ? adj_rms_norm(context, x, *weight, eps_) : adj_rms_norm(context, x, none, eps_);
+    return adj_rms_norm(context, x, weight, eps_);
   }
 
   void initialize(Rng& /*rng*/, double /*standard_deviation*/) {}

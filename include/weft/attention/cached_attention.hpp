@@ -80,6 +80,8 @@ template <class T, class Sharpness>
 T sharpness_value([[maybe_unused]] const Sharpness& sharpness) {
   if constexpr (std::is_same_v<Sharpness, None>) {
     return T{1};
+  } else if constexpr (std::is_same_v<Sharpness, Operand<T>>) {
+    return sharpness.data != nullptr ? *sharpness.data : T{1};
   } else {
     return *sharpness.data();
   }
@@ -90,7 +92,7 @@ T sharpness_value([[maybe_unused]] const Sharpness& sharpness) {
 /// Softmax attention of q over k and v, or, where `inputs` has a cache, over everything that is in it after k and v have
 /// been appended.
 ///
-/// \param sharpness  a learned factor on the masked scores, of one element, or `none`
+/// \param sharpness  a learned factor on the masked scores: a tensor of one element, its operand, or `none`
 /// \return           [batch, tokens, heads * value_dim]
 template <class Context, class Q, class K, class V, class T, class Sharpness>
 auto attend(Context& context, const Q& q, const K& k, const V& v, const Sharpness& sharpness,

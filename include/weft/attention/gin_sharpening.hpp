@@ -29,10 +29,10 @@ class GINSharpening {
     }
   }
 
-  /// Calls `body` with the parameter, or `none`.
-  template <class Body>
-  auto visit(Body&& body) const {
-    return value ? body(*value) : random ? body(*random) : body(none);
+  /// The parameter, or nothing.
+  template <class Context>
+  Operand<T> operand(const Context& context) const {
+    return value ? weft::operand(context, *value) : random ? weft::operand(context, *random) : Operand<T>{};
   }
 
   /// Uniform in [0.5, 1.5) where it starts at random.

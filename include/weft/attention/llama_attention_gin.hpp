@@ -96,11 +96,9 @@ class LlamaAttentionGIN {
     }
     const auto q = queries(context, x, q_proj, inputs);
     const auto k = keys(context, x, k_proj, inputs);
-    const AttentionHeads shared = heads(context);
-    const auto aggregate = [&](const auto& sharpness) {
-      return attend(context, q, k, x, sharpness, causal_by_default(inputs), shared);
-    };
-    return update(context, x, sharpening.visit(aggregate), residual);
+    const auto aggregated =
+        attend(context, q, k, x, sharpening.operand(context), causal_by_default(inputs), heads(context));
+    return update(context, x, aggregated, residual);
   }
 
   /// The output, and the processed adjacency P [batch, heads, tokens, tokens] as a result through which gradients flow. With a
@@ -216,12 +214,6 @@ class LlamaAttentionGIN {
     return rotary_embedding_in_place(context, projection(context, x), inputs.cos, inputs.sin, options_.key_value_heads);
   }
 
-  /// Calls `body` with the learned threshold, or `none`.
-  template <class Body>
-  auto visit_threshold(Body&& body) const {
-    return threshold ? body(*threshold) : body(none);
-  }
-
   template <class Context>
   AdjacencyOptions<T> adjacency_options(Context& context, const AttentionInputs<T>& inputs, Index queries,
                                         Index keys) const {
@@ -247,38 +239,31 @@ class LlamaAttentionGIN {
       const auto [u, v] = scoring->on_tokens(context, x);
       const auto left = rows_operand(context, u);
       const auto right = remembered_keys(context, v, inputs.cache);
-      return visit_threshold([&](const auto& t) {
-        return body(scoring_adjacency(context, left, right, scoring->second.weight, *scoring->second.bias, options, t));
-      });
+      return body(
+          scoring_adjacency(context, left, right, scoring->second.weight, *scoring->second.bias, options, threshold));
     }
     const auto q = rows_operand(context, queries(context, x, q_proj, inputs));
     const auto k = remembered_keys(context, keys(context, x, k_proj, inputs), inputs.cache);
-    if (!differential) {
-      return sharpening.visit([&](const auto& alpha) {
-        return visit_threshold([&](const auto& t) { return body(pair_adjacency(context, q, k, options, alpha, t)); });
-      });
-    }
-    return visit_differential(context, x, inputs, q, k, options, body);
+    if (differential) return body(difference(context, x, inputs, q, k, options));
+    return body(pair_adjacency(context, q, k, options, sharpening.operand(context), threshold));
   }
 
-  template <class Context, class X, class Body>
-  auto visit_differential(Context& context, const X& x, const AttentionInputs<T>& inputs, const RowsOperand<T>& q,
-                          const RowsOperand<T>& k, const AdjacencyOptions<T>& options, Body&& body) const {
+  /// The adjacency q and k less that of the second pair.
+  template <class Context, class X>
+  auto difference(Context& context, const X& x, const AttentionInputs<T>& inputs, const RowsOperand<T>& q,
+                  const RowsOperand<T>& k, const AdjacencyOptions<T>& options) const {
     const auto q2 = rows_operand(context, queries(context, x, differential->q_proj_2, inputs));
     const auto k2 =
         remembered_keys(context, keys(context, x, differential->k_proj_2, inputs), inputs.cache, value_width());
     const auto& lambda = differential->lambda_param;
-    return sharpening.visit([&](const auto& alpha) {
-      return visit_threshold([&](const auto& t) {
-        if (!differential->norm_weight || !options_.use_softmax) {
-          return body(differential_adjacency(context, q, k, q2, k2, lambda, options, alpha, t));
-        }
-        using Scale = Parameter<T, Shape<Heads>, DeviceType>;
-        const AdjacencyNorm<Scale, Scale> norm{*differential->norm_weight, *differential->norm_bias,
-                                               1 - options_.lambda_init()};
-        return body(differential_adjacency(context, q, k, q2, k2, lambda, options, alpha, t, norm));
-      });
-    });
+    const Operand<T> alpha = sharpening.operand(context);
+    if (!differential->norm_weight || !options_.use_softmax) {
+      return differential_adjacency(context, q, k, q2, k2, lambda, options, alpha, threshold);
+    }
+    using Scale = Parameter<T, Shape<Heads>, DeviceType>;
+    const AdjacencyNorm<Scale, Scale> norm{*differential->norm_weight, *differential->norm_bias,
+                                           1 - options_.lambda_init()};
+    return differential_adjacency(context, q, k, q2, k2, lambda, options, alpha, threshold, norm);
   }
 
   /// What `visit_adjacency` does for an output: sums of the values, which go to the cache if there is one.

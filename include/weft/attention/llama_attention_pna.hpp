@@ -222,10 +222,7 @@ class BasicLlamaAttentionPNA {
         rotary_embedding_in_place(context, k_proj(context, x), inputs.cos, inputs.sin, options_.key_value_heads);
     const auto keys = remembered_keys(context, k, inputs.cache);
     const auto options = adjacency_options(inputs, mode, dropout, x.extent(1), keys.tokens);
-    const auto with = [&](const auto& t) {
-      return body(pair_adjacency(context, rows_operand(context, q), keys, options, none, t));
-    };
-    return threshold ? with(*threshold) : with(none);
+    return body(pair_adjacency(context, rows_operand(context, q), keys, options, none, threshold));
   }
 
   LlamaAttentionPNAOptions options_;

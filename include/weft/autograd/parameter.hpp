@@ -23,7 +23,11 @@ class Parameter {
   Parameter() = default;
   explicit Parameter(ShapeType shape) : value_(shape) {}
 
-  Parameter(Parameter&& other) noexcept { *this = std::move(other); }
+  Parameter(Parameter&& other) noexcept
+      : value_(std::move(other.value_)),
+        gradient_memory_(std::move(other.gradient_memory_)),
+        gradient_(std::exchange(other.gradient_, {})),
+        trainable_(other.trainable_) {}
   Parameter& operator=(Parameter&& other) noexcept {
     value_ = std::move(other.value_);
     gradient_memory_ = std::move(other.gradient_memory_);
@@ -89,7 +93,7 @@ struct ParameterName {
   std::vector<std::string> further_aliases;  ///< of a module that more than two others share
   bool in_norm = false;                      ///< directly in an RMSNorm or LayerNorm: optimisers do not decay it
 
-  ParameterName(std::string first, std::string second = "") : name(std::move(first)), alias(std::move(second)) {}
+  [[gnu::noinline]] ParameterName(std::string first, std::string second = "") : name(std::move(first)), alias(std::move(second)) {}
 
   /// Appends one more name.
   void add_alias(std::string other) {

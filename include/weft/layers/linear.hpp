@@ -28,7 +28,7 @@ class Linear {
   /// \param residual  [..., out], added to the result, or `none`
   template <class Context, class X, class Residual = None>
   auto operator()(Context& context, const X& x, const Residual& residual = none) const {
-    return bias ? linear(context, x, weight, *bias, residual) : linear(context, x, weight, none, residual);
+    return linear(context, x, weight, bias, residual);
   }
 
   /// Weights from N(0, standard_deviation²), bias 0 (Hugging Face's Llama).

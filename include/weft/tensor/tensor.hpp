@@ -31,6 +31,13 @@ Index offset_of(const ShapeType& shape, Indices... indices) {
   return offset;
 }
 
+template <class DeviceType>
+[[gnu::noinline]] typename DeviceType::Buffer zeroed_buffer(std::size_t bytes) {
+  auto buffer = DeviceType::allocate(bytes);
+  DeviceType::zero(buffer.get(), bytes);
+  return buffer;
+}
+
 }  // namespace detail
 
 /// A tensor in somebody else's memory: pointer and extents. Cheap to copy; valid as long as that memory is.
@@ -121,9 +128,7 @@ class Tensor {
   Tensor() requires(ShapeType::is_static) : Tensor(ShapeType{}) {}
   Tensor() requires(!ShapeType::is_static) = default;
 
-  explicit Tensor(ShapeType shape) : shape_(shape), buffer_(DeviceType::allocate(bytes())) {
-    DeviceType::zero(buffer_.get(), bytes());
-  }
+  explicit Tensor(ShapeType shape) : shape_(shape), buffer_(detail::zeroed_buffer<DeviceType>(bytes())) {}
 
   T* data() { return reinterpret_cast<T*>(buffer_.get()); }
   const T* data() const { return reinterpret_cast<const T*>(buffer_.get()); }

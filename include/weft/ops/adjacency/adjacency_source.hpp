@@ -37,7 +37,7 @@ struct PairAdjacency {
 
 /// \param q, k       `rows_operand` of [batch, queries, heads * head_dim] and [batch, keys, kv_heads * head_dim], or a cache
 /// \param sharpness  a tensor of one element, or `none`: α is its value times `options.attention.sharpness`
-/// \param threshold  a tensor of one element, or `none`: `options.threshold`
+/// \param threshold  a tensor of one element, or `none`: `options.threshold`. Both may also be a `std::optional`, or an operand
 template <class Context, class T, class Sharpness = None, class Threshold = None>
 PairAdjacency<T> pair_adjacency(const Context& context, const RowsOperand<T>& q, const RowsOperand<T>& k,
                                 const AdjacencyOptions<T>& options, const Sharpness& sharpness = none,

@@ -58,7 +58,7 @@ kernels::AttentionSize query_key_size(std::string_view operation, const Q& q, co
 /// The learned factor of the sharpness, if there is one.
 template <class T, class Context, class Sharpness>
 Operand<T> sharpness_operand(std::string_view operation, const Context& context, const Sharpness& sharpness) {
-  if constexpr (!std::is_same_v<Sharpness, None>) {
+  if constexpr (!std::is_same_v<Sharpness, None> && !std::is_same_v<Sharpness, Operand<T>>) {
     if (sharpness.shape().size() != 1) {
       fail(concat(operation, ": sharpness must have one element, found shape ", sharpness.shape().text()));
     }

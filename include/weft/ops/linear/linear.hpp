@@ -3,6 +3,8 @@
 /// y = x Wᵀ + b (torch.nn.functional.linear), optionally added to a residual.
 #pragma once
 
+#include <optional>
+
 #include "weft/autograd/operand.hpp"
 #include "weft/ops/linear/linear_kernels.hpp"
 
@@ -15,12 +17,28 @@ inline constexpr None none{};
 
 namespace detail {
 
+/// What an argument holds: itself, or what is in a `std::optional`, where null stands for nothing.
+template <class X>
+const X* if_given(const X& x) {
+  return &x;
+}
+template <class X>
+const X* if_given(const std::optional<X>& x) {
+  return x ? &*x : nullptr;
+}
+
+/// The operand of an argument that may be `none` or an empty `std::optional`; one that is made already stays what it is.
+/// A parameter that a layer has or has not, as it was told when it was made, is handed over as the `std::optional` that it
+/// is: two types for an argument would compile everything that leads here twice.
 template <class Context, class X, class T>
 Operand<T> optional_operand(const Context& context, const X& x) {
   if constexpr (std::is_same_v<X, None>) {
     return {};
+  } else if constexpr (std::is_same_v<X, Operand<T>>) {
+    return x;
   } else {
-    return operand(context, x);
+    const auto* given = if_given(x);
+    return given != nullptr ? operand(context, *given) : Operand<T>{};
   }
 }
 
@@ -68,7 +86,7 @@ auto linear_flat(Context& context, const LinearSize& size, Index count, const Op
 ///
 /// \param x         [..., in_features], any number of leading axes
 /// \param weight    [out_features, in_features], as torch.nn.Linear stores it; `bf16` weights serve inference only
-/// \param bias      [out_features], or `none`
+/// \param bias      [out_features], or `none`, or a `std::optional`
 /// \param residual  the shape of the result, or `none`
 /// \return          [..., out_features]
 template <class Context, class X, class Weight, class Bias = None, class Residual = None>
@@ -86,8 +104,10 @@ auto linear(Context& context, const X& x, const Weight& weight, const Bias& bias
   const auto shape = YShape::from(extents);
 
   if constexpr (!std::is_same_v<Bias, None>) {
-    WEFT_EXPECT_SAME_EXTENT(bias.shape(), 0, weight.shape(), 0,
-                            "linear(x, weight, bias): bias must have one value for each row of weight [out, in]");
+    if (const auto* given = detail::if_given(bias)) {
+      WEFT_EXPECT_SAME_EXTENT(given->shape(), 0, weight.shape(), 0,
+                              "linear(x, weight, bias): bias must have one value for each row of weight [out, in]");
+    }
   }
   if constexpr (!std::is_same_v<Residual, None>) {
     WEFT_EXPECT_SAME_EXTENT(
