@@ -2,13 +2,14 @@
 // The operations of LlamaMLP_HalfwayGIN_MultiAggregation: offset_attention, neighbour_max, head_features.
 #include "weft/autograd/gradcheck.hpp"
 #include "weft/ops/head_features/head_features.hpp"
+#include "weft/ops/head_features/head_features_naive.hpp"
 #include "weft/ops/neighbour_max/neighbour_max.hpp"
+#include "weft/ops/neighbour_max/neighbour_max_naive.hpp"
 #include "weft/ops/offset_attention/offset_attention.hpp"
 #include "weft/ops/offset_attention/offset_attention_naive.hpp"
 
+#include "ops/naive_checks.hpp"
 #include "ops/op_checks.hpp"
-#include "support/catch.hpp"
-#include "support/random.hpp"
 
 using namespace weft;
 using namespace weft::testing;
@@ -31,16 +32,17 @@ Tensor<T, Square> edges(const Square& shape, bool with_zeros, std::uint64_t seed
   return a;
 }
 
-/// ε and α of two heads.
+/// ε and α of every head.
+template <class T>
 struct Numbers {
-  std::vector<Parameter<double, Shape<>>> epsilons, alphas;
+  std::vector<Parameter<T, Shape<>>> epsilons, alphas;
 
-  Numbers() {
-    for (const double value : {0.3, 0.6}) {
-      for (auto* list : {&epsilons, &alphas}) {
-        list->emplace_back(Shape<>());
-        list->back().data()[0] = value;
-      }
+  explicit Numbers(Index heads) {
+    for (Index head = 0; head < heads; ++head) {
+      epsilons.emplace_back(Shape<>());
+      epsilons.back().data()[0] = static_cast<T>(0.3 * static_cast<double>(head + 1));
+      alphas.emplace_back(Shape<>());
+      alphas.back().data()[0] = static_cast<T>(0.7 - 0.4 * static_cast<double>(head));
     }
   }
 
@@ -87,33 +89,62 @@ TEST_CASE("offset_attention's derivatives agree with finite differences") {
   CHECK(gradcheck(hard, std::tie(q, k, v)).passed);
 }
 
-TEST_CASE("neighbour_max takes the largest neighbour of every channel") {
-  const auto a = edges<float>(Square(2, 3, 9, 9), true, 1);
-  const auto u = random_tensor<float>(Rows(2, 9, 3 * 5), 2);
-  Inference inference;
-  const auto y = neighbour_max(inference, a, u);
-  for (Index b = 0; b < 2; ++b) {
-    for (Index i = 0; i < 9; ++i) {
-      for (Index c = 0; c < 15; ++c) {
-        float expected = i == 8 ? 0.0F : u(b, Index{0}, c);
-        for (Index j = 0; j <= i && i < 8; ++j) expected = std::max(expected, u(b, j, c));
-        CHECK(y(b, i, c) == expected);
-      }
-    }
+TEMPLATE_TEST_CASE("neighbour_max is that of the naive form, bit for bit", "", float, double) {
+  using T = TestType;
+  for (const auto& size : {HeadAggregateSize{0, 1, 2, 2, 3}, HeadAggregateSize{1, 1, 1, 1, 1},
+                           HeadAggregateSize{2, 3, 9, 9, 5}, HeadAggregateSize{1, 2, 3, 67, 17}}) {
+    const auto a = edges<T>(Square(size.batch, size.heads, size.queries, size.keys), true, 1);
+    auto u = random_tensor<T>(Rows(size.batch, size.keys, size.width()), 2);
+    for (Index i = 0; i < u.size(); i += 7) u.data()[i] = T(0.5);  // several of one value
+    std::vector<T> expected(static_cast<std::size_t>(size.batch * size.queries * size.width()));
+    kernels::neighbour_max_naive(size, a.data(), u.data(), expected.data());
+    Inference inference;
+    const auto y = neighbour_max(inference, a, u);
+    CHECK(std::equal(expected.begin(), expected.end(), y.data(), y.data() + y.size()));
   }
 }
 
-TEST_CASE("the derivatives of neighbour_max and head_features agree with finite differences") {
+TEMPLATE_TEST_CASE("head_features agrees with the naive form", "", float, double) {
+  using T = TestType;
+  for (const auto& size :
+       {HeadFeaturesSize{0, 2, 3}, HeadFeaturesSize{1, 1, 1}, HeadFeaturesSize{7, 3, 17}, HeadFeaturesSize{5, 2, 8}}) {
+    std::vector<Tensor<T, Rows>> parts;
+    for (const std::uint64_t seed : {1, 2, 3, 4})
+      parts.push_back(random_tensor<T>(Rows(1, size.rows, size.width()), seed));
+    const Numbers<T> numbers(size.heads);
+    std::vector<Wide<T>> values[4], epsilons, alphas;
+    for (std::size_t part = 0; part < 4; ++part) values[part] = wide(parts[part]);
+    for (std::size_t head = 0; head < numbers.epsilons.size(); ++head) {
+      epsilons.push_back(static_cast<Wide<T>>(numbers.epsilons[head].data()[0]));
+      alphas.push_back(static_cast<Wide<T>>(numbers.alphas[head].data()[0]));
+    }
+    std::vector<Wide<T>> expected(static_cast<std::size_t>(size.rows * size.width() * 4));
+    kernels::head_features_naive<Wide<T>>(size,
+                                          {values[0].data(), values[1].data(), values[2].data(), values[3].data()},
+                                          epsilons, alphas, expected.data());
+    Inference inference;
+    const auto y = head_features(inference, parts[0], parts[1], parts[2], parts[3], numbers.epsilons, numbers.alphas);
+    CHECK(error_in_epsilons(y, expected, 1 + norm_of(values[0])) < 2);
+  }
+}
+
+TEST_CASE("the derivatives of neighbour_max and head_features agree with finite differences, static and dynamic") {
   const auto a = edges<double>(Square(2, 2, 4, 4), true, 1);
-  auto u = random_tensor<double>(Rows(2, 4, 6), 2);
-  auto s = random_tensor<double>(Rows(2, 4, 6), 3);
-  auto t = random_tensor<double>(Rows(2, 4, 6), 4);
-  CHECK(gradcheck([&](auto& context, auto& x) { return neighbour_max(context, a, x); }, std::tie(u)).passed);
-  Numbers numbers;
+  auto u = random_tensor<double>(Rows(2, 4, 18), 2);
+  auto s = random_tensor<double>(Rows(2, 4, 18), 3);
+  auto t = random_tensor<double>(Rows(2, 4, 18), 4);
+  auto fixed = random_tensor<double>(Shape<2, 4, 6>(), 2);
+  const auto largest = [&](auto& context, auto& x) { return neighbour_max(context, a, x); };
+  CHECK(gradcheck(largest, std::tie(u)).passed);
+  CHECK(gradcheck(largest, std::tie(fixed)).passed);
+  Numbers<double> numbers(2);
   const auto features = [&](auto& context, auto& x, auto& y, auto& z) {
     return head_features(context, x, y, x, z, numbers.epsilons, numbers.alphas);
   };
-  CHECK(gradcheck(features, std::tie(u, s, t), numbers).message == "gradcheck: 148 derivatives agree");
+  CHECK(gradcheck(features, std::tie(u, s, t), numbers).message == "gradcheck: 436 derivatives agree");
+  auto fixed_sum = random_tensor<double>(Shape<2, 4, 6>(), 3);
+  auto fixed_attended = random_tensor<double>(Shape<2, 4, 6>(), 4);
+  CHECK(gradcheck(features, std::tie(fixed, fixed_sum, fixed_attended), numbers).passed);
 }
 
 TEST_CASE("the operations of multi-aggregation give the same bits for any number of threads") {
@@ -133,6 +164,12 @@ TEST_CASE("the operations of multi-aggregation give the same bits for any number
   };
   CHECK(bits([&](auto& tape, auto& us) { return offset_attention(tape, us, us, us, a, 0.5); }));
   CHECK(bits([&](auto& tape, auto& us) { return neighbour_max(tape, a, us); }));
+  auto wide_u = random_tensor<float>(Rows(2, 150, 3 * 70), 2);
+  const Numbers<float> numbers(3);
+  const auto features = [&](auto& context, auto& x) {
+    return head_features(context, x, x, x, x, numbers.epsilons, numbers.alphas);
+  };
+  check_operation(features, wide_u);
 }
 
 TEST_CASE("offset_attention says what does not fit, and negative entries are found") {
@@ -145,4 +182,24 @@ TEST_CASE("offset_attention says what does not fit, and negative entries are fou
   CHECK_FALSE(has_negative(inference, a));
   a.data()[17] = -1e-9F;
   CHECK(has_negative(inference, a));
+}
+
+TEST_CASE("neighbour_max and head_features say what does not fit") {
+  const Tensor<float, Square> a(Square(1, 2, 3, 3));
+  const Tensor<float, Rows> u(Rows(1, 3, 5)), fitting(Rows(1, 3, 6)), other(Rows(1, 4, 6));
+  Inference inference;
+  CHECK_THROWS_WITH(neighbour_max(inference, a, u),
+                    "neighbour_max(a, u): the last axis of u must be heads * dim, found 5 for 2 heads");
+  CHECK_THROWS_WITH(neighbour_max(inference, a, other),
+                    Catch::Matchers::ContainsSubstring("must equal the middle axis of u"));
+  const Numbers<float> two(2), three(3);
+  const auto features = [&](const auto& x, const auto& y, const auto& epsilons, const auto& alphas) {
+    return head_features(inference, x, x, x, y, epsilons, alphas);
+  };
+  CHECK_THROWS_WITH(features(fitting, other, two.epsilons, two.alphas),
+                    "head_features: self and attended must have the same shape, found [1, 3, 6] and [1, 4, 6]");
+  CHECK_THROWS_WITH(features(u, u, two.epsilons, two.alphas),
+                    "head_features: the last axis of self must be heads * dim, found 5 for 2 heads");
+  CHECK_THROWS_WITH(features(fitting, fitting, two.epsilons, three.alphas),
+                    "head_features: there must be one epsilon and one alpha for each head, found 2 and 3");
 }

@@ -57,6 +57,14 @@ auto head_features(Context& context, const X& self, const Sum& sum, const Larges
   WEFT_EXPECT_SAME_SHAPE(self.shape(), largest.shape(), "head_features: self and largest must have the same shape");
   WEFT_EXPECT_SAME_SHAPE(self.shape(), attended.shape(), "head_features: self and attended must have the same shape");
   const auto heads = static_cast<Index>(epsilons.size());
+  if (epsilons.size() != alphas.size()) {
+    fail(concat("head_features: there must be one epsilon and one alpha for each head, found ", epsilons.size(),
+                " and ", alphas.size()));
+  }
+  if (heads < 1 || self.extent(2) % heads != 0) {
+    fail(concat("head_features: the last axis of self must be heads * dim, found ", self.extent(2), " for ", heads,
+                " heads"));
+  }
   const HeadFeaturesSize size{self.extent(0) * self.extent(1), heads, self.extent(2) / heads};
   const std::array<Operand<T>, 4> parts = {operand(context, self), operand(context, sum), operand(context, largest),
                                            operand(context, attended)};
