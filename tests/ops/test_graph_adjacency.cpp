@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/autograd/gradcheck.hpp"
 #include "weft/ops/adjacency_mlp/adjacency_mlp.hpp"
-#include "weft/ops/columns/columns.hpp"
+#include "weft/ops/adjacency_mlp/adjacency_mlp_naive.hpp"
 #include "weft/ops/graph_adjacency/graph_adjacency_naive.hpp"
 #include "weft/ops/graph_adjacency/shape_adjacency.hpp"
-#include "weft/ops/graph_norm/graph_norm.hpp"
-#include "weft/ops/match_rms/match_rms.hpp"
-#include "weft/ops/message_passing/graph_builder.hpp"
-#include "weft/ops/prelu/prelu.hpp"
 
+#include "ops/naive_checks.hpp"
 #include "ops/op_checks.hpp"
-#include "support/catch.hpp"
-#include "support/random.hpp"
 
 using namespace weft;
 using namespace weft::testing;
@@ -165,99 +160,7 @@ TEST_CASE("The network over heads drops hidden units, the same ones backwards") 
   CHECK(run(true) != Approx(run(false)).epsilon(1e-9));
 }
 
-TEST_CASE("Bringing a tensor to the size of another") {
-  auto x = random_tensor<double>(Shape<Dyn, 3>(4), 1);
-  auto z = random_tensor<double>(Shape<4, 3>(), 2, 5);
-  const auto apply = [](auto& context, auto& a, auto& b) { return match_rms(context, a, b); };
-  CHECK(gradcheck(apply, std::tie(x, z)).message == "gradcheck: 24 derivatives agree");
-  Tensor<double, Shape<4, 3>> zeros;
-  Tape tape;
-  const auto o = tape.watch(zeros);
-  const auto y = match_rms(tape, o, z);
-  tape.backward(y, TensorView<const double, Shape<4, 3>>(z.data(), z.shape()));
-  for (Index i = 0; i < 12; ++i) CHECK((y.data()[i] == 0 && tape.gradient(o).data()[i] == 0));
-}
-
-TEST_CASE("Without a guard, bringing zeros to a size is 0 / 0 as in the reference") {
-  const auto apply = [](auto& context, auto& a, auto& b) { return match_rms(context, a, b, false); };
-  auto x = random_tensor<double>(Shape<4, 3>(), 1);
-  auto z = random_tensor<double>(Shape<4, 3>(), 2, 5);
-  CHECK(gradcheck(apply, std::tie(x, z)).message == "gradcheck: 24 derivatives agree");
-  Tensor<double, Shape<4, 3>> zeros;
-  const TensorView<const double, Shape<4, 3>> dy(x.data(), x.shape());
-  const auto all_nan = [](const auto& values) {
-    return std::all_of(values.begin(), values.end(), [](double value) { return std::isnan(value); });
-  };
-  Tape tape;
-  const auto o = tape.watch(zeros);
-  const auto y = apply(tape, o, z);
-  tape.backward(y, dy);
-  CHECK(all_nan(to_vector(y)));
-  CHECK(all_nan(to_vector(tape.gradient(o))));
-  Tape other;
-  const auto to_zeros = other.watch(zeros);
-  const auto shrunk = apply(other, x, to_zeros);
-  other.backward(shrunk, dy);
-  CHECK(to_vector(shrunk) == to_vector(zeros));
-  CHECK(all_nan(to_vector(other.gradient(to_zeros))));
-}
-
-TEST_CASE("Slices of columns, joined again, are the whole") {
-  auto x = random_tensor<double>(Shape<Dyn, Dyn, 6>(2, 3), 1);
-  const auto apply = [](auto& context, auto& a) {
-    const auto first = take_columns(context, a, 0, 2);
-    const std::array<std::remove_const_t<decltype(first)>, 3> parts{first, take_columns(context, a, 2, 2),
-                                                                    take_columns(context, a, 4, 2)};
-    return join_columns(context, std::span<const std::remove_const_t<decltype(first)>>(parts));
-  };
-  CHECK(gradcheck(apply, std::tie(x)).message == "gradcheck: 36 derivatives agree");
-  Inference inference;
-  CHECK(to_vector(apply(inference, x)) == to_vector(x));
-  CHECK_THROWS_WITH(take_columns(inference, x, 5, 2), "take_columns(x, first, width): [5, 7) is outside of [0, 6)");
-}
-
-TEST_CASE("The learned rectifier") {
-  auto x = random_tensor<double>(Shape<Dyn, 5>(7), 1);
-  Tensor<double, Shape<1>> slope;
-  slope(0) = 0.25;
-  const auto apply = [](auto& context, auto& a, auto& s) { return prelu(context, a, s); };
-  CHECK(gradcheck(apply, std::tie(x, slope)).message == "gradcheck: 36 derivatives agree");
-  Inference inference;
-  const auto y = prelu(inference, x, slope);
-  for (Index i = 0; i < x.size(); ++i) CHECK(y.data()[i] == (x.data()[i] > 0 ? x.data()[i] : 0.25 * x.data()[i]));
-}
-
-TEST_CASE("GraphNorm over all nodes and over each graph") {
-  auto x = random_tensor<double>(Shape<Dyn, Dyn>(7, 35), 1);
-  auto weight = random_tensor<double>(Shape<Dyn>(35), 2);
-  auto bias = random_tensor<double>(Shape<Dyn>(35), 3);
-  auto scale = random_tensor<double>(Shape<Dyn>(35), 4);
-  const std::int64_t graph_of[] = {0, 0, 0, 4, 4, 4, 4};
-  for (const bool each : {false, true}) {
-    const auto apply = [&](auto& context, auto& a, auto& w, auto& b, auto& s) {
-      const auto graph = make_graph(context, EdgeList<std::int64_t>{nullptr, nullptr, 0, 7, graph_of});
-      return graph_norm(context, a, w, b, s, 1e-5, each ? &graph : nullptr);
-    };
-    CHECK(gradcheck(apply, std::tie(x, weight, bias, scale)).message == "gradcheck: 350 derivatives agree");
-    Inference inference;
-    const auto y = apply(inference, x, weight, bias, scale);
-    const Index last = each ? 3 : 7;
-    double mean = 0, squares = 0;
-    for (Index n = 0; n < last; ++n) mean += x(n, 33) / static_cast<double>(last);
-    for (Index n = 0; n < last; ++n) squares += std::pow(x(n, 33) - scale(33) * mean, 2) / static_cast<double>(last);
-    CHECK(y(1, 33) == Approx(weight(33) * (x(1, 33) - scale(33) * mean) / std::sqrt(squares + 1e-5) + bias(33)));
-  }
-  Inference inference;
-  const std::int64_t mixed[] = {0, 1, 0};
-  const auto graph = make_graph(inference, EdgeList<std::int64_t>{nullptr, nullptr, 0, 3, mixed});
-  const Tensor<double, Shape<Dyn, Dyn>> three(Shape<Dyn, Dyn>(3, 35));
-  CHECK_THROWS_WITH(
-      graph_norm(inference, three, weight, bias, scale, 1e-5, &graph),
-      "graph_norm(x, graph): the graphs must be ranges of the 3 nodes, found nodes of one graph that do not "
-      "stand together");
-}
-
-TEST_CASE("The adjacency, its network and the norms have the same bits for any number of threads") {
+TEST_CASE("The adjacency and its network have the same bits for any number of threads") {
   auto weights = random_weights<float>(2, 4, 65);
   auto w0 = random_tensor<float>(Shape<20, 4>(), 1);
   auto b0 = random_tensor<float>(Shape<20>(), 2);
@@ -277,4 +180,41 @@ TEST_CASE("The adjacency, its network and the norms have the same bits for any n
     }
     return bits;
   }));
+}
+
+TEMPLATE_TEST_CASE("The network over heads agrees with the naive form", "", float, double) {
+  using T = TestType;
+  for (const Index tokens : {0, 1, 7, 63, 64, 65}) {
+    for (const Index hidden : {1, 5}) {
+      const AdjacencyMLPSize size{2, 3, tokens, hidden};
+      const auto a = random_tensor<T>(Maps(2, 3, tokens, tokens), 1);
+      const auto w0 = random_tensor<T>(Shape<Dyn, 3>(hidden), 2);
+      const auto b0 = random_tensor<T>(Shape<Dyn>(hidden), 3);
+      const auto w3 = random_tensor<T>(Shape<1, Dyn>(hidden), 4);
+      const auto b3 = random_tensor<T>(Shape<1>(), 5);
+      const auto as = wide(a), w0s = wide(w0), b0s = wide(b0), w3s = wide(w3), b3s = wide(b3);
+      std::vector<Wide<T>> expected(static_cast<std::size_t>(2 * tokens * tokens));
+      kernels::adjacency_mlp_naive<Wide<T>>(size, as.data(), {w0s.data(), b0s.data(), w3s.data(), b3s.data()},
+                                            expected.data());
+      Inference inference;
+      CHECK(error_in_epsilons(adjacency_mlp(inference, a, w0, b0, w3, b3), expected,
+                              (1 + norm_of(w3s)) * (8 * norm_of(w0s) + norm_of(b0s))) < 8);
+    }
+  }
+}
+
+TEST_CASE("The network over heads names what does not fit") {
+  Inference inference;
+  const auto w0 = random_tensor<double>(Shape<4, Dyn>(3), 1);
+  const auto b0 = random_tensor<double>(Shape<Dyn>(4), 2);
+  const auto w3 = random_tensor<double>(Shape<1, Dyn>(4), 3);
+  const auto b3 = random_tensor<double>(Shape<1>(), 4);
+  CHECK_THROWS_WITH(adjacency_mlp(inference, random_weights<double>(1, 2, 5), w0, b0, w3, b3),
+                    Catch::Matchers::ContainsSubstring("w0 must have one column for each head of a, found 2"));
+  const Tensor<double, Maps> wide_maps(Maps(1, 3, 5, 6));
+  CHECK_THROWS_WITH(adjacency_mlp(inference, wide_maps, w0, b0, w3, b3),
+                    "adjacency_mlp(a, ...): a must have as many keys as queries, found shape [1, 3, 5, 6]");
+  const auto narrow = random_tensor<double>(Shape<1, Dyn>(3), 3);
+  CHECK_THROWS_WITH(adjacency_mlp(inference, random_weights<double>(1, 3, 5), w0, b0, narrow, b3),
+                    Catch::Matchers::ContainsSubstring("w3 must have one value for each row of w0"));
 }

@@ -1,39 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/autograd/gradcheck.hpp"
 #include "weft/ops/linear/linear.hpp"
+#include "weft/ops/linear/linear_naive.hpp"
 
-#include "support/catch.hpp"
-#include "support/random.hpp"
+#include "ops/naive_checks.hpp"
 
 using namespace weft;
-using weft::testing::random_tensor;
+using namespace weft::testing;
 
-namespace {
-
-template <class T>
-double expected_element(const T* x, const T* weight, Index in, Index row, Index column) {
-  double sum = 0;
-  for (Index i = 0; i < in; ++i) sum += double(x[row * in + i]) * double(weight[column * in + i]);
-  return sum;
+TEMPLATE_TEST_CASE("linear agrees with the naive form, with and without bias and residual", "", float, double) {
+  using T = TestType;
+  for (const auto& size : {LinearSize{0, 3, 5}, LinearSize{1, 1, 1}, LinearSize{1, 67, 129}, LinearSize{7, 17, 5},
+                           LinearSize{33, 64, 31}}) {
+    const auto x = random_tensor<T>(Shape<Dyn, Dyn>(size.rows, size.in_features), 1);
+    const auto weight = random_tensor<T>(Shape<Dyn, Dyn>(size.out_features, size.in_features), 2);
+    const auto bias = random_tensor<T>(Shape<Dyn>(size.out_features), 3);
+    const auto residual = random_tensor<T>(Shape<Dyn, Dyn>(size.rows, size.out_features), 4);
+    const auto xs = wide(x), weights = wide(weight), biases = wide(bias), residuals = wide(residual);
+    std::vector<Wide<T>> expected(residuals.size());
+    const double scale = 4 + norm_of(xs) * norm_of(weights) / std::sqrt(static_cast<double>(size.rows + 1));
+    Inference inference;
+    kernels::linear_naive(size, xs.data(), weights.data(), biases.data(), residuals.data(), expected.data());
+    CHECK(error_in_epsilons(linear(inference, x, weight, bias, residual), expected, scale) < 4);
+    kernels::linear_naive<Wide<T>>(size, xs.data(), weights.data(), nullptr, nullptr, expected.data());
+    CHECK(error_in_epsilons(linear(inference, x, weight), expected, scale) < 4);
+  }
 }
 
-}  // namespace
-
-TEST_CASE("linear computes x Wᵀ + b + residual for static and dynamic extents") {
+TEST_CASE("linear's result knows the extents that its operands know") {
   const auto x = random_tensor<float>(Shape<Dyn, Dyn, 7>(2, 3), 1);
   const auto weight = random_tensor<float>(Shape<5, 7>(), 2);
-  const auto bias = random_tensor<float>(Shape<Dyn>(5), 3);
-  const auto residual = random_tensor<float>(Shape<Dyn, Dyn, 5>(2, 3), 4);
   Inference inference;
-  const auto y = linear(inference, x, weight, bias, residual);
-  static_assert(std::is_same_v<ShapeOf<decltype(y)>, Shape<Dyn, Dyn, 5>>);
-  for (Index row = 0; row < 6; ++row) {
-    for (Index column = 0; column < 5; ++column) {
-      const double expected =
-          expected_element(x.data(), weight.data(), 7, row, column) + bias(column) + residual.data()[row * 5 + column];
-      CHECK(y.data()[row * 5 + column] == Approx(expected).margin(1e-5));
-    }
-  }
+  static_assert(std::is_same_v<ShapeOf<decltype(linear(inference, x, weight))>, Shape<Dyn, Dyn, 5>>);
+}
+
+TEST_CASE("linear has the same bits for any number of threads, and needs no heap") {
+  auto x = random_tensor<float>(Shape<Dyn, Dyn>(130, 67), 1);
+  auto weight = random_tensor<float>(Shape<Dyn, Dyn>(129, 67), 2);
+  auto bias = random_tensor<float>(Shape<Dyn>(129), 3);
+  check_operation([](auto& context, const auto& a, const auto& w, const auto& b) { return linear(context, a, w, b); },
+                  x, weight, bias);
 }
 
 TEST_CASE("linear's derivatives agree with finite differences") {
@@ -58,4 +64,13 @@ TEST_CASE("linear names both extents when dynamic shapes disagree") {
   CHECK_THROWS_WITH(linear(inference, x, weight),
                     "linear(x, weight): the last axis of x must equal the last axis of weight [out, in], found 64 "
                     "(shape [3, 64]) and 32 (shape [48, 32])");
+  const Tensor<float, Shape<Dyn, Dyn>> fitting(Shape<Dyn, Dyn>(48, 64)), rows(Shape<Dyn, Dyn>(2, 48));
+  const Tensor<float, Shape<Dyn>> bias(Shape<Dyn>(47));
+  using Catch::Matchers::ContainsSubstring;
+  CHECK_THROWS_WITH(linear(inference, x, fitting, bias),
+                    ContainsSubstring("bias must have one value for each row of weight [out, in], found 47"));
+  CHECK_THROWS_WITH(linear(inference, x, fitting, none, rows),
+                    "linear(x, weight, bias, residual): residual must have shape [3, 48], found [2, 48]");
+  CHECK_THROWS_WITH(linear(inference, x, fitting, none, x),
+                    ContainsSubstring("the last axis of residual must equal the first of weight"));
 }

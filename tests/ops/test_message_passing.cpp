@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/autograd/gradcheck.hpp"
-#include "weft/ops/edge_features/edge_features.hpp"
 #include "weft/ops/edge_softmax/edge_softmax.hpp"
+#include "weft/ops/edge_softmax/edge_softmax_naive.hpp"
 #include "weft/ops/message_passing/aggregate_edges.hpp"
 #include "weft/ops/message_passing/message_passing_naive.hpp"
-#include "weft/ops/pna_aggregate/pna_aggregate.hpp"
 
 #include "ops/graph_problem.hpp"
 #include "ops/op_checks.hpp"
@@ -124,7 +123,6 @@ TEST_CASE("Derivatives of message passing agree with finite differences") {
   auto x = random_tensor<double>(Shape<Dyn, 5>(9), 1);
   auto scores = random_tensor<double>(Shape<9, 2>(), 2);
   auto weights = random_tensor<double>(Shape<Dyn>(30), 3);
-  auto attributes = random_tensor<double>(Shape<Dyn, Dyn>(30, 2), 4);
   Tensor<double, Shape<1>> epsilon;
   epsilon(0) = 0.3;
   const auto sums = [&](auto& context, auto& a, auto& w, auto& e) {
@@ -135,38 +133,11 @@ TEST_CASE("Derivatives of message passing agree with finite differences") {
     return edge_softmax(context, make_graph(context, list, EdgeFilter::all), a, s, w);
   };
   CHECK(gradcheck(softmaxes, std::tie(x, scores, weights)).message == "gradcheck: 93 derivatives agree");
-  const auto statistics = [&](auto& context, auto& a, auto& t) {
-    const auto graph = make_graph(context, list, EdgeFilter::causal);
-    const auto ends = edge_features(context, graph, a, gather_edges(context, graph, t, 2), 1, 3);
-    PNARules rules;
-    rules.aggregators.add(PNAAggregator::sum);
-    return pna_aggregate(context, graph, ends, rules);
-  };
-  // Repeated edges tie in min and max only where their attributes agree, which they do not.
-  CHECK(gradcheck(statistics, std::tie(x, attributes)).message == "gradcheck: 105 derivatives agree");
-}
-
-TEST_CASE("The statistics of messages are those of their definitions") {
-  const std::int64_t source[] = {0, 1, 0, 2};
-  const std::int64_t target[] = {1, 1, 1, 3};
-  Inference inference;
-  const auto graph = make_graph(inference, EdgeList<std::int64_t>{source, target, 4, 5});
-  Tensor<double, Shape<4, 1>> messages;
-  const double values[] = {1, 4, 7, 2};
-  messages.assign(values);
-  const PNARules rules{PNAList<PNAAggregator>(PNAAggregator::mean, PNAAggregator::sum, PNAAggregator::min,
-                                              PNAAggregator::max, PNAAggregator::std),
-                       PNAList<PNAScaler>(PNAScaler::identity, PNAScaler::amplification, PNAScaler::attenuation)};
-  const auto y = pna_aggregate(inference, graph, messages, rules);
-  const double expected[] = {4, 12, 1, 7, std::sqrt(6.0)};
-  for (Index a = 0; a < 5; ++a) {
-    CHECK(y(1, 3 * a) == Approx(expected[a]));
-    CHECK(y(1, 3 * a + 1) == Approx(expected[a] * std::log(4.0)));
-    CHECK(y(1, 3 * a + 2) == Approx(expected[a] / std::log(4.0)));
-    for (Index s = 0; s < 3; ++s) CHECK(y(0, 3 * a + s) == 0);
-  }
-  CHECK(y(3, 12) == 0);  // one message has no deviation
-  CHECK(y(3, 2) == Approx(2 / std::log(2.0)));
+  auto fixed_x = random_tensor<double>(Shape<9, 17>(), 1);
+  auto fixed_weights = random_tensor<double>(Shape<30>(), 3);
+  auto dynamic_scores = random_tensor<double>(Shape<Dyn, Dyn>(9, 2), 2);
+  CHECK(gradcheck(sums, std::tie(fixed_x, fixed_weights, epsilon)).passed);
+  CHECK(gradcheck(softmaxes, std::tie(fixed_x, dynamic_scores, fixed_weights)).passed);
 }
 
 TEST_CASE("Message passing has the same bits for any number of threads") {
@@ -203,4 +174,13 @@ TEST_CASE("Message passing names what does not fit") {
   CHECK_THROWS_WITH(
       aggregate_edges(inference, graph, nodes, weights),
       "aggregate_edges(graph, x, weights): there must be one weight for each of the 4 edges, found shape [3]");
+  CHECK_THROWS_WITH(edge_softmax(inference, graph, nodes, x),
+                    "edge_softmax(graph, x, scores): scores must be [6, 2], found [5, 2]");
+  CHECK_THROWS_WITH(edge_softmax(inference, graph, x, nodes),
+                    "edge_softmax(graph, x, scores): x must have one row for each of the 6 nodes, found shape [5, 2]");
+  CHECK_THROWS_WITH(
+      edge_softmax(inference, graph, nodes, nodes, weights),
+      "edge_softmax(graph, x, scores, weights): there must be one weight for each of the 4 edges, found shape [3]");
+  const Tensor<float, Shape<1, 2, 3, 3>> maps;
+  CHECK_THROWS_WITH(make_graph(inference, maps, 2, {}), "make_graph(adjacency, map): map must be in [0, 2), found 2");
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/autograd/gradcheck.hpp"
 #include "weft/ops/normalize_adjacency/normalize_adjacency.hpp"
+#include "weft/ops/normalize_adjacency/normalize_adjacency_naive.hpp"
 
-#include "ops/op_checks.hpp"
-#include "support/catch.hpp"
-#include "support/random.hpp"
+#include "ops/naive_checks.hpp"
 
 using namespace weft;
 using namespace weft::testing;
@@ -38,12 +37,47 @@ TEST_CASE("normalize_adjacency divides by the roots of both degrees, and leaves 
   CHECK(std::isfinite(y(1, 1)));
 }
 
-TEST_CASE("normalize_adjacency's derivatives agree with finite differences, the same for any number of threads") {
+TEMPLATE_TEST_CASE("normalize_adjacency agrees with the naive product of matrices", "", float, double) {
+  using T = TestType;
+  for (const Index nodes : {0, 1, 2, 7, 17, 67}) {
+    for (const Index matrices : {0, 1, 3}) {
+      const auto mask = causal_mask<T>(nodes);
+      auto a = random_tensor<T>(Shape<Dyn, Dyn, Dyn>(matrices, nodes, nodes), 1);
+      for (T& entry : a.span()) entry = std::abs(entry) + T(0.1);
+      for (Index j = 0; matrices > 0 && j < nodes; ++j) a(0, nodes / 2, j) = 0;  // a node without edges
+      const auto values = wide(a), masks = wide(mask);
+      std::vector<Wide<T>> expected(values.size());
+      kernels::normalize_adjacency_naive(matrices, nodes, values.data(), masks.data(), expected.data());
+      Inference inference;
+      CHECK(error_in_epsilons(normalize_adjacency(inference, a, mask), expected, 4) < 16);  // entries are 1 at most
+    }
+  }
+}
+
+TEST_CASE("normalize_adjacency's derivatives agree with finite differences, static and dynamic") {
   const auto mask = causal_mask<double>(4);
   auto a = random_tensor<double>(Shape<Dyn, Dyn, 4, Dyn>(2, 3, 4), 1);
   for (double& entry : a.span()) entry = std::abs(entry) + 0.1;
+  auto fixed = random_tensor<double>(Shape<4, 4>(), 1);
+  for (double& entry : fixed.span()) entry = std::abs(entry) + 0.1;
   const auto function = [&](auto& context, auto& x) { return normalize_adjacency(context, x, mask); };
   CHECK(gradcheck(function, std::tie(a)).message == "gradcheck: 96 derivatives agree");
+  CHECK(gradcheck(function, std::tie(fixed)).message == "gradcheck: 16 derivatives agree");
+}
+
+TEST_CASE("normalize_adjacency has the same bits for any number of threads, and needs no heap") {
+  const auto mask = causal_mask<float>(33);
+  auto a = random_tensor<float>(Shape<Dyn, Dyn, Dyn>(5, 33, 33), 1);
+  for (float& entry : a.span()) entry = std::abs(entry) + 0.1F;
+  check_operation([&](auto& context, const auto& x) { return normalize_adjacency(context, x, mask); }, a);
+}
+
+TEST_CASE("normalize_adjacency names what does not fit") {
   Inference inference;
-  CHECK(same_bits_for_any_thread_count([&] { return to_vector(function(inference, a)); }));
+  const auto mask = causal_mask<float>(3);
+  const Tensor<float, Shape<Dyn, Dyn>> tall(Shape<Dyn, Dyn>(3, 4)), small(Shape<Dyn, Dyn>(2, 2));
+  using Catch::Matchers::ContainsSubstring;
+  CHECK_THROWS_WITH(normalize_adjacency(inference, tall, mask), ContainsSubstring("the last axes of a must agree"));
+  CHECK_THROWS_WITH(normalize_adjacency(inference, small, mask),
+                    ContainsSubstring("mask must have as many rows as a, found 2"));
 }

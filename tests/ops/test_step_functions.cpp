@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/autograd/gradcheck.hpp"
 #include "weft/ops/adj_rms_norm/adj_rms_norm.hpp"
+#include "weft/ops/adj_rms_norm/adj_rms_norm_naive.hpp"
 #include "weft/ops/adjacency/step_functions.hpp"
 #include "weft/ops/gumbel_sigmoid/gumbel_sigmoid.hpp"
+#include "weft/ops/gumbel_sigmoid/gumbel_sigmoid_naive.hpp"
 #include "weft/ops/linear_columns/linear_columns.hpp"
 #include "weft/ops/linear_columns/linear_columns_naive.hpp"
 
+#include "ops/naive_checks.hpp"
 #include "ops/op_checks.hpp"
 #include "support/catch.hpp"
 #include "support/random.hpp"
 
 using namespace weft;
-using weft::testing::largest_difference;
-using weft::testing::random_tensor;
-using weft::testing::same_bits_for_any_thread_count;
-using weft::testing::to_vector;
+using namespace weft::testing;
 
 namespace {
 
@@ -89,25 +89,54 @@ TEST_CASE("gumbel_sigmoid switches by given noise or by a stream, and has its de
                     "gumbel_sigmoid(logits): tau must be positive, found 0.000000");
 }
 
-TEST_CASE("adj_rms_norm divides each sample by its root mean square and has its derivatives") {
+TEMPLATE_TEST_CASE("adj_rms_norm and gumbel_sigmoid agree with their naive forms", "", float, double) {
+  using T = TestType;
+  for (const Index count : {1, 2, 7, 17, 31, 67, 2049}) {
+    const auto x = random_tensor<T>(Shape<Dyn, Dyn>(2, count), 1);
+    Tensor<T, Shape<>> weight;
+    *weight.data() = T(1.5);
+    auto uniforms = random_tensor<T>(Shape<Dyn>(4 * count), 2);
+    for (T& value : uniforms.span()) value = 1 / (1 + std::exp(-value));
+    const auto xs = wide(x), us = wide(uniforms);
+    std::vector<Wide<T>> expected(xs.size());
+    Inference inference;
+    kernels::adj_rms_norm_naive<Wide<T>>(2, count, 1e-3, 1.5, xs.data(), expected.data());
+    CHECK(error_in_epsilons(adj_rms_norm(inference, x, weight, 1e-3), expected, 1 + norm_of(expected)) < 8);
+    kernels::gumbel_sigmoid_naive<Wide<T>>(2 * count, xs.data(), us.data(), 0.7, 1e-10, expected.data());
+    // A slope of 1/4 at most, of a sum of numbers below 8 over tau, behind two logarithms.
+    CHECK(error_in_epsilons(gumbel_sigmoid(inference, x, uniforms, 0.7), expected, 8) < 4);
+  }
+}
+
+TEST_CASE("adj_rms_norm has the derivatives of finite differences, static and dynamic") {
   auto x = random_tensor<double>(Shape<2, Dyn, 3, 5>(2), 1);
+  auto fixed = random_tensor<double>(Shape<2, 9>(), 1);
   Tensor<double, Shape<>> weight;
   *weight.data() = 1.7;
-  Inference inference;
-  const auto y = adj_rms_norm(inference, x, weight, 1e-3);
-  for (Index sample = 0; sample < 2; ++sample) {
-    double squares = 0;
-    for (Index i = 0; i < 30; ++i) squares += x.data()[sample * 30 + i] * x.data()[sample * 30 + i] / 30;
-    for (Index i = sample * 30; i < (sample + 1) * 30; ++i) {
-      CHECK(y.data()[i] == Approx(1.7 * x.data()[i] / std::sqrt(squares + 1e-3)));
-    }
-  }
-  CHECK(gradcheck([](auto& context, auto& a, auto& w) { return adj_rms_norm(context, a, w); }, std::tie(x, weight))
-            .passed);
+  const auto weighted = [](auto& context, auto& a, auto& w) { return adj_rms_norm(context, a, w); };
+  CHECK(gradcheck(weighted, std::tie(x, weight)).message == "gradcheck: 61 derivatives agree");
+  CHECK(gradcheck(weighted, std::tie(fixed, weight)).passed);
   CHECK(gradcheck([](auto& context, auto& a) { return adj_rms_norm(context, a); }, std::tie(x)).passed);
 }
 
-TEST_CASE("linear_columns agrees with its definition, its parts with linear, and with finite differences") {
+TEMPLATE_TEST_CASE("linear_columns agrees with the naive form", "", float, double) {
+  using T = TestType;
+  for (const Index features : {1, 3, 17, 33}) {
+    for (const Index rows : {0, 1, 7, 33}) {
+      const LinearColumnsSize size{rows, features, 5, features + 4, 3};
+      const auto x = random_tensor<T>(Shape<1, Dyn, Dyn>(rows, features), 1);
+      const auto weight = random_tensor<T>(Shape<5, Dyn>(size.columns), 2);
+      const auto bias = random_tensor<T>(Shape<5>(), 3);
+      std::vector<T> expected(static_cast<std::size_t>(rows * 5));
+      kernels::linear_columns_naive(size, x.data(), weight.data(), bias.data(), expected.data());
+      Inference inference;
+      CHECK(error_in_epsilons(linear_columns(inference, x, weight, 3, bias), expected,
+                              1 + norm_of(wide(x)) * norm_of(wide(weight))) < 4);
+    }
+  }
+}
+
+TEST_CASE("linear_columns' derivatives agree with finite differences, and it refuses columns that are not there") {
   auto x = random_tensor<double>(Shape<Dyn, 2, 3>(2), 1);
   auto weight = random_tensor<double>(Shape<5, Dyn>(7), 2);
   auto bias = random_tensor<double>(Shape<5>(), 3);
@@ -115,11 +144,12 @@ TEST_CASE("linear_columns agrees with its definition, its parts with linear, and
     return linear_columns(context, linear_columns(context, a, w, 4), w, 1, b);
   };
   CHECK(gradcheck(run, std::tie(x, weight, bias)).passed);
+  auto fixed = random_tensor<double>(Shape<2, 2, 3>(), 1);
+  auto fixed_weight = random_tensor<double>(Shape<5, 7>(), 2);
+  CHECK(gradcheck([](auto& context, auto& a, auto& w, auto& b) { return linear_columns(context, a, w, 4, b); },
+                  std::tie(fixed, fixed_weight, bias))
+            .passed);
   Inference inference;
-  const auto y = linear_columns(inference, x, weight, 3, bias);
-  std::vector<double> expected(20);
-  kernels::linear_columns_naive({4, 3, 5, 7, 3}, x.data(), weight.data(), bias.data(), expected.data());
-  CHECK(largest_difference(to_vector(y), expected) < 1e-13);
   CHECK_THROWS_WITH(linear_columns(inference, x, weight, 5),
                     "linear_columns(x, weight): columns 5 to 8 are not all in a weight of shape [5, 7]");
 }
