@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
-#include <functional>
 
 #include "weft/attention/llama_attention_gin.hpp"
 #include "weft/attention/reset_thresholds.hpp"
 #include "weft/autograd/gradcheck.hpp"
 
+#include "attention/gin_kinds.hpp"
 #include "ops/op_checks.hpp"
 #include "support/catch.hpp"
 #include "support/random.hpp"
 
 using namespace weft;
+using weft::testing::all_kinds;
 using weft::testing::largest_difference;
 using weft::testing::random_tensor;
 using weft::testing::randomize_parameters;
+using weft::testing::small_gin;
 using weft::testing::to_vector;
 
 namespace {
@@ -41,63 +43,6 @@ struct Inputs {
     all.causal = true;
   }
 };
-
-Options small(std::function<void(Options&)> change = {}) {
-  Options options{.multiplier = 0.5, .hidden_size = 8, .heads = 2, .key_value_heads = 2, .head_dim = 4};
-  options.layer_idx = 1;
-  options.scoring_hidden_dim = 3;
-  options.threshold.top_k_fraction = 0.5;
-  if (change) change(options);
-  return options;
-}
-
-/// Every kind of adjacency, by name.
-std::vector<std::pair<std::string, Options>> all_kinds() {
-  const auto mode = [](ThresholdMode mode) { return [mode](Options& o) { o.threshold.mode = mode; }; };
-  return {{"plain", small()},
-          {"sharpened", small([](Options& o) { o.use_sharpening = true; })},
-          {"silu", small([](Options& o) {
-             o.threshold.mode = ThresholdMode::silu;
-             o.learnable_threshold = o.use_sharpening = true;
-             o.sharpening_init = SharpeningInit::random;
-             o.softmax_temperature = 1.3;
-           })},
-          {"binary", small(mode(ThresholdMode::binary))},
-          {"flowthreshold", small(mode(ThresholdMode::flowthreshold))},
-          {"scaled top-k", small(mode(ThresholdMode::scaled_topk_causal_4d))},
-          {"top-k", small(mode(ThresholdMode::top_k))},
-          {"raw", small([](Options& o) {
-             o.use_softmax = false;
-             o.threshold.mode = ThresholdMode::softplus;
-           })},
-          {"masked after scaling", small([](Options& o) {
-             o.mask_after_scaling = o.use_sharpening = true;
-             o.threshold.mode = ThresholdMode::silu;
-             o.threshold.respects_mask = true;
-           })},
-          {"differential", small([](Options& o) { o.use_differential_attention = o.bias = o.use_sharpening = true; })},
-          {"differential raw", small([](Options& o) {
-             o.use_differential_attention = true;
-             o.use_softmax = false;
-             o.threshold.mode = ThresholdMode::silu_plus_binary;
-           })},
-          {"differential with norm", small([](Options& o) {
-             o.use_differential_attention = o.differential_group_norm = o.learnable_threshold = true;
-             o.threshold.mode = ThresholdMode::sharp_softplus;
-           })},
-          {"scoring", small([](Options& o) {
-             o.use_scoring_fnct = o.learnable_threshold = true;
-             o.threshold.mode = ThresholdMode::silu;
-           })},
-          {"scoring beside differential",
-           small([](Options& o) { o.use_scoring_fnct = o.use_differential_attention = o.o_proj_at_end = true; })},
-          {"grouped", small([](Options& o) {
-             o.o_proj_at_end = o.bias = o.use_differential_attention = true;
-             o.heads = 4;
-             o.threshold.mode = ThresholdMode::softplus_below_binary_above;
-           })},
-          {"one plus epsilon", small([](Options& o) { o.gin.self_term = GINSelfTerm::one_plus_epsilon; })}};
-}
 
 template <class L = Layer>
 L layer_of(const Options& options) {
@@ -279,7 +224,7 @@ TEST_CASE("masking after scaling keeps a negative sharpening from turning the ma
   const std::int32_t key_valid[] = {0, 1, 1, 1};
   Inputs inputs(4);
   inputs.all.key_valid = key_valid;
-  auto options = small([](Options& o) { o.use_sharpening = true; });
+  auto options = small_gin([](Options& o) { o.use_sharpening = true; });
   Inference inference;
   auto reference = layer_of(options);
   *reference.sharpening.value->data() = -2;
@@ -300,7 +245,7 @@ TEST_CASE("masking after scaling keeps a negative sharpening from turning the ma
 
 TEST_CASE("raw scores need a threshold mode under a mask, and are weights without one") {
   const auto x = random_tensor<double>(Shape<Dyn, Dyn, Dyn>(1, 3, 8), 1);
-  const auto layer = layer_of(small([](Options& o) { o.use_softmax = false; }));
+  const auto layer = layer_of(small_gin([](Options& o) { o.use_softmax = false; }));
   Inputs inputs(3);
   Inference inference;
   CHECK_THROWS_WITH(
@@ -314,7 +259,7 @@ TEST_CASE("raw scores need a threshold mode under a mask, and are weights withou
 }
 
 TEST_CASE("GIN attention refuses choices that cannot be computed, and names them") {
-  const auto make = [](std::function<void(Options&)> change) { return Layer(small(std::move(change))); };
+  const auto make = [](std::function<void(Options&)> change) { return Layer(small_gin(std::move(change))); };
   CHECK_THROWS_WITH(make([](Options& o) {
                       o.use_differential_attention = true;
                       o.layer_idx = -1;
@@ -346,7 +291,7 @@ TEST_CASE("GIN attention refuses choices that cannot be computed, and names them
 }
 
 TEST_CASE("GIN attention starts with the reference's constants") {
-  Layer layer(small([](Options& o) {
+  Layer layer(small_gin([](Options& o) {
     o.use_differential_attention = o.differential_group_norm = o.use_scoring_fnct = o.learnable_threshold = true;
     o.layer_idx = 3;
   }));
@@ -358,7 +303,7 @@ TEST_CASE("GIN attention starts with the reference's constants") {
   CHECK(layer.scoring->second.bias->data()[0] == 0);
   CHECK(std::abs(layer.scoring->first.weight.data()[3]) < 0.2);
   CHECK(*layer.threshold->data() == Approx(0.2));
-  CHECK(small([](Options& o) { o.layer_idx = 0; }).lambda_init() == Approx(-0.009915).epsilon(1e-4));
+  CHECK(small_gin([](Options& o) { o.layer_idx = 0; }).lambda_init() == Approx(-0.009915).epsilon(1e-4));
   CHECK(reset_threshold_parameters(layer, 0.35) == std::vector<std::string>{"threshold.0"});
   CHECK(*layer.threshold->data() == 0.35);
 }

@@ -40,6 +40,7 @@ class GINLayer {
   /// \param adjacency  [batch, tokens, tokens]; row = receiving token
   template <class Context, class X, class Adjacency>
   auto operator()(Context& context, const X& x, const Adjacency& adjacency) const {
+    WEFT_EXPECT_SAME_EXTENT(x.shape(), -1, mlp4_bias.shape(), 0, "GINLayer: x must have input_dim features");
     return gin_update(context, x, batched_matmul(context, adjacency, x), std::span<const GINLayer>(this, 1), options_);
   }
 

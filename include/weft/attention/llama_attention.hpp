@@ -8,6 +8,7 @@
 #include "weft/attention/attention_inputs.hpp"
 #include "weft/attention/attention_result.hpp"
 #include "weft/attention/cached_attention.hpp"
+#include "weft/layers/extent_rules.hpp"
 #include "weft/layers/linear.hpp"
 #include "weft/ops/rotary/rotary.hpp"
 
@@ -29,6 +30,9 @@ struct LlamaAttentionOptions {
 template <auto HiddenSize, auto Heads, auto KeyValueHeads = Heads, auto HeadDim = divide_extents<HiddenSize, Heads>(),
           class T = float, class DeviceType = Cpu>
 class LlamaAttention {
+  static_assert(MultipleOf<Heads, KeyValueHeads>, "LlamaAttention: key_value_heads must divide heads");
+  static_assert(MultipleOf<HeadDim, 2>,
+                "LlamaAttention: head_dim must be even, because the rotary embedding turns pairs");
   static constexpr auto kQueryWidth = multiply_extents<Heads, HeadDim>();
   static constexpr auto kKeyWidth = multiply_extents<KeyValueHeads, HeadDim>();
 
@@ -46,7 +50,9 @@ class LlamaAttention {
         attention_dropout_(options.attention_dropout),
         heads_(resolve_extent<Heads>(options.heads, "LlamaAttention: heads")),
         key_value_heads_(resolve_extent<KeyValueHeads>(options.key_value_heads, "LlamaAttention: key_value_heads")),
-        head_dim_(resolve_extent<HeadDim>(options.head_dim, "LlamaAttention: head_dim")) {}
+        head_dim_(resolve_extent<HeadDim>(options.head_dim, "LlamaAttention: head_dim")) {
+    expect_attention_heads("LlamaAttention", heads_, key_value_heads_, head_dim_);
+  }
 
   /// \param x         [batch, tokens, hidden], already normalised
   /// \param inputs    rotary tables, masks, cache

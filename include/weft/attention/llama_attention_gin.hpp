@@ -34,6 +34,9 @@ namespace weft {
 template <auto HiddenSize, auto Heads, auto KeyValueHeads = Heads, auto HeadDim = divide_extents<HiddenSize, Heads>(),
           auto GINHiddenDim = Dyn, class T = float, class DeviceType = Cpu>
 class LlamaAttentionGIN {
+  static_assert(MultipleOf<Heads, KeyValueHeads>, "LlamaAttentionGIN: key_value_heads must divide heads");
+  static_assert(MultipleOf<HeadDim, 2>,
+                "LlamaAttentionGIN: head_dim must be even, because the rotary embedding turns pairs");
   static constexpr auto kQueryWidth = multiply_extents<Heads, HeadDim>();
   static constexpr auto kKeyWidth = multiply_extents<KeyValueHeads, HeadDim>();
   static constexpr auto kOutputWidth = common_extent<kQueryWidth, HiddenSize>();

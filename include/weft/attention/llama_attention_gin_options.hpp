@@ -7,6 +7,7 @@
 
 #include "weft/attention/attention_inputs.hpp"
 #include "weft/attention/sharpening_init.hpp"
+#include "weft/layers/extent_rules.hpp"
 #include "weft/ops/adjacency/threshold_mode.hpp"
 #include "weft/ops/gin/gin.hpp"
 
@@ -116,6 +117,7 @@ LlamaAttentionGINOptions resolve_gin_attention(LlamaAttentionGINOptions options)
                "the input, found ",
                options.key_value_heads, " * ", options.head_dim, " and ", options.hidden_size));
   }
+  expect_attention_heads("LlamaAttentionGIN", options.heads, options.key_value_heads, options.head_dim);
   validate_gin_attention(options);
   return options;
 }

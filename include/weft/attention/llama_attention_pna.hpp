@@ -11,6 +11,7 @@
 #include "weft/attention/cached_attention.hpp"
 #include "weft/attention/llama_attention_pna_options.hpp"
 #include "weft/attention/remembered_rows.hpp"
+#include "weft/layers/extent_rules.hpp"
 #include "weft/layers/linear.hpp"
 #include "weft/ops/activation/activation.hpp"
 #include "weft/ops/adjacency/aggregate_adjacency.hpp"
@@ -30,6 +31,9 @@ template <PNAAggregates Aggregates, auto HiddenSize, auto Heads, auto KeyValueHe
           auto HeadDim = divide_extents<HiddenSize, Heads>(), auto MLPHiddenDim = Dyn, class T = float,
           class DeviceType = Cpu>
 class BasicLlamaAttentionPNA {
+  static_assert(MultipleOf<Heads, KeyValueHeads>, "LlamaAttentionPNA: key_value_heads must divide heads");
+  static_assert(MultipleOf<HeadDim, 2>,
+                "LlamaAttentionPNA: head_dim must be even, because the rotary embedding turns pairs");
   static constexpr auto kQueryWidth = multiply_extents<Heads, HeadDim>();
   static constexpr auto kKeyWidth = multiply_extents<KeyValueHeads, HeadDim>();
   static constexpr std::string_view kName =
@@ -58,10 +62,7 @@ class BasicLlamaAttentionPNA {
     options_.key_value_heads =
         resolve_extent<KeyValueHeads>(options.key_value_heads, concat(kName, ": key_value_heads"));
     options_.head_dim = resolve_extent<HeadDim>(options.head_dim, concat(kName, ": head_dim"));
-    if (options_.heads % options_.key_value_heads != 0) {
-      fail(concat(kName, ": key_value_heads must divide heads, found ", options_.key_value_heads, " and ",
-                  options_.heads));
-    }
+    expect_attention_heads(kName, options_.heads, options_.key_value_heads, options_.head_dim);
     options_.threshold.sigmoid_beta = 10;
     if (Aggregates == PNAAggregates::mean_max_variance_min) options_.threshold.softplus_beta = 10;
     validate_pna_attention(kName, Aggregates, options_);
