@@ -93,7 +93,8 @@ struct ParameterName {
   std::vector<std::string> further_aliases;  ///< of a module that more than two others share
   bool in_norm = false;                      ///< directly in an RMSNorm or LayerNorm: optimisers do not decay it
 
-  [[gnu::noinline]] ParameterName(std::string first, std::string second = "") : name(std::move(first)), alias(std::move(second)) {}
+  [[gnu::noinline]] ParameterName(std::string first, std::string second = "")
+      : name(std::move(first)), alias(std::move(second)) {}
 
   /// Appends one more name.
   void add_alias(std::string other) {

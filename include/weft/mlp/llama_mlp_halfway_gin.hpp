@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "weft/layers/extent_rules.hpp"
 #include "weft/mlp/head_parameters.hpp"
 #include "weft/mlp/hop_cache.hpp"
 #include "weft/ops/gated_product/gated_product.hpp"
@@ -17,6 +18,9 @@ namespace weft {
 /// `alphas.{k}` = 1.
 template <auto HiddenSize, auto IntermediateSize, auto Heads, class T = float, class DeviceType = Cpu>
 class LlamaMLP_HalfwayGIN {
+  static_assert(MultipleOf<IntermediateSize, Heads>,
+                "LlamaMLP_HalfwayGIN: intermediate_size must be a multiple of heads");
+
  public:
   Linear<HiddenSize, IntermediateSize, T, DeviceType> gate_proj;
   Linear<HiddenSize, IntermediateSize, T, DeviceType> up_proj;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "weft/layers/extent_rules.hpp"
 #include "weft/mlp/head_parameters.hpp"
 #include "weft/mlp/hop_cache.hpp"
 #include "weft/mlp/multi_aggregation_options.hpp"
@@ -28,6 +29,8 @@ namespace weft {
 /// `attn_key_projs.{k}.weight` [d, d], `aggregator_mlp.0` [d, 4 d], `aggregator_mlp.2` [d, d], shared by all heads.
 template <auto HiddenSize, auto IntermediateSize, auto Heads, class T = float, class DeviceType = Cpu>
 class LlamaMLP_HalfwayGIN_MultiAggregation {
+  static_assert(MultipleOf<IntermediateSize, Heads>,
+                "LlamaMLP_HalfwayGIN_MultiAggregation: intermediate_size must be a multiple of heads");
   static constexpr auto kHeadWidth = divide_extents<IntermediateSize, Heads>();
   using HeadLinear = Linear<kHeadWidth, kHeadWidth, T, DeviceType>;
   using CombiningLinear = Linear<multiply_extents<4, kHeadWidth>(), kHeadWidth, T, DeviceType>;

@@ -7,6 +7,7 @@
 #include <array>
 #include <vector>
 
+#include "weft/layers/extent_rules.hpp"
 #include "weft/mlp/head_parameters.hpp"
 #include "weft/mlp/hop_cache.hpp"
 #include "weft/ops/add/add.hpp"
@@ -23,6 +24,7 @@ namespace weft {
 /// `alphas_3.{k}` = 0.1.
 template <auto HiddenSize, auto IntermediateSize, auto Heads, class T = float, class DeviceType = Cpu>
 class LlamaMLP_MultiHop {
+  static_assert(MultipleOf<HiddenSize, Heads>, "LlamaMLP_MultiHop: hidden_size must be a multiple of heads");
   static constexpr auto kHeadWidth = divide_extents<HiddenSize, Heads>();
   using Up = Linear<kHeadWidth, IntermediateSize, T, DeviceType>;
   using Down = Linear<IntermediateSize, kHeadWidth, T, DeviceType>;
