@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <utility>
 #include <vector>
 
 #include "weft/tensor/parallel.hpp"
@@ -34,6 +35,23 @@ TEST_CASE("a workspace grows on the first step and never after") {
   CHECK(workspace.capacity() == capacity);
   workspace.reset();
   CHECK(workspace.allocate<double>(1) == before);
+}
+
+TEST_CASE("a workspace tells what lies between two marks, over all its blocks") {
+  Workspace workspace;
+  std::byte* const first = workspace.allocate<std::byte>(128);
+  const auto begin = workspace.mark();
+  std::byte* const second = workspace.allocate<std::byte>(1 << 20);
+  const auto end = workspace.mark();
+  std::vector<std::pair<std::byte*, std::size_t>> ranges;
+  const auto list = [&](std::byte* data, std::size_t bytes) { ranges.emplace_back(data, bytes); };
+  workspace.for_each_range(begin, end, list);
+  REQUIRE(ranges.size() == 2);
+  CHECK(ranges[0].first == first + 128);
+  CHECK(ranges[1] == std::pair<std::byte*, std::size_t>(second, 1 << 20));
+  ranges.clear();
+  workspace.for_each_range(end, end, list);
+  CHECK(ranges.empty());
 }
 
 TEST_CASE("values stay where they are while a workspace grows") {

@@ -105,8 +105,12 @@ class BasicTape {
     const std::size_t bytes = static_cast<std::size_t>(result.size()) * sizeof(T);
     seed_on_host ? DeviceType::copy_to_device(target.data, seed.data(), bytes)
                  : DeviceType::copy(target.data, seed.data(), bytes);
-    run_back_to(nullptr);
+    run_back_to(nullptr, reuses_values_);
   }
+
+  /// Whether `backward` may put gradients where results lie that no operation needs any more. Then the memory of a step is
+  /// little more than that of its results, but these, the loss too, have to be read before `backward`.
+  void reuse_values(bool allowed) { reuses_values_ = allowed; }
 
   /// Forgets everything recorded. Memory stays for the next step.
   void reset() {
@@ -186,7 +190,7 @@ class BasicTape {
                   "record(output, backward): plain values and pointers only");
     if (output == nullptr) return;
     void* memory = nodes_.template allocate<std::byte>(sizeof(RecordedNode<Backward>));
-    last_ = new (memory) RecordedNode<Backward>(last_, output, backward);
+    last_ = new (memory) RecordedNode<Backward>(last_, output, values_.mark(), backward);
   }
 
   /// Where to write a contribution to a gradient; empty when none is wanted.
@@ -219,7 +223,7 @@ class BasicTape {
     if (result.gradient_slot() != nullptr) {
       auto target = this->target<T>(result.gradient_slot());
       DeviceType::copy(target.data, seed, result.gradient_slot()->bytes);
-      run_back_to(resume);
+      run_back_to(resume, false);
     }
     recording_ = before;
     last_ = resume;
@@ -232,13 +236,15 @@ class BasicTape {
     void (*run)(const Node&, BasicTape&);
     Node* previous;
     Gradient* output;
+    typename BasicWorkspace<DeviceType>::Mark end;  // of the results so far: only operations up to here read them
   };
 
   template <class Backward>
   struct RecordedNode : Node {
-    RecordedNode(Node* before, Gradient* output, const Backward& function)
+    RecordedNode(Node* before, Gradient* output, typename BasicWorkspace<DeviceType>::Mark end,
+                 const Backward& function)
         : Node{[](const Node& node, BasicTape& tape) { static_cast<const RecordedNode&>(node).backward(tape); }, before,
-               output},
+               output, end},
           backward(function) {}
     Backward backward;
   };
@@ -249,14 +255,20 @@ class BasicTape {
     return gradient;
   }
 
-  void run_back_to(const Node* stop) {
+  /// \param reuse  gives the memory of results to gradients as soon as the operations that read them have run backwards
+  void run_back_to(const Node* stop, bool reuse) {
     for (Node* node = last_; node != stop; node = node->previous) {
       Gradient& output = *node->output;
       last_ = node->previous;
       if (output.filled) node->run(*node, *this);
       if (!output.keep && output.data != nullptr) {
-        gradients_.release(std::exchange(output.data, nullptr));
+        gradients_.release(std::exchange(output.data, nullptr), output.bytes);
         output.filled = false;
+      }
+      if (reuse) {
+        const auto begin = node->previous != nullptr ? node->previous->end : decltype(node->end){};
+        values_.for_each_range(begin, node->end,
+                               [&](std::byte* data, std::size_t bytes) { gradients_.give(data, bytes); });
       }
     }
   }
@@ -266,6 +278,7 @@ class BasicTape {
   GradientPool<DeviceType> gradients_;
   Node* last_ = nullptr;
   bool recording_ = true;
+  bool reuses_values_ = false;
   bool dropping_ = false;
   Rng dropout_;
 };

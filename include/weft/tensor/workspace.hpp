@@ -42,6 +42,15 @@ class BasicWorkspace {
   /// Where the next allocation begins.
   Mark mark() const { return {current_, used_}; }
 
+  /// Calls body(std::byte* begin, std::size_t bytes) for the memory between two marks, the earlier of them first.
+  template <class Body>
+  void for_each_range(Mark begin, Mark end, Body&& body) const {
+    for (; begin.block < end.block; begin = {begin.block + 1, 0}) {
+      body(blocks_[begin.block].memory.get() + begin.used, blocks_[begin.block].bytes - begin.used);
+    }
+    if (begin.used < end.used) body(blocks_[begin.block].memory.get() + begin.used, end.used - begin.used);
+  }
+
   /// Everything allocated since the mark is given back.
   void release(Mark mark) {
     current_ = mark.block;

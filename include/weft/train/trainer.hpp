@@ -88,6 +88,7 @@ class Trainer {
                                                      .epsilon = options.adam_epsilon,
                                                      .weight_decay = options.weight_decay}) {
     tape_.enable_dropout(dropout_rng(options.seed));
+    tape_.reuse_values(true);
   }
 
   /// Steps until `max_steps` are completed, or until `should_stop`. True in the first case.
@@ -213,8 +214,8 @@ class Trainer {
       const double share = predicted / normalizer;
       tape_.reset();
       const auto mean = model_.loss(tape_, ids, labels);
+      loss += share * scalar(mean);  // before gradients may take its place
       tape_.backward(mean, static_cast<T>(share));
-      loss += share * scalar(mean);
     }
     return loss;
   }
