@@ -133,8 +133,8 @@ std::string table_of(const std::vector<Outcome>& outcomes) {
 
 int run(const Arguments& arguments) {
   const auto tokens = read_tokens(arguments.corpus);
-  const auto variants = examples::chosen_variants(plain_config(arguments), arguments.only);
   static_cast<void>(Data(tokens, arguments));  // refuses too short a text before anything is written
+  const auto variants = examples::chosen_variants(plain_config(arguments), arguments.only);
   std::error_code error;
   std::filesystem::create_directories(arguments.output, error);
   if (error) weft::fail("cannot make the folder " + arguments.output + ": " + error.message());

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# cmake -DPROGRAM=<train_text> -DCORPUS=<text> -DOTHER=<a model's safetensors> -P train_text_bad_input.cmake
-# Whatever is wrong with its input, train_text says so in one line, fails, and leaves a checkpoint as it was.
+# cmake -DPROGRAM=<train_text> -DCOMPARE=<compare_variants> -DCORPUS=<text> -DOTHER=<a model's safetensors>
+#   -P bad_input.cmake
+# Whatever is wrong with its input, a program says so in one line and fails; it leaves a checkpoint as it was, and no new
+# folder.
 cmake_minimum_required(VERSION 3.25)
 
 set(folder ${CMAKE_CURRENT_BINARY_DIR}/bad_input)
@@ -45,3 +47,13 @@ execute_process(COMMAND head -c 100000 ${folder}/good/checkpoint.safetensors OUT
   COMMAND_ERROR_IS_FATAL ANY)
 keeps_checkpoint("truncated" "checkpoint.safetensors" ${folder}/first_bytes)
 keeps_checkpoint("another_shape" "checkpoint.safetensors" ${OTHER})
+
+set(PROGRAM ${COMPARE})
+refused("compare: no corpus" "no_such_file" --corpus ${folder}/no_such_file --output ${folder}/unused)
+refused("compare: a short corpus" "128" --corpus ${folder}/short.txt --output ${folder}/unused)
+refused("compare: no such variant" "\"GNN\".*\"GIN\"" --corpus ${CORPUS} --only GNN --output ${folder}/unused)
+refused("compare: heads that do not fit" "hidden_size" --corpus ${CORPUS} --heads 3 --output ${folder}/unused)
+refused("compare: an unwritable folder" "file/below" --corpus ${CORPUS} --only GIN --output ${folder}/file/below)
+if(EXISTS ${folder}/unused)
+  message(SEND_ERROR " a refused run left a folder behind")
+endif()
