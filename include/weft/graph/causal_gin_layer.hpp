@@ -27,9 +27,9 @@ struct CausalGINOptions {
   bool use_mlp = true;           ///< `GIN_use_MLP`
   double hidden_multiplier = 1;  ///< `GIN_hidden_dim_multiplier`: hidden width is int(in * multiplier)
   GraphNormKind norm = GraphNormKind::layer;
-  bool norm_per_graph = false;       ///< corrected form of quirk L4
-  bool edge_weight_scaling = false;  ///< messages are multiplied by the edge weights
-  bool bias = true;
+  bool norm_per_graph = false;                   ///< corrected form of quirk L4
+  bool edge_weight_scaling = false;              ///< messages are multiplied by the edge weights
+  bool bias = true;                              ///< of all linear layers
   GINSelfTerm self_term = GINSelfTerm::epsilon;  ///< quirk L2
   GraphActivation activation = GraphActivation::relu;
   bool own_slope = true;  ///< false: the activation is the caller's, as inside CausalGraphNeuralNetwork

@@ -26,13 +26,13 @@ enum class PNAForm {
 /// The run-time choices of `CausalPNALayer`. Extents are needed only where the type leaves them `Dyn`.
 struct CausalPNAOptions {
   PNAForm form = PNAForm::reference;
-  PNARules rules{};
-  Index edge_dim = 0;  ///< features of an edge; 0: none
-  Index towers = 1;
-  Index pre_layers = 1;
-  Index post_layers = 1;
-  bool divide_input = false;                           ///< each tower sees its share of the features instead of all
-  GraphActivation act = GraphActivation::relu;         ///< inside the networks before and after the aggregation
+  PNARules rules{};                             ///< which statistics of the messages, and which factors of the degree
+  Index edge_dim = 0;                           ///< features of an edge; 0: none
+  Index towers = 1;                             ///< networks side by side, whose results are joined
+  Index pre_layers = 1;                         ///< of the network that makes a message
+  Index post_layers = 1;                        ///< of the network that takes the statistics
+  bool divide_input = false;                    ///< each tower sees its share of the features instead of all
+  GraphActivation act = GraphActivation::relu;  ///< inside the networks before and after the aggregation
   GraphActivation activation = GraphActivation::relu;  ///< of the result
   bool own_slope = true;  ///< false: the activation is the caller's, as inside CausalGraphNeuralNetwork
   Index in_channels = 0;

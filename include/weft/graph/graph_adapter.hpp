@@ -24,18 +24,18 @@ struct GraphAdapterOptions {
   CausalGraphNeuralNetworkOptions gnn{};  ///< its transformer_hidden_dim is set here
   GraphAdjacencyOptions adjacency{};      ///< its per_head is set here
   EdgeDirection edge_direction = EdgeDirection::reference;
-  Index adj_transform_hidden_dim = 128;
-  bool learnable_softmax = true;  ///< `learnable_aggregate_activation`; false: sigmoid
-  bool use_layer_norm = true;     ///< `gnn_norm`, in single mode
-  double rms_norm_eps = 1e-5;     ///< `rms_norm_eps` of the GNNConfig
-  bool per_head_ff = false;       ///< `ff_layer` over the joined heads
-  bool norm_to_hidden_states = false;
-  bool norm_zero_guard = true;  ///< it divides no 0 by 0 (quirk D16); false: NaN there, as in the reference
-  bool add_rope = false;
-  double lambda = 0.5;                     ///< `lambda_GNN`
-  std::optional<double> lambda_initial{};  ///< `lambda_GNN_initial`
-  Index layer_index = 0;
-  Index layers = 1;
+  Index adj_transform_hidden_dim = 128;    ///< width of the network of `learnable_aggregate`
+  bool learnable_softmax = true;           ///< `learnable_aggregate_activation`; false: sigmoid
+  bool use_layer_norm = true;              ///< `gnn_norm`, in single mode
+  double rms_norm_eps = 1e-5;              ///< `rms_norm_eps` of the GNNConfig
+  bool per_head_ff = false;                ///< `ff_layer` over the joined heads
+  bool norm_to_hidden_states = false;      ///< o gets the root mean square of z, over the whole batch (quirk D16)
+  bool norm_zero_guard = true;             ///< it divides no 0 by 0 (quirk D16); false: NaN there, as in the reference
+  bool add_rope = false;                   ///< rotary positions on the network's input; one network: one head (D15)
+  double lambda = 0.5;                     ///< `lambda_GNN`: first value of `trainable_scale` in the last layer
+  std::optional<double> lambda_initial{};  ///< `lambda_GNN_initial`: that of the first layer, linear in between
+  Index layer_index = 0;                   ///< of this layer, from 0
+  Index layers = 1;                        ///< of the model
   Index hidden_size = 0;
   Index heads = 0;
 };

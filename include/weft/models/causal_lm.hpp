@@ -28,13 +28,13 @@ struct Vocab {
 
 /// The run-time choices of a language model. The last two are needed only where the type leaves them `Dyn`.
 struct CausalLMOptions {
-  double rms_norm_eps = 1e-5;
-  double rope_theta = 10000;
-  RopeScaling rope_scaling{};
-  Index max_position_embeddings = 2048;
-  bool tie_word_embeddings = false;  ///< the head shares the embedding's weights
-  double initializer_range = 0.02;   ///< standard deviation of the first weights
-  Index padding_id = -1;
+  double rms_norm_eps = 1e-5;            ///< of the last norm; layers have their own
+  double rope_theta = 10000;             ///< base of the rotary frequencies
+  RopeScaling rope_scaling{};            ///< for texts longer than those of training
+  Index max_position_embeddings = 2048;  ///< where the `dynamic` scaling of the frequencies begins
+  bool tie_word_embeddings = false;      ///< the head shares the embedding's weights
+  double initializer_range = 0.02;       ///< standard deviation of the first weights
+  Index padding_id = -1;                 ///< token whose embedding starts as 0; -1: none
   Index vocab_size = 0;
   Index hidden_size = 0;
 };

@@ -42,10 +42,9 @@ struct GNNConfig {
   FixedList<PNAAggregator, 8> aggregators{PNAAggregator::mean, PNAAggregator::min, PNAAggregator::max,
                                           PNAAggregator::std};
   FixedList<PNAScaler, 8> scalers{PNAScaler::identity, PNAScaler::amplification, PNAScaler::attenuation};
-  double lambda_GNN = 0.5;  ///< the share of its output, `trainable_scale`, in the last layer
-  std::optional<double>
-      lambda_GNN_initial{};  ///< the same in the first layer, linear in between; none: everywhere equal
-  bool per_head_ff = false;  ///< a linear layer behind the networks of all heads
+  double lambda_GNN = 0.5;                     ///< the share of its output, `trainable_scale`, in the last layer
+  std::optional<double> lambda_GNN_initial{};  ///< in the first layer, linear in between; none: everywhere equal
+  bool per_head_ff = false;                    ///< a linear layer behind the networks of all heads
 
   /// The network gets the layer's normed input; the attention's output is dropped, its weights are used (quirk D1).
   bool use_original_hidden_states = false;

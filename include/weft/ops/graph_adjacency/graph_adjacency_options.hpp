@@ -28,17 +28,17 @@ enum class DistanceScaling {
 /// From attention weights to edges; names after the reference's GNNConfig.
 struct GraphAdjacencyOptions {
   AdjacencyMethod method = AdjacencyMethod::sum;
-  bool per_head = false;  ///< `gnn_mode` per_head: the heads stay apart
-  double threshold = 0.5;
-  double epsilon_threshold = 0.5;
-  double tau = 10;                 ///< `threshold_any_tau`, a temperature (quirk D8)
-  double alpha = 10;               ///< `continuous_transform_alpha`; 0 or less: no transform
-  bool zero_below_epsilon = true;  ///< `zero_below_epsilon_threshold`
-  bool remove_self_connections = false;
-  bool enforce_causality = true;
-  bool respects_mask = false;  ///< corrected form of quirk D7: masked pairs stay 0 through the transform
-  bool use_distance_scaling = false;
-  double distance_strength = 1;  ///< `distance_weight_strength`
+  bool per_head = false;                 ///< `gnn_mode` per_head: the heads stay apart
+  double threshold = 0.5;                ///< where the transform, and `threshold_any`, are one half
+  double epsilon_threshold = 0.5;        ///< entries up to it are no edges
+  double tau = 10;                       ///< `threshold_any_tau`, a temperature (quirk D8)
+  double alpha = 10;                     ///< `continuous_transform_alpha`; 0 or less: no transform
+  bool zero_below_epsilon = true;        ///< `zero_below_epsilon_threshold`
+  bool remove_self_connections = false;  ///< the diagonal becomes 0
+  bool enforce_causality = true;         ///< what lies above the diagonal becomes 0
+  bool respects_mask = false;            ///< corrected form of quirk D7: masked pairs stay 0 through the transform
+  bool use_distance_scaling = false;     ///< entries are multiplied by a function of the distance
+  double distance_strength = 1;          ///< `distance_weight_strength`
   DistanceScaling distance_scaling = DistanceScaling::power;
 };
 
