@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "weft/attention/attention_inputs.hpp"
+#include "weft/layers/extent_rules.hpp"
 #include "weft/ops/table_rows/table_rows.hpp"
 #include "weft/perceiver/latent_transformer_layer.hpp"
 #include "weft/perceiver/perceiver_options.hpp"
@@ -48,6 +49,8 @@ template <auto HiddenSize, auto Heads, class T, class DeviceType,
           template <auto, auto, auto, class, class> class Attention,
           template <auto, auto, auto, class, class> class LatentLayer>
 class PerceiverEncoder {
+  static_assert(MultipleOf<HiddenSize, Heads>, "perceiver: hidden_size must be a multiple of heads");
+
  protected:
   static constexpr auto kHeadDim = divide_extents<HiddenSize, Heads>();
   using Table = Parameter<T, Shape<1, Dyn, HiddenSize>, DeviceType>;
@@ -78,6 +81,10 @@ class PerceiverEncoder {
     check_perceiver(name, options);
     options_.hidden_size = resolve_extent<HiddenSize>(options.hidden_size, "perceiver: hidden_size");
     options_.heads = resolve_extent<Heads>(options.heads, "perceiver: heads");
+    if (options_.hidden_size % options_.heads != 0) {
+      fail(concat("perceiver: hidden_size must be a multiple of heads, found ", options_.hidden_size, " and ",
+                  options_.heads));
+    }
     for (Index layer = 0; layer < options.num_latent_layers; ++layer) {
       latent_transformer.emplace_back(attention_options(options));
     }

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: LlamaMLP_HalfwayGIN_MultiAggregation: intermediate_size must be a multiple of heads
+#include "weft/mlp/llama_mlp_multi_aggregation.hpp"
+
+#ifdef WEFT_MUST_FAIL
+constexpr int intermediate_size = 90;
+#else
+constexpr int intermediate_size = 96;
+#endif
+
+weft::LlamaMLP_HalfwayGIN_MultiAggregation<64, intermediate_size, 4> mlp;
