@@ -122,21 +122,34 @@ class PerceiverAR_Fixed_Token_Per_Latent_Scaling
   template <class Context, class Y>
   Y without_latents(Context& context, Y y) const {
     if constexpr (Context::records) {
-      const auto touch = [&](const ParameterName&, const auto& parameter) {
-        y = with_zero_gradient(context, y, parameter);
+      // By hand: visit_parameters would make names, which a step must not take memory for.
+      const auto touch = [&](const auto& parameter) { y = with_zero_gradient(context, y, parameter); };
+      const auto touch_linear = [&](const auto& linear) {
+        touch(linear.weight);
+        if (linear.bias) touch(*linear.bias);
       };
+      const auto touch_norm = [&](const auto& norm) {
+        touch(norm.weight);
+        touch(norm.bias);
+      };
+      const auto touch_attention = [&](const auto& attention) {
+        for (const auto* linear : {&attention.to_q, &attention.to_k, &attention.to_v}) touch_linear(*linear);
+        touch_linear(attention.to_out);
+      };
+      for (const auto* table : {&this->input_pos_emb, &this->latent_pos_emb, &this->latent_array}) touch(*table);
+      touch_attention(this->input_to_latent);
       const auto& last = this->latent_transformer.back();
-      for (const auto* table : {&this->input_pos_emb, &this->latent_pos_emb, &this->latent_array}) {
-        y = with_zero_gradient(context, y, *table);
-      }
-      for_each_parameter(this->input_to_latent, touch);
       for (const auto& layer : this->latent_transformer) {
-        if (&layer != &last) for_each_parameter(layer, touch);
+        if (&layer == &last) continue;
+        touch_attention(layer.self_attn);
+        for (const auto* norm : {&layer.norm1, &layer.norm2}) touch_norm(*norm);
+        touch_linear(layer.mlp0);
+        touch_linear(layer.mlp2);
       }
-      for_each_parameter(last.norm1, touch);
-      for_each_parameter(last.self_attn.to_q, touch);
-      for_each_parameter(last.self_attn.to_k, touch);
-      for_each_parameter(this->norm2, touch);
+      touch_norm(last.norm1);
+      touch_linear(last.self_attn.to_q);
+      touch_linear(last.self_attn.to_k);
+      touch_norm(this->norm2);
     }
     return y;
   }
