@@ -94,3 +94,20 @@ TEST_CASE("standard attention refuses heads that cannot be shared out or turned"
   CHECK_THROWS_WITH((LlamaAttentionPNA_LM<Dyn, Dyn, Dyn, Dyn>(options)),
                     "LlamaAttentionPNA_LM: head_dim must be even, because the rotary embedding turns pairs, found 5");
 }
+
+TEST_CASE("attention without rotary tables is refused by name") {
+  const auto x = random_tensor<float>(Rows(1, 3, 8), 1);
+  Inference inference;
+  const LlamaAttention<Dyn, Dyn, Dyn, Dyn> standard(
+      {.hidden_size = 8, .heads = 4, .key_value_heads = 2, .head_dim = 2});
+  CHECK_THROWS_WITH(standard(inference, x, {}), Catch::Matchers::ContainsSubstring("rotary_embedding(x, cos, sin"));
+  const LlamaAttentionPNA<Dyn, Dyn, Dyn, Dyn> pna(pna_options(PNAMax::self, ThresholdMode::none));
+  CHECK_THROWS_WITH(pna(inference, x, {}), Catch::Matchers::ContainsSubstring("rotary_embedding(x, cos, sin"));
+}
+
+TEST_CASE("PNA_LM rounds the width of its networks down, where the reference takes whole multipliers alone") {
+  auto options = pna_options(PNAMax::self, ThresholdMode::none);
+  options.multiplier = 1.75;
+  const LlamaAttentionPNA_LM<Dyn, Dyn, Dyn, Dyn> layer(options);
+  CHECK(layer.aggregator_mlps_0[0].weight.extent(0) == 3);
+}

@@ -59,3 +59,23 @@ TEST_CASE("AdjRMSNorm keeps every promise, for adjacencies of zeros too") {
   for (float& edge : x.span()) edge = 0;
   CHECK(stays_finite(run, layer, x));
 }
+
+TEST_CASE("the scoring network's weights can be had for any number of heads, with a mask or without") {
+  const AttentionPositions<float> positions(5, 4);
+  const auto x = random_tensor<float>(Shape<Dyn, Dyn, Dyn>(1, 5, 8), 1);
+  const auto options = small_gin([](LlamaAttentionGINOptions& o) { o.use_scoring_fnct = true; });
+  LlamaAttentionGIN<Dyn, Dyn, Dyn, Dyn> layer(options);
+  randomize_parameters(layer, 10, 0.6);
+  Inference inference;
+  auto unmasked = positions.inputs();
+  unmasked.causal = false;
+  const auto weights = layer.scoring_weights(inference, x, positions.inputs());
+  REQUIRE(weights.extent(1) == 2);
+  for (Index row = 0; row < 10; ++row) {
+    float sum = 0;
+    for (Index j = 0; j < 5; ++j) sum += weights.data()[row * 5 + j];
+    CHECK(sum == Approx(1));
+    for (Index j = row % 5 + 1; j < 5; ++j) CHECK(weights.data()[row * 5 + j] == 0);
+  }
+  CHECK(layer.scoring_weights(inference, x, unmasked).extent(3) == 5);
+}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // There is a value for each key.
-// expect: cross_attention
+// expect: cross_attention.q, k, v.: k and v must have as many tokens
 #include "weft/perceiver/cross_attention_layer.hpp"
 
 #ifdef WEFT_MUST_FAIL

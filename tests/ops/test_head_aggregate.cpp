@@ -103,6 +103,9 @@ TEST_CASE("hop_sum's derivatives agree with finite differences") {
     return hop_sum(context, adjacency, values, numbers.epsilons, numbers.three());
   };
   CHECK(gradcheck(three, std::tie(a, x), numbers).message == "gradcheck: 168 derivatives agree");
+  auto typed_a = random_tensor<double>(Shape<2, 2, 5, 5>(), 1, 0.5);
+  auto typed_x = random_tensor<double>(Shape<2, 5, 6>(), 2);
+  CHECK(gradcheck(three, std::tie(typed_a, typed_x), numbers).passed);
   const auto constant = [&](auto& context, auto& values) {
     return hop_sum(context, a, values, numbers.epsilons, numbers.one());
   };

@@ -87,6 +87,10 @@ TEST_CASE("offset_attention's derivatives agree with finite differences") {
     return offset_attention(context, a, b, c, causal, 0.7, FutureMask::hard);
   };
   CHECK(gradcheck(hard, std::tie(q, k, v)).passed);
+  auto typed_q = random_tensor<double>(Shape<2, 4, 6>(), 1);
+  auto typed_k = random_tensor<double>(Shape<2, 4, 6>(), 2);
+  auto typed_v = random_tensor<double>(Shape<2, Dyn, 6>(4), 3);
+  CHECK(gradcheck(soft, std::tie(typed_q, typed_k, typed_v, positive)).passed);
 }
 
 TEMPLATE_TEST_CASE("neighbour_max is that of the naive form, bit for bit", "", float, double) {

@@ -83,9 +83,16 @@ bool derivatives_agree(const Problem& problem) {
   auto v = random_tensor<double>(problem.key_shape(), 3);
   const auto result =
       gradcheck([&](auto& context, auto& a, auto& b, auto& c) { return problem(context, a, b, c); }, std::tie(q, k, v));
-  INFO(result.message);
+  // The same with the extents in the types.
+  auto typed_q = random_tensor<double>(Shape<2, 5, 12>(), 1);
+  auto typed_k = random_tensor<double>(Shape<2, 5, 6>(), 2);
+  auto typed_v = random_tensor<double>(Shape<2, Dyn, 6>(5), 3);
+  const auto typed = gradcheck([&](auto& context, auto& a, auto& b, auto& c) { return problem(context, a, b, c); },
+                               std::tie(typed_q, typed_k, typed_v));
+  INFO(result.message << typed.message);
   CHECK(result.passed);
-  return result.passed;
+  CHECK(typed.passed);
+  return result.passed && typed.passed;
 }
 
 PNAAttentionRules selecting(PNAFallback fallback = PNAFallback::first_token) {
