@@ -3,8 +3,7 @@
 #include "weft/graph/graph_adapter.hpp"
 
 #include "ops/op_checks.hpp"
-#include "support/catch.hpp"
-#include "support/random.hpp"
+#include "support/layer_checks.hpp"
 
 using namespace weft;
 using namespace weft::testing;
@@ -66,7 +65,7 @@ TEST_CASE("Derivatives of the adapter agree with finite differences in every mod
 
 TEST_CASE("In the reference's direction a causal adapter works token by token") {
   auto z = random_tensor<double>(Shape<1, 5, 4>(), 1);
-  const auto weights = causal_weights<double>(1, 2, 5);
+  auto weights = causal_weights<double>(1, 2, 5);
   auto options = adapter_options();
   options.adjacency.zero_below_epsilon = false;
   for (const auto direction : {EdgeDirection::reference, EdgeDirection::key_to_query}) {
@@ -79,6 +78,8 @@ TEST_CASE("In the reference's direction a causal adapter works token by token") 
     const auto after = to_vector(adapter(inference, z, weights, causal_inputs()));
     CHECK(std::equal(before.begin(), before.begin() + 8, after.begin()));
     CHECK(std::equal(before.begin() + 12, before.end(), after.begin() + 12) == (direction == EdgeDirection::reference));
+    const auto apply = [&](auto& context, auto& x, auto& w) { return adapter(context, x, w, causal_inputs()); };
+    CHECK(gradcheck(apply, std::tie(z, weights), adapter).passed);  // with the width in the type
   }
 }
 
@@ -244,4 +245,27 @@ TEST_CASE("Rotary positions enter the network of one head") {
   inputs.sin = sin;
   const auto apply = [&](auto& context, auto& x, auto& w) { return adapter(context, x, w, inputs); };
   CHECK(gradcheck(apply, std::tie(z, weights), adapter).passed);
+}
+
+TEST_CASE("The adapter keeps every promise in every mode, and is finite for one token and one text") {
+  auto z = random_tensor<double>(Shape<Dyn, Dyn, Dyn>(2, 40, 4), 1);
+  auto weights = causal_weights<double>(2, 2, 40);
+  auto token = random_tensor<double>(Shape<Dyn, Dyn, Dyn>(1, 1, 4), 1);
+  auto single = causal_weights<double>(1, 2, 1);
+  for (int choice = 0; choice < 8; ++choice) {
+    CAPTURE(choice);
+    auto options = adapter_options();
+    options.per_head = (choice & 1) != 0;
+    options.per_head_ff = options.per_head;
+    options.norm_to_hidden_states = (choice & 2) != 0;
+    options.edge_direction = (choice & 2) != 0 ? EdgeDirection::key_to_query : EdgeDirection::reference;
+    options.adjacency.method = (choice & 4) != 0 ? AdjacencyMethod::learnable_aggregate : AdjacencyMethod::sum;
+    GraphAdapter<Dyn, double> adapter(options);
+    randomize_parameters(adapter, 3, 0.7);
+    const auto apply = [&](auto& context, const auto& x, const auto& w) {
+      return adapter(context, x, w, causal_inputs());
+    };
+    check_promises(apply, adapter, z, weights);
+    CHECK(stays_finite(apply, adapter, token, single));
+  }
 }

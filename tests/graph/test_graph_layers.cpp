@@ -44,8 +44,11 @@ TEST_CASE("Derivatives of every graph network agree with finite differences") {
   auto x = random_tensor<double>(Shape<Dyn, Dyn>(7, 3), 1);
   auto weights = random_tensor<double>(Shape<Dyn>(16), 2);
   for (const GraphType type : kTypes) {
-    for (const auto activation : {GraphActivation::gelu, GraphActivation::prelu}) {
-      CausalGraphNeuralNetwork<Dyn, Dyn, double> network(network_options(type, activation));
+    for (const auto activation :
+         {GraphActivation::relu, GraphActivation::tanh, GraphActivation::gelu, GraphActivation::prelu}) {
+      auto options = network_options(type, activation);
+      options.gin.norm = static_cast<GraphNormKind>(activation);
+      CausalGraphNeuralNetwork<Dyn, Dyn, double> network(options);
       randomize_parameters(network, 3, 0.7);
       const auto apply = [&](auto& context, auto& a, auto& w) { return run(context, network, list, a, w); };
       const auto result = gradcheck(apply, std::tie(x, weights), network);
@@ -66,6 +69,8 @@ TEST_CASE("A graph network with static extents is that with dynamic ones") {
   Inference inference;
   CHECK(to_vector(run(inference, fixed, problem.list(), x, weights)) ==
         to_vector(run(inference, dynamic, problem.list(), x, weights)));
+  const auto apply = [&](auto& context, auto& a, auto& w) { return run(context, fixed, problem.list(), a, w); };
+  CHECK(gradcheck(apply, std::tie(x, weights), fixed).passed);
 }
 
 TEST_CASE("No graph network lets a node see a later one") {
@@ -216,6 +221,36 @@ TEST_CASE("What the reference cannot run is refused by name") {
   const auto graph = make_graph(inference, EdgeList<std::int64_t>{nullptr, nullptr, 0, 1});
   CHECK_THROWS_WITH(network(inference, x, graph),
                     "CausalGraphNeuralNetwork: causal_pna needs the weights of the edges");
+}
+
+TEST_CASE("Every setting in which the reference's PNA layer raises is refused, and works in its corrected form") {
+  const CausalPNAOptions runs{
+      .rules = {PNAList<PNAAggregator>(PNAAggregator::max), PNAList<PNAScaler>(PNAScaler::identity)},
+      .edge_dim = 2,
+      .in_channels = 4,
+      .out_channels = 4};
+  CHECK_NOTHROW(CausalPNALayer<Dyn, Dyn>(runs));
+  const auto check = [&](auto&& change) {
+    CausalPNAOptions options = runs;
+    change(options);
+    CHECK_THROWS_WITH((CausalPNALayer<Dyn, Dyn>(options)),
+                      Catch::Matchers::ContainsSubstring("PNAForm::corrected does all"));
+    options.form = PNAForm::corrected;
+    CHECK_NOTHROW(CausalPNALayer<Dyn, Dyn>(options));
+  };
+  check([](auto& o) { o.edge_dim = 0; });
+  check([](auto& o) { o.towers = 2; });
+  check([](auto& o) { o.out_channels = 6; });
+  check([](auto& o) { o.rules.aggregators = PNAList<PNAAggregator>(PNAAggregator::std); });
+  check([](auto& o) { o.rules.aggregators.add(PNAAggregator::mean); });
+  check([](auto& o) { o.rules.scalers.add(PNAScaler::amplification); });
+  check([](auto& o) { o.rules.scalers = PNAList<PNAScaler>(PNAScaler::attenuation); });
+  const CausalPNALayer<Dyn, Dyn> layer(runs);
+  Inference inference;
+  const Tensor<float, Shape<Dyn, Dyn>> x(Shape<Dyn, Dyn>(1, 4));
+  const auto graph = make_graph(inference, EdgeList<std::int64_t>{nullptr, nullptr, 0, 1});
+  CHECK_THROWS_WITH(layer(inference, x, graph),
+                    "CausalPNALayer: the layer has an edge_dim, so there must be attributes of the edges");
 }
 
 TEST_CASE("A shared PReLU is one parameter with a name for each layer") {
