@@ -133,6 +133,7 @@ TEST_CASE("GIN attention decodes with a cache what it computes at once, weights 
     const auto layer = layer_of(options);
     INFO(name);
     const Index capacity = 9;
+    const Index heads = options.heads;
     std::vector<double> keys(static_cast<std::size_t>(2 * capacity * layer.key_width()));
     std::vector<double> values(static_cast<std::size_t>(2 * capacity * layer.value_width()));
     const auto piece = [&](Inference& inference, Index first, Index count) {
@@ -146,7 +147,7 @@ TEST_CASE("GIN attention decodes with a cache what it computes at once, weights 
       some.all.cache = {keys.data(), values.data(), capacity, first, layer.key_width(), layer.value_width()};
       const auto alone = to_vector(layer(inference, part, some.all));
       const auto [output, weights] = layer.with_weights(inference, part, some.all);
-      CHECK(weights.shape().text() == concat("[2, ", options.heads, ", ", count, ", ", first + count, "]"));
+      CHECK(weights.shape().text() == concat("[2, ", heads, ", ", count, ", ", first + count, "]"));
       CHECK(rows_differ(weights, layer.attention_weights(inference, x, inputs.all), first) < 1e-11);
       CHECK(largest_difference(to_vector(output), alone) < 1e-12);
       return alone;

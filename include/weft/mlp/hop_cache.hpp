@@ -3,6 +3,7 @@
 /// What a feed-forward block with an adjacency remembers of earlier tokens while decoding.
 #pragma once
 
+#include <algorithm>
 #include <string_view>
 #include <vector>
 
