@@ -133,10 +133,9 @@ class LlamaAttentionGIN {
     const auto q = queries(context, x, q_proj, inputs);
     const auto k = keys(context, x, k_proj, inputs);
     const AttentionHeads shared = heads(context);
-    return sharpening.visit([&](const auto& sharpness) {
-      const auto output = update(context, x, attend(context, q, k, x, sharpness, inputs, shared), residual);
-      return AttentionResult{output, diagonal_attention_weights(context, q, k, sharpness, inputs, shared)};
-    });
+    const Operand<T> sharpness = sharpening.operand(context);
+    const auto output = update(context, x, attend(context, q, k, x, sharpness, inputs, shared), residual);
+    return AttentionResult{output, diagonal_attention_weights(context, q, k, sharpness, inputs, shared)};
   }
 
   /// The processed adjacency P of the layer, [batch, heads, tokens, tokens]: for plots and inspection.
