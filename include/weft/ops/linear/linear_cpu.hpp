@@ -20,7 +20,7 @@ struct LinearKernels<Cpu> {
   static void forward(const LinearSize& size, const T* x, const Weight* weight, const T* bias, const T* residual,
                       T* y) {
     const Index count = size.rows * size.out_features;
-    if (residual != nullptr) Cpu::copy(y, residual, static_cast<std::size_t>(count) * sizeof(T));
+    if (residual != nullptr) add(count, residual, GradientTarget<T>{y, false});
     kernels::matmul(kernels::Transpose::no, kernels::Transpose::yes, size.rows, size.out_features, size.in_features, x,
                     size.in_features, weight, size.in_features, y, size.out_features,
                     kernels::MatmulEpilogue<T>{bias, residual != nullptr, T{1}});

@@ -150,23 +150,27 @@ class BlockRunner {
     }
   }
 
-  /// Says what the tile prefetches on its way: the first tiles of a panel the next panel, the tiles of the first panel the
-  /// rows after theirs, the others the result.
+  /// Says what the tile prefetches on its way: the first tiles of a panel the next panel, the tiles of the first panel their
+  /// place in the result, then the rows after theirs, the others their place in the result.
   void look_ahead(TileInput<T>& in, Index column, Index width, Index r, Index count) {
-    in.ahead = result_lines(row_ + r, column, width, count);
+    in.ahead = result_lines(row_ + r, column, width, count, depth_);
+    in.result_steps = 0;
     const Index next = column + width;
     if (next < last_column_ && (!pack_y_ || row_ == 0) && r < 2 * count) {
       in.ahead = lines(product_.y, next, r == 0 ? 0 : 1);
     } else if (!pack_x_ && column == first_column_ && row_ + r + count < product_.rows) {
       in.ahead = lines(product_.x, row_ + r + count, 0);
+      if (product_.x.depth != 1) return;
+      in.result_steps = depth_ / 2;
+      in.result = result_lines(row_ + r, column, width, count, in.result_steps);
     }
   }
 
-  /// The tile's own place in the result: each row gets an equal share of the depth.
-  Lookahead result_lines(Index row, Index column, Index width, Index count) const {
+  /// The tile's own place in the result: each row gets an equal share of the steps.
+  Lookahead result_lines(Index row, Index column, Index width, Index count, Index steps) const {
     if (product_.transposed) return {reinterpret_cast<const char*>(sums_), 0, depth_ + 1, 0};
     constexpr Index size = sizeof(T);
-    const Index run = std::max<Index>(1, depth_ / count);
+    const Index run = std::max<Index>(1, steps / count);
     const Index step = width * size / run;
     return {reinterpret_cast<const char*>(product_.c + row * product_.c_row + column), step, run,
             product_.c_row * size - run * step};

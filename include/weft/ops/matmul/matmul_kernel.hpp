@@ -15,19 +15,31 @@ namespace weft::kernels {
 
 namespace detail {
 
+/// Rows of one thread from which on it does not matter that each thread packs all of y.
+inline constexpr Index kRowsOfAThread = 256;
+
+/// Threads that share out rows read all of y, but each its own x: where there are many rows that is less to read, and the
+/// shares are more even. Otherwise they share out columns where these come in equal numbers of panels.
+template <class T, class X, class Y>
+bool divides_by_columns(const BlockProduct<T, X, Y>& product, Index panels, Index threads) {
+  if (product.rows < 8 * threads || panels > 8 * threads) return true;
+  return panels % threads == 0 && product.rows < kRowsOfAThread * threads;
+}
+
 template <class T, class X, class Y>
 void multiply_threaded(const BlockProduct<T, X, Y>& product) {
   const Index panels = (product.columns + kTileColumns<T> - 1) / kTileColumns<T>;
   Index threads = thread_count();
   if (product.rows * product.columns * product.depth < 1 << 18) threads = 1;
   if (threads == 1) return multiply_block(product);
-  const bool by_columns = panels % threads == 0 || panels > 8 * threads || product.rows < 8 * threads;
+  const bool by_columns = divides_by_columns(product, panels, threads);
+  const Index vectors = (product.columns + kLanes<T> - 1) / kLanes<T>;
   const Index parts = by_columns ? std::min(threads, panels) : threads;
   parallel_for(parts, 1, [&](Index begin, Index end) {
     BlockProduct<T, X, Y> part = product;
     if (by_columns) {
-      const Index first = panels * begin / parts * kTileColumns<T>;
-      const Index last = std::min(product.columns, panels * end / parts * kTileColumns<T>);
+      const Index first = vectors * begin / parts * kLanes<T>;
+      const Index last = std::min(product.columns, vectors * end / parts * kLanes<T>);
       part.columns = last - first;
       part.y = product.y.at(first, 0);
       part.c += first * (product.transposed ? product.c_row : 1);

@@ -41,7 +41,9 @@ struct TileInput {
   Index y_depth;
   Index depth;
   Lookahead ahead;
-  T* copy = nullptr;  // where a copying tile leaves y, row behind row without gaps
+  Lookahead result;        // the tile's own place in the result, looked up first
+  Index result_steps = 0;  // for so many steps
+  T* copy = nullptr;       // where a copying tile leaves y, row behind row without gaps
 };
 
 /// The input of a tile whose operands are in the first cache level: nothing is fetched ahead.
@@ -62,10 +64,12 @@ struct TileOutput {
 namespace detail {
 
 /// The sums run over the depth in order, one multiply-add each, whatever the tile: an element does not depend on the tile
-/// it falls in. Rows are addressed in groups of four so that the addresses fit the general registers.
+/// it falls in. Rows are addressed in groups so that the addresses fit the general registers: a value that does not is kept
+/// in a vector register, and its way back takes the place of a multiply-add.
 template <int Rows, int Vectors, bool Copy, class T>
 void multiply_tile(const TileInput<T>& in, const TileOutput<T>& out) {
-  constexpr int groups = (Rows + 3) / 4;
+  constexpr int group = Rows > kTileRows ? 4 : 3;
+  constexpr int groups = (Rows + group - 1) / group;
   constexpr Index lanes = kLanes<T>;
   Vector<T> sums[Rows][Vectors];
 #pragma GCC unroll 16
@@ -78,35 +82,40 @@ void multiply_tile(const TileInput<T>& in, const TileOutput<T>& out) {
   const Index y_depth = in.y_depth;
   const T* x[groups];
 #pragma GCC unroll 4
-  for (int g = 0; g < groups; ++g) x[g] = in.x + 4 * g * x_row;
+  for (int g = 0; g < groups; ++g) x[g] = in.x + group * g * x_row;
   const T* y = in.y;
   [[maybe_unused]] T* copy = in.copy;
-  Lookahead ahead = in.ahead;
-  Index left = ahead.run;
-  for (Index p = in.depth; p > 0; --p) {
-    Vector<T> right[Vectors];
+  const Index result_steps = Copy ? 0 : in.result_steps;  // a copying tile has no registers to spare
+  for (Index done = 0; done < in.depth;) {
+    Lookahead ahead = done < result_steps ? in.result : in.ahead;
+    Index left = ahead.run;
+    Index steps = done < result_steps ? result_steps : in.depth - done;
+    done += steps;
+    for (; steps > 0; --steps) {
+      Vector<T> right[Vectors];
 #pragma GCC unroll 4
-    for (int v = 0; v < Vectors; ++v) {
-      right[v] = Vector<T>::load_unaligned(y + v * lanes);
-      hold<T>(right[v]);
-      if constexpr (Copy) right[v].store_aligned(copy + v * lanes);
-    }
-    if constexpr (Copy) copy += Vectors * lanes;
+      for (int v = 0; v < Vectors; ++v) {
+        right[v] = Vector<T>::load_unaligned(y + v * lanes);
+        hold<T>(right[v]);
+        if constexpr (Copy) right[v].store_aligned(copy + v * lanes);
+      }
+      if constexpr (Copy) copy += Vectors * lanes;
 #pragma GCC unroll 16
-    for (int r = 0; r < Rows; ++r) {
-      const Vector<T> x_value(x[r / 4][r % 4 * x_row]);
+      for (int r = 0; r < Rows; ++r) {
+        const Vector<T> x_value(x[r / group][r % group * x_row]);
 #pragma GCC unroll 4
-      for (int v = 0; v < Vectors; ++v) sums[r][v] = multiply_add(x_value, right[v], sums[r][v]);
-    }
+        for (int v = 0; v < Vectors; ++v) sums[r][v] = multiply_add(x_value, right[v], sums[r][v]);
+      }
 #pragma GCC unroll 4
-    for (int g = 0; g < groups; ++g) x[g] += x_depth;
-    y += y_depth;
-    __builtin_prefetch(ahead.at, 0, 2);
-    __builtin_prefetch(ahead.at + 64, 0, 2);
-    ahead.at += ahead.step;
-    if (--left == 0) {
-      ahead.at += ahead.jump;
-      left = ahead.run;
+      for (int g = 0; g < groups; ++g) x[g] += x_depth;
+      y += y_depth;
+      __builtin_prefetch(ahead.at, 0, 2);
+      __builtin_prefetch(ahead.at + 64, 0, 2);
+      ahead.at += ahead.step;
+      if (--left == 0) {
+        ahead.at += ahead.jump;
+        left = ahead.run;
+      }
     }
   }
   const Vector<T> alpha(out.epilogue.alpha);
