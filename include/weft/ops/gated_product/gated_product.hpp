@@ -11,7 +11,8 @@ namespace weft {
 
 namespace detail {
 
-/// dgate = dy up act'(gate),  dup = dy act(gate), both computed again from gate and up.
+/// dgate = dy up act'(gate),  dup = dy act(gate), both computed again from gate and up. dgate takes the place of dy
+/// where it is the first contribution.
 template <class T, class DeviceType>
 struct GatedProductBackward {
   Operand<T> gate;
@@ -21,9 +22,15 @@ struct GatedProductBackward {
   Activation activation;
 
   void operator()(BasicTape<DeviceType>& tape) const {
-    const auto dgate = tape.template target<T>(gate.gradient);
+    const T* const dy = y->values<T>();
+    GradientTarget<T> dgate;
+    if (gate.gradient != nullptr && tape.hand_over(y, gate.gradient)) {
+      dgate = {static_cast<T*>(gate.gradient->data), false};
+    } else {
+      dgate = tape.template target<T>(gate.gradient);
+    }
     const auto dup = tape.template target<T>(up.gradient);
-    GatedProductKernels<DeviceType>::backward(activation, count, gate.data, up.data, y->values<T>(), dgate, dup);
+    GatedProductKernels<DeviceType>::backward(activation, count, gate.data, up.data, dy, dgate, dup);
   }
 };
 

@@ -25,7 +25,7 @@ struct GatedProductKernels<Cpu> {
     }
   }
 
-  /// dgate = dy up act'(gate),  dup = dy act(gate); either may be unwanted.
+  /// dgate = dy up act'(gate),  dup = dy act(gate); either may be unwanted, and dgate may be dy.
   template <class T>
   static void backward(Activation activation, Index count, const T* gate, const T* up, const T* dy,
                        GradientTarget<T> dgate, GradientTarget<T> dup) {

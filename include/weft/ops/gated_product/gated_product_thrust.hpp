@@ -22,7 +22,7 @@ struct GatedProductElement {
   WEFT_HOST_DEVICE void operator()(Index i) const { y[i] = activation_naive(activation, gate[i]) * up[i]; }
 };
 
-/// dgate = dy up act'(gate),  dup = dy act(gate)
+/// dgate = dy up act'(gate),  dup = dy act(gate); dgate may be dy.
 template <class T>
 struct GatedProductSlopeElement {
   Activation activation;
@@ -33,10 +33,11 @@ struct GatedProductSlopeElement {
   GradientTarget<T> dup;
 
   WEFT_HOST_DEVICE void operator()(Index i) const {
+    const T slope = dy[i];
     if (dgate.data != nullptr) {
-      contribute(dgate.data, dgate.accumulate, i, dy[i] * up[i] * activation_slope_naive(activation, gate[i]));
+      contribute(dgate.data, dgate.accumulate, i, slope * up[i] * activation_slope_naive(activation, gate[i]));
     }
-    if (dup.data != nullptr) contribute(dup.data, dup.accumulate, i, dy[i] * activation_naive(activation, gate[i]));
+    if (dup.data != nullptr) contribute(dup.data, dup.accumulate, i, slope * activation_naive(activation, gate[i]));
   }
 };
 
