@@ -14,6 +14,7 @@
 
 #include "weft/io/json_text.hpp"
 #include "weft/io/safetensors_dtype.hpp"
+#include "weft/tensor/error.hpp"
 
 namespace weft::detail {
 
