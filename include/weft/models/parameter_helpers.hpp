@@ -113,9 +113,9 @@ struct LabelledParameters {
   std::vector<std::string> labels;  ///< "Transformer 1, GIN 0" for each value of the first name that was asked for
 };
 
-/// Collects the scalars that each layer's attention holds under the given names, for tables and plots: those of the
-/// parameters `model.layers.{l}.self_attn.{name}.{i}`. A name that no layer has gets an empty list. The reference makes
-/// labels for the first name only, which in its default list no layer has; so does this.
+/// Collects the scalars that the attention of each layer holds under the given names, for tables and plots.
+/// They are those of the parameters `model.layers.{l}.self_attn.{name}.{i}`; a name that no layer has gets an empty list.
+/// The reference makes labels for the first name only, which in its default list no layer has; so does this.
 template <class Model>
 LabelledParameters extract_gnn_parameters_with_labels(
     const Model& model, std::span<const std::string_view> names = detail::attention_scalars) {
