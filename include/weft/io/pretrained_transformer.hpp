@@ -35,8 +35,8 @@ inline std::vector<std::string> names_of_transformer(Index layers) {
   for (Index l = 0; l < layers; ++l) {
     for (const std::string_view name : transformer_weights) names.push_back(concat("model.layers.", l, ".", name));
   }
-  names.push_back("model.norm.weight");
-  names.push_back("lm_head.weight");
+  names.emplace_back("model.norm.weight");
+  names.emplace_back("lm_head.weight");
   return names;
 }
 

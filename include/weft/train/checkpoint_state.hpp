@@ -155,13 +155,13 @@ inline void expect_same_config(const Json& expected, const Json& found, const st
     return;
   }
   for (const auto& [key, value] : *wanted) {
-    const std::string field = name + "." + key;
+    const std::string field = concat(name, ".", key);
     const auto other = others->find(key);
     if (other == others->end()) refuse(field, json_excerpt(value), "nothing");
     expect_same_config(value, other->second, where, field);
   }
   for (const auto& [key, value] : *others) {
-    if (!wanted->contains(key)) refuse(name + "." + key, "absent", json_excerpt(value));
+    if (!wanted->contains(key)) refuse(concat(name, ".", key), "absent", json_excerpt(value));
   }
 }
 
