@@ -40,8 +40,8 @@ struct TileInput {
   const T* y;
   Index y_depth;
   Index depth;
-  Lookahead ahead;
-  Lookahead result;        // the tile's own place in the result, looked up first
+  Lookahead ahead{};
+  Lookahead result{};      // the tile's own place in the result, looked up first
   Index result_steps = 0;  // for so many steps
   T* copy = nullptr;       // where a copying tile leaves y, row behind row without gaps
 };
