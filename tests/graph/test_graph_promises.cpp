@@ -133,3 +133,15 @@ TEST_CASE("CausalGraphNeuralNetwork keeps every promise with every kind of layer
     }
   }
 }
+
+TEST_CASE("CausalGINLayer takes one graph without a list of graphs, and knows no further norm") {
+  CausalGINOptions options{.in_channels = 3, .out_channels = 3};
+  const auto x = random_tensor<float>(Nodes(2, 3), 1);
+  Inference inference;
+  const std::int64_t source[] = {0}, target[] = {1};
+  const auto graph = make_graph(inference, EdgeList<std::int64_t>{source, target, 1, 2}, EdgeFilter::causal);
+  CHECK((CausalGINLayer<Dyn, Dyn>(options)(inference, x, graph).extent(0) == 2));
+  options.norm = static_cast<GraphNormKind>(9);
+  const CausalGINLayer<Dyn, Dyn> unknown(options);
+  CHECK_THROWS_WITH(unknown(inference, x, graph), "CausalGINLayer: norm is not a value of GraphNormKind");
+}
