@@ -12,6 +12,7 @@
 #include "weft/ops/prelu/prelu_naive.hpp"
 
 #include "ops/naive_checks.hpp"
+#include "ops/op_checks.hpp"
 
 using namespace weft;
 using namespace weft::testing;

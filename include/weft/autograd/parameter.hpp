@@ -23,6 +23,9 @@ class Parameter {
   Parameter() = default;
   explicit Parameter(ShapeType shape) : value_(shape) {}
 
+  // Out of line: inlined, g++ 12 takes the memory of an absent optional parameter for uninitialised.
+  [[gnu::noinline]] ~Parameter() = default;
+
   Parameter(Parameter&& other) noexcept
       : value_(std::move(other.value_)),
         gradient_memory_(std::move(other.gradient_memory_)),
