@@ -105,7 +105,8 @@ inline void write_gnn_fields(Json::Object& json, GNNConfig gnn) {
   }
   for (const char* name : {"attention_GIN_MLP_multiplier", "GIN_hidden_dim_multiplier"}) {
     const auto multiplier = json.find(name);
-    if (multiplier != json.end()) multiplier->second = multiplier_json(*multiplier->second.get_if<double>());
+    if (multiplier == json.end()) continue;
+    if (const double* value = multiplier->second.get_if<double>()) multiplier->second = multiplier_json(*value);
   }
 }
 
