@@ -150,8 +150,14 @@ class GraphAdapter {
 
   template <class Self, class Visit>
   static void visit_parameters(Self& self, Visit&& visit, const std::string& prefix) {
-    visit(ParameterName(prefix + "trainable_scale"), self.trainable_scale);
+    visit_scale(self, visit, prefix);
     visit_modules(self, visit, prefix);
+  }
+
+  /// `trainable_scale` alone.
+  template <class Self, class Visit>
+  static void visit_scale(Self& self, Visit&& visit, const std::string& prefix) {
+    visit(ParameterName(prefix + "trainable_scale"), self.trainable_scale);
   }
 
   /// All but `trainable_scale`, which in a decoder layer comes before the attention and these behind its norms.

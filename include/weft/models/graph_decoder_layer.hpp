@@ -29,7 +29,9 @@ class NoGraph {
   void initialize(Rng& /*rng*/, double /*standard_deviation*/) {}
 
   template <class Self, class Visit>
-  static void visit_parameters(Self& /*self*/, Visit&& /*visit*/, const std::string& /*prefix*/) {}
+  static void visit_scale(Self& /*self*/, Visit&& /*visit*/, const std::string& /*prefix*/) {}
+  template <class Self, class Visit>
+  static void visit_modules(Self& /*self*/, Visit&& /*visit*/, const std::string& /*prefix*/) {}
 };
 
 /// The run-time choices of `GraphDecoderLayer`; names after the reference's `GNNConfig`.
@@ -128,7 +130,7 @@ class GraphDecoderLayer {
 
   template <class Self, class Visit>
   static void visit_parameters(Self& self, Visit&& visit, const std::string& prefix) {
-    if (self.graph) visit(ParameterName(prefix + "trainable_scale"), self.graph->trainable_scale);
+    if (self.graph) self.graph->visit_scale(*self.graph, visit, prefix);
     for_each_parameter(self.self_attn, visit, prefix + "self_attn.");
     for_each_parameter(self.mlp, visit, prefix + "mlp.");
     for_each_parameter(self.input_layernorm, visit, prefix + "input_layernorm.");
