@@ -20,6 +20,13 @@ struct SparsePNA {
                                  .semantics = Semantics::intended};
 };
 
+struct ThresholdGIN {
+  static constexpr LlamaConfig llama = TinyGIN::llama;
+  static constexpr GNNConfig gnn{.use_GNN_from_attention = GNNFromAttention::LlamaAttentionGIN,
+                                 .attention_GIN_MLP_GIN_threshold_mode = ThresholdMode::silu,
+                                 .attention_GIN_MLP_o_proj_at_end = true};
+};
+
 struct Coarse {
   static constexpr LlamaConfig llama = TinyLlama::llama;
   static constexpr GNNConfig gnn{.use_GNN_from_attention = GNNFromAttention::CG_Attention,
@@ -40,8 +47,18 @@ TEST_CASE("a configuration type without anything beside attention and MLP gets t
   SUCCEED();
 }
 
+TEST_CASE("a configuration type whose GIN attention is plain gets no code for other adjacencies") {
+  static_assert(std::is_same_v<decltype(LlamaTypes<TinyGIN>::Attention::scoring), None>);
+  static_assert(std::is_same_v<decltype(LlamaTypes<TinyGIN>::Attention::differential), None>);
+  static_assert(!std::is_same_v<decltype(LlamaTypes<ThresholdGIN>::Attention::scoring), None>);
+  CHECK_THROWS_WITH(
+      LlamaTypes<TinyGIN>::Attention({.use_softmax = false}),
+      "LlamaAttentionGIN: this type's adjacency is the softmax of scores and nothing more (GINAdjacency::softmax); "
+      "another choice needs GINAdjacency::any");
+}
+
 TEMPLATE_TEST_CASE("a typed variant and a dynamic one with the same weights give the same logits", "", SparsePNA,
-                   Coarse) {
+                   Coarse, TinyGIN, ThresholdGIN) {
   const auto model = random_model<TestType>(1);
   const auto copy = dynamic_copy(model);
   const auto ids = random_ids(2, 9, 2);
@@ -53,14 +70,15 @@ TEMPLATE_TEST_CASE("a typed variant and a dynamic one with the same weights give
 }
 
 TEST_CASE("a typed model refuses a configuration with parts of other kinds") {
-  const auto refusal = [](GNNConfig gnn) -> std::string {
+  const auto refusal_of = []<class Config>(std::type_identity<Config>, const GNNConfig& gnn) -> std::string {
     try {
-      make_decoder_layer<TinyLlama>(TinyLlama::llama, gnn);
+      make_decoder_layer<Config>(Config::llama, gnn);
     } catch (const Error& error) {
       return error.what();
     }
     return {};
   };
+  const auto refusal = [&](const GNNConfig& gnn) { return refusal_of(std::type_identity<TinyLlama>(), gnn); };
   CHECK(refusal({}).empty());
   CHECK(refusal({.use_GNN_from_attention = GNNFromAttention::LlamaAttention_Original}).empty());
   CHECK(refusal({.use_GNN_from_attention = GNNFromAttention::LlamaAttentionPNA}) ==
@@ -71,4 +89,8 @@ TEST_CASE("a typed model refuses a configuration with parts of other kinds") {
         "gnn_config.gnn_mode must be what the model's type has, found \"single\"");
   CHECK_THAT(refusal({.use_original_hidden_states = true}),
              Catch::Matchers::ContainsSubstring("together with use_original_hidden_states"));
+  CHECK_THAT(refusal_of(std::type_identity<TinyGIN>(), ThresholdGIN::gnn),
+             Catch::Matchers::ContainsSubstring("has GIN attention on the softmax of scores alone"));
+  const GNNConfig softmax{.use_GNN_from_attention = GNNFromAttention::LlamaAttentionGIN};
+  CHECK(refusal_of(std::type_identity<ThresholdGIN>(), softmax).empty());
 }

@@ -31,8 +31,10 @@ namespace weft {
 /// Parameters: `q_proj`, `k_proj`, `o_proj` (optional), `sharpening_parameters.0` (optional), those of `GINDifferential`
 /// and `GINScoring` (optional), `gin_layers.{head}.*`, `threshold.0` (optional), and two that the reference carries but never
 /// uses: `residual_epsilon.0`, `rmsnorm.weight`.
+/// \tparam Adjacency  `softmax` leaves out the code of every other choice, which costs a program a quarter of its
+///                    compile time
 template <auto HiddenSize, auto Heads, auto KeyValueHeads = Heads, auto HeadDim = divide_extents<HiddenSize, Heads>(),
-          auto GINHiddenDim = Dyn, class T = float, class DeviceType = Cpu>
+          auto GINHiddenDim = Dyn, class T = float, class DeviceType = Cpu, GINAdjacency Adjacency = GINAdjacency::any>
 class LlamaAttentionGIN {
   static_assert(MultipleOf<Heads, KeyValueHeads>, "LlamaAttentionGIN: key_value_heads must divide heads");
   static_assert(MultipleOf<HeadDim, 2>,
@@ -40,6 +42,9 @@ class LlamaAttentionGIN {
   static constexpr auto kQueryWidth = multiply_extents<Heads, HeadDim>();
   static constexpr auto kKeyWidth = multiply_extents<KeyValueHeads, HeadDim>();
   static constexpr auto kOutputWidth = common_extent<kQueryWidth, HiddenSize>();
+  static constexpr bool kAnyAdjacency = Adjacency == GINAdjacency::any;
+  template <class Part>
+  using WhereAny = std::conditional_t<kAnyAdjacency, std::optional<Part>, None>;
   static_assert(
       SameExtent<kKeyWidth, HiddenSize>,
       "LlamaAttentionGIN: key_value_heads * head_dim must equal hidden_size, because the values are slices of the "
@@ -50,8 +55,8 @@ class LlamaAttentionGIN {
   Linear<HiddenSize, kKeyWidth, T, DeviceType> k_proj;
   std::optional<Linear<kQueryWidth, HiddenSize, T, DeviceType>> o_proj;
   GINSharpening<T, DeviceType> sharpening;
-  std::optional<GINDifferential<HiddenSize, Heads, kQueryWidth, kKeyWidth, T, DeviceType>> differential;
-  std::optional<GINScoring<HiddenSize, Heads, T, DeviceType>> scoring;
+  WhereAny<GINDifferential<HiddenSize, Heads, kQueryWidth, kKeyWidth, T, DeviceType>> differential;
+  WhereAny<GINScoring<HiddenSize, Heads, T, DeviceType>> scoring;
   std::vector<GINLayer<HeadDim, GINHiddenDim, T, DeviceType>> gin_layers;  ///< one for each head
   std::optional<Parameter<T, Shape<>, DeviceType>> threshold;
   Parameter<T, Shape<>, DeviceType> residual_epsilon;
@@ -65,13 +70,12 @@ class LlamaAttentionGIN {
         rmsnorm_weight(Shape<>()),
         options_(resolve_gin_attention<HiddenSize, Heads, KeyValueHeads, HeadDim>(options)) {
     if (options.o_proj_at_end) o_proj.emplace(options.bias, options.heads * options.head_dim, options.hidden_size);
-    if (options.use_differential_attention) {
-      differential.emplace(options.bias, options.differential_group_norm, options.lambda_init(), options_.hidden_size,
-                           options_.heads, options_.heads * options_.head_dim,
-                           options_.key_value_heads * options_.head_dim);
-    }
-    if (options.use_scoring_fnct) {
-      scoring.emplace(options_.hidden_size, options_.heads, options.scoring_hidden_dim);
+    if constexpr (kAnyAdjacency) {
+      add_other_adjacencies();
+    } else if (!options.is_plain()) {
+      fail(
+          "LlamaAttentionGIN: this type's adjacency is the softmax of scores and nothing more (GINAdjacency::softmax); "
+          "another choice needs GINAdjacency::any");
     }
     if (options.learnable_threshold) {
       threshold.emplace(Shape<>());
@@ -93,9 +97,11 @@ class LlamaAttentionGIN {
   template <class Context, class X, class Residual = None>
   auto operator()(Context& context, const X& x, const AttentionInputs<T>& inputs,
                   const Residual& residual = none) const {
-    refuse_unsupported(options_, inputs);
-    if (!options_.is_plain()) {
-      return update(context, x, visit_adjacency(context, x, inputs, aggregate_of(context, x, inputs)), residual);
+    if constexpr (kAnyAdjacency) {
+      refuse_unsupported(options_, inputs);
+      if (!options_.is_plain()) {
+        return update(context, x, visit_adjacency(context, x, inputs, aggregate_of(context, x, inputs)), residual);
+      }
     }
     const auto q = queries(context, x, q_proj, inputs);
     const auto k = keys(context, x, k_proj, inputs);
@@ -151,6 +157,7 @@ class LlamaAttentionGIN {
   /// variant for a single head is this one for a layer of one head).
   template <class Context, class X>
   auto scoring_weights(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
+    static_assert(kAnyAdjacency, "LlamaAttentionGIN: scoring_weights needs a type with GINAdjacency::any");
     if (!scoring) fail("LlamaAttentionGIN: scoring_weights needs use_scoring_fnct");
     auto options = adjacency_options(context, causal_by_default(inputs), x.extent(1), x.extent(1));
     options.rules.threshold = {};
@@ -167,8 +174,10 @@ class LlamaAttentionGIN {
     q_proj.initialize(rng, standard_deviation);
     k_proj.initialize(rng, standard_deviation);
     if (o_proj) o_proj->initialize(rng, standard_deviation);
-    if (differential) differential->initialize(rng, standard_deviation);
-    if (scoring) scoring->initialize(rng, standard_deviation);
+    if constexpr (kAnyAdjacency) {
+      if (differential) differential->initialize(rng, standard_deviation);
+      if (scoring) scoring->initialize(rng, standard_deviation);
+    }
     sharpening.initialize(rng);
     for (auto& layer : gin_layers) layer.initialize(rng, standard_deviation);
   }
@@ -176,8 +185,8 @@ class LlamaAttentionGIN {
   Index head_dim() const { return options_.head_dim; }
   /// Of a cached row: the keys, both of them with differential attention, or what the scoring function makes of a token.
   Index key_width() const {
-    if (scoring) return options_.scoring_hidden_dim;
-    return (differential ? 2 : 1) * value_width();
+    if (options_.use_scoring_fnct) return options_.scoring_hidden_dim;
+    return (options_.use_differential_attention ? 2 : 1) * value_width();
   }
   Index value_width() const { return options_.key_value_heads * options_.head_dim; }
 
@@ -186,12 +195,16 @@ class LlamaAttentionGIN {
     for_each_parameter(self.q_proj, visit, prefix + "q_proj.");
     for_each_parameter(self.k_proj, visit, prefix + "k_proj.");
     for_each_parameter(self.sharpening, visit, prefix);
-    if (self.differential) for_each_parameter(*self.differential, visit, prefix);
+    if constexpr (kAnyAdjacency) {
+      if (self.differential) for_each_parameter(*self.differential, visit, prefix);
+    }
     if (self.o_proj) for_each_parameter(*self.o_proj, visit, prefix + "o_proj.");
     for (std::size_t head = 0; head < self.gin_layers.size(); ++head) {
       for_each_parameter(self.gin_layers[head], visit, concat(prefix, "gin_layers.", head, "."));
     }
-    if (self.scoring) for_each_parameter(*self.scoring, visit, prefix);
+    if constexpr (kAnyAdjacency) {
+      if (self.scoring) for_each_parameter(*self.scoring, visit, prefix);
+    }
     if (self.threshold) visit(ParameterName(prefix + "threshold.0"), *self.threshold);
     visit(ParameterName(prefix + "residual_epsilon.0"), self.residual_epsilon);
     visit(ParameterName(prefix + "rmsnorm.weight"), self.rmsnorm_weight);
@@ -200,6 +213,16 @@ class LlamaAttentionGIN {
  private:
   template <class X>
   using AggregatedShape = ReplaceAxis<ShapeOf<X>, 2, kQueryWidth>;
+
+  void add_other_adjacencies() {
+    if (options_.use_differential_attention) {
+      differential.emplace(options_.bias, options_.differential_group_norm, options_.lambda_init(),
+                           options_.hidden_size, options_.heads, options_.heads * options_.head_dim, value_width());
+    }
+    if (options_.use_scoring_fnct) {
+      scoring.emplace(options_.hidden_size, options_.heads, options_.scoring_hidden_dim);
+    }
+  }
 
   /// The reference masks with -1e9 above the diagonal when it is given no mask; those weights are exactly 0.
   static AttentionInputs<T> causal_by_default(AttentionInputs<T> inputs) {
@@ -221,7 +244,8 @@ class LlamaAttentionGIN {
                                         Index keys) const {
     AdjacencyOptions<T> options;
     options.attention = detail::attention_options(inputs, heads(context), queries, keys);
-    options.rules.weights = options_.use_softmax || scoring ? AdjacencyWeights::softmax : AdjacencyWeights::raw;
+    options.rules.weights =
+        options_.use_softmax || options_.use_scoring_fnct ? AdjacencyWeights::softmax : AdjacencyWeights::raw;
     options.rules.threshold = options_.threshold;
     options.rules.mask_after_scaling = options_.mask_after_scaling;
     options.threshold = options_.threshold_value;
@@ -237,17 +261,25 @@ class LlamaAttentionGIN {
     // Raw scores may keep the penalty: the reference takes -1e9 where it has to make the mask itself.
     const bool own_mask = !given.causal && given.key_valid == nullptr && given.additive_mask == nullptr;
     if (own_mask) options.later = T(-1e9);
-    if (scoring) {
-      const auto [u, v] = scoring->on_tokens(context, x);
-      const auto left = rows_operand(context, u);
-      const auto right = remembered_keys(context, v, inputs.cache);
-      return body(
-          scoring_adjacency(context, left, right, scoring->second.weight, *scoring->second.bias, options, threshold));
+    if constexpr (kAnyAdjacency) {
+      if (scoring) return body(scored(context, x, inputs, options));
     }
     const auto q = rows_operand(context, queries(context, x, q_proj, inputs));
     const auto k = remembered_keys(context, keys(context, x, k_proj, inputs), inputs.cache);
-    if (differential) return body(difference(context, x, inputs, q, k, options));
+    if constexpr (kAnyAdjacency) {
+      if (differential) return body(difference(context, x, inputs, q, k, options));
+    }
     return body(pair_adjacency(context, q, k, options, sharpening.operand(context), threshold));
+  }
+
+  /// The adjacency of the scoring function.
+  template <class Context, class X>
+  auto scored(Context& context, const X& x, const AttentionInputs<T>& inputs,
+              const AdjacencyOptions<T>& options) const {
+    const auto [u, v] = scoring->on_tokens(context, x);
+    const auto left = rows_operand(context, u);
+    const auto right = remembered_keys(context, v, inputs.cache);
+    return scoring_adjacency(context, left, right, scoring->second.weight, *scoring->second.bias, options, threshold);
   }
 
   /// The adjacency q and k less that of the second pair.

@@ -13,6 +13,12 @@
 
 namespace weft {
 
+/// The adjacencies that a type of `LlamaAttentionGIN` can make.
+enum class GINAdjacency {
+  any,      ///< whatever its options ask for
+  softmax,  ///< the softmax of scores alone: `LlamaAttentionGINOptions::is_plain`
+};
+
 /// The run-time choices of `LlamaAttentionGIN`; names after the reference's `GNNConfig`. Extents are needed only where
 /// the type leaves them `Dyn`.
 struct LlamaAttentionGINOptions {
@@ -60,7 +66,7 @@ struct LlamaAttentionGINOptions {
   double lambda_init() const { return 0.8 - 0.6 * std::exp(-0.3 * (layer_idx - 1)); }
 
   /// Softmax of scores and nothing more: the adjacency need not be made.
-  bool is_plain() const {
+  constexpr bool is_plain() const {
     return use_softmax && !use_scoring_fnct && !use_differential_attention && !mask_after_scaling &&
            threshold.mode == ThresholdMode::none;
   }

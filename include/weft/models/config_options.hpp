@@ -47,7 +47,7 @@ inline LlamaAttentionOptions attention_options(const LlamaConfig& llama) {
 }
 
 /// The numbers of a threshold mode.
-inline ThresholdOptions threshold_options(const GNNConfig& gnn) {
+constexpr ThresholdOptions threshold_options(const GNNConfig& gnn) {
   const Compatibility switches = gnn.switches();
   return {.mode = gnn.attention_GIN_MLP_GIN_threshold_mode,
           .binary_scale = gnn.attention_GIN_MLP_GIN_binary_scale,
@@ -60,7 +60,7 @@ inline ThresholdOptions threshold_options(const GNNConfig& gnn) {
 }
 
 /// The options of GIN attention, with every extent given; `layer_idx` counts decoder layers from 0.
-inline LlamaAttentionGINOptions gin_options(const LlamaConfig& llama, const GNNConfig& gnn, int layer_idx = 0) {
+constexpr LlamaAttentionGINOptions gin_options(const LlamaConfig& llama, const GNNConfig& gnn, int layer_idx = 0) {
   const Compatibility switches = gnn.switches();
   return {.bias = llama.attention_bias,
           .o_proj_at_end = gnn.attention_GIN_MLP_o_proj_at_end,
@@ -88,6 +88,11 @@ inline LlamaAttentionGINOptions gin_options(const LlamaConfig& llama, const GNNC
           .heads = llama.num_attention_heads,
           .key_value_heads = llama.kv_heads(),
           .head_dim = llama.head_size()};
+}
+
+/// The adjacencies that the GIN attention of a configuration needs.
+constexpr GINAdjacency gin_adjacency(const LlamaConfig& llama, const GNNConfig& gnn) {
+  return gin_options(llama, gnn).is_plain() ? GINAdjacency::softmax : GINAdjacency::any;
 }
 
 /// The options of both kinds of PNA attention, with every extent given.

@@ -39,7 +39,9 @@ constexpr auto attention_type() {
   constexpr int heads = c.num_attention_heads;
   constexpr int width = Config::gnn.gin_hidden_dim(c.head_size());
   if constexpr (kind == GNNFromAttention::LlamaAttentionGIN) {
-    return std::type_identity<LlamaAttentionGIN<H, heads, c.kv_heads(), c.head_size(), width, T, DeviceType>>();
+    constexpr GINAdjacency adjacency = gin_adjacency(Config::llama, Config::gnn);
+    return std::type_identity<
+        LlamaAttentionGIN<H, heads, c.kv_heads(), c.head_size(), width, T, DeviceType, adjacency>>();
   } else if constexpr (kind == GNNFromAttention::LlamaAttentionPNA) {
     return std::type_identity<LlamaAttentionPNA<H, heads, c.kv_heads(), c.head_size(), width, T, DeviceType>>();
   } else if constexpr (kind == GNNFromAttention::LlamaAttentionPNA_LM) {

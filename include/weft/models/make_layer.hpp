@@ -103,6 +103,14 @@ void expect_kinds_of_type(const GNNConfig& gnn) {
   };
   config_rule(standard(gnn.use_GNN_from_attention) == standard(Config::gnn.use_GNN_from_attention),
               "gnn_config.use_GNN_from_attention", gnn.use_GNN_from_attention, wanted);
+  if constexpr (Config::gnn.use_GNN_from_attention == GNNFromAttention::LlamaAttentionGIN &&
+                gin_adjacency(Config::llama, Config::gnn) == GINAdjacency::softmax) {
+    if (gin_adjacency(Config::llama, gnn) != GINAdjacency::softmax) {
+      fail(
+          "make_decoder_layer: the model's type has GIN attention on the softmax of scores alone; another adjacency "
+          "must be named in the type's own configuration");
+    }
+  }
   config_rule(gnn.MLP_type == Config::gnn.MLP_type, "gnn_config.MLP_type", gnn.MLP_type, wanted);
   config_rule((gnn.gnn_mode == GNNMode::none) == (Config::gnn.gnn_mode == GNNMode::none), "gnn_config.gnn_mode",
               gnn.gnn_mode, wanted);
