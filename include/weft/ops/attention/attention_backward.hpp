@@ -47,8 +47,10 @@ class BackwardHead {
     dv_ = take(in.size.keys * value_width_);
   }
 
-  /// Returns this head's part of d sharpness.
-  double run(Index batch, Index kv_head) {
+  /// Returns head `at`'s part of d sharpness. The heads of keys are counted through all sequences; those before `end` follow.
+  double run(Index at, Index end) {
+    const Index batch = at / in_.size.kv_heads;
+    const Index kv_head = at % in_.size.kv_heads;
     std::fill_n(dk_, in_.size.keys * key_width_, T{0});
     if (gradients_.dv) std::fill_n(dv_, in_.size.keys * value_width_, T{0});
     d_sharpness_ = 0;
@@ -56,7 +58,10 @@ class BackwardHead {
     const auto kv = load_head(in_, batch, kv_head * group);
     for (Index head = kv_head * group; head < (kv_head + 1) * group; ++head) {
       for (Index first = 0; first < in_.size.queries; first += kQueryBlock) {
-        run_block(plan_block(in_, kv, batch, head, first));
+        QueryBlock<T> block = plan_block(in_, kv, batch, head, first);
+        block.ahead = &ahead_;
+        fetch_next(block, at, end);
+        run_block(block);
       }
     }
     const T factor = in_.sharpness * in_.scale;
@@ -66,6 +71,33 @@ class BackwardHead {
   }
 
  private:
+  /// What the products of a block fetch: where it will write, and what the next block reads.
+  void fetch_next(const QueryBlock<T>& block, Index at, Index end) {
+    const Index group = in_.size.group();
+    ahead_.clear();
+    if (gradients_.dq) fetch_rows(gradients_.dq, block.batch, block.first, block.count, block.head, in_.size.head_dim);
+    const bool last_of_head = block.first + kQueryBlock >= in_.size.queries;
+    const bool last = last_of_head && (block.head + 1) % group == 0;
+    if (!last) {
+      const Index first = last_of_head ? 0 : block.first + kQueryBlock;
+      return fetch_queries(block.batch, block.head + (last_of_head ? 1 : 0), first, true);
+    }
+    if (at + 1 < end) fetch_queries((at + 1) / in_.size.kv_heads, (at + 1) % in_.size.kv_heads * group, 0, false);
+    const Index kv_head = at % in_.size.kv_heads;
+    if (gradients_.dk) fetch_rows(gradients_.dk, block.batch, 0, in_.size.keys, kv_head, in_.size.head_dim);
+    if (gradients_.dv) fetch_rows(gradients_.dv, block.batch, 0, in_.size.keys, kv_head, in_.size.value_dim);
+  }
+
+  void fetch_queries(Index batch, Index head, Index first, bool loaded) {
+    fetch_block(in_, batch, head, first, loaded, ahead_);
+    upstream_.fetch(in_.size, batch, head, first, std::min(kQueryBlock, in_.size.queries - first), ahead_);
+  }
+
+  void fetch_rows(const AttentionGradientRows<T>& to, Index batch, Index first, Index count, Index head,
+                  Index features) {
+    ahead_.add(to.rows.at(batch, first, head * features), to.rows.row_stride, count, features);
+  }
+
   bool wants_scores() const { return gradients_.dq || gradients_.dk || gradients_.d_sharpness != nullptr; }
 
   void run_block(const QueryBlock<T>& block) {
@@ -151,13 +183,13 @@ class BackwardHead {
       if (gradients_.dk) {
         multiply_wide(stop - begin, key_width_,
                       tile_input(d_scores_ + at, kQueryBlock, 1, query_rows_ + column * key_width_, key_width_, depth),
-                      dk_ + begin * key_width_, key_width_);
+                      dk_ + begin * key_width_, key_width_, block.ahead);
       }
       if (Upstream::has_values && gradients_.dv) {
         multiply_wide(
             stop - begin, value_width_,
             tile_input(scores_ + at, kQueryBlock, 1, upstream_.rows() + column * value_width_, value_width_, depth),
-            dv_ + begin * value_width_, value_width_);
+            dv_ + begin * value_width_, value_width_, block.ahead);
       }
       begin = stop;
     }
@@ -189,6 +221,7 @@ class BackwardHead {
   T* d_scores_;         ///< [kBackwardKeys][queries]: dw, then dx
   T* dk_;               ///< [keys][key_width]
   T* dv_;               ///< [keys][value_width]
+  RowsAhead ahead_;
   double d_sharpness_ = 0;
   alignas(64) T peaks_[kQueryBlock];
   alignas(64) T factors_[kQueryBlock];
@@ -204,7 +237,7 @@ void backward_heads(const AttentionInput<T>& in, const Upstream& upstream, Atten
   double* partial = thread_scratch<Partial, double>(heads);
   parallel_for(heads, 1, [&](Index begin, Index end) {
     BackwardHead<T, Upstream> backward(in, upstream, statistics, gradients);
-    for (Index at = begin; at < end; ++at) partial[at] = backward.run(at / in.size.kv_heads, at % in.size.kv_heads);
+    for (Index at = begin; at < end; ++at) partial[at] = backward.run(at, end);
   });
   if (gradients.d_sharpness == nullptr) return;
   double sum = 0;

@@ -31,6 +31,10 @@ class ForwardBlock {
   }
 
   void run(AttentionRows<T> out, AttentionStatistics<T> statistics) {
+    if (block_.ahead != nullptr) {
+      block_.ahead->add(out.at(block_.batch, block_.first, block_.head * in_.size.value_dim), out.row_stride,
+                        block_.count, in_.size.value_dim);
+    }
     transpose_queries(in_.query(block_.batch, block_.head, block_.first), in_.q.row_stride, block_.count,
                       in_.size.head_dim, in_.scale * sign_of(in_), queries_);
     for (Index key = block_.key_begin; key < block_.key_end; key += kForwardKeys) {

@@ -37,7 +37,7 @@ void multiply_keys(const QueryBlock<T>& block, const ScorePanel<T>& panel, TileI
   Index done = 0;
   for (Index v = 0; v < panel.vectors; ++v) {
     const Index keys = keys_of_vector(block, panel, v) - done;
-    if (keys > 0) multiply_rows(keys, panel.vectors - v, in, c, kQueryBlock, false);
+    if (keys > 0) multiply_rows(keys, panel.vectors - v, in, c, kQueryBlock, false, block.ahead);
     in.x += keys * in.x_row;
     in.y += kLanes<T>;
     c += keys * kQueryBlock + kLanes<T>;
@@ -53,7 +53,7 @@ void reduce_keys(const QueryBlock<T>& block, const ScorePanel<T>& panel, Index r
   for (Index v = 0; v < panel.vectors; ++v) {
     const Index keys = keys_of_vector(block, panel, v) - done;
     in.depth = keys;
-    if (keys > 0) multiply_rows(rows, panel.vectors - v, in, c, kQueryBlock, accumulate || done > 0);
+    if (keys > 0) multiply_rows(rows, panel.vectors - v, in, c, kQueryBlock, accumulate || done > 0, block.ahead);
     in.x += keys * in.x_depth;
     in.y += keys * in.y_depth + kLanes<T>;
     c += kLanes<T>;

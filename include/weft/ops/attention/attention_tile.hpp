@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "weft/ops/attention/attention_input.hpp"
+#include "weft/ops/attention/rows_ahead.hpp"
 #include "weft/ops/matmul/matmul_pack.hpp"
 #include "weft/ops/matmul/micro_kernel.hpp"
 #include "weft/tensor/scratch.hpp"
@@ -69,6 +70,7 @@ struct QueryBlock {
   const std::int32_t* first_key = nullptr;  ///< of its queries, or null
   bool skip_later = false;                  ///< keys after a query are skipped
   bool mask_later = false;                  ///< keys after a query get the smallest number added
+  RowsAhead* ahead = nullptr;               ///< what the block's products fetch, or null
 
   /// The end of the keys that some query before `column` (of this block) needs.
   Index key_end_before(Index column) const { return skip_later ? std::min(key_end, position + column) : key_end; }
@@ -113,9 +115,11 @@ inline Index even_tile_rows(Index remaining) {
 
 /// c[rows][vectors] (+)= Σ over depth of x(r, p) y(p, ·).
 template <class T>
-void multiply_rows(Index rows, Index vectors, TileInput<T> in, T* c, Index c_row, bool accumulate) {
+void multiply_rows(Index rows, Index vectors, TileInput<T> in, T* c, Index c_row, bool accumulate, RowsAhead* ahead) {
+  const Lookahead nothing = in.ahead;
   for (Index r = 0; r < rows;) {
     const Index count = even_tile_rows(rows - r);
+    if (ahead != nullptr) in.ahead = ahead->take(in.depth, nothing);
     tile_function<T>(count, vectors)(in, TileOutput<T>{c, c_row, {nullptr, accumulate, T{1}}});
     in.x += count * in.x_row;
     c += count * c_row;
@@ -125,10 +129,10 @@ void multiply_rows(Index rows, Index vectors, TileInput<T> in, T* c, Index c_row
 
 /// c += the same for any number of columns, a multiple of the lanes.
 template <class T>
-void multiply_wide(Index rows, Index columns, TileInput<T> in, T* c, Index c_row) {
+void multiply_wide(Index rows, Index columns, TileInput<T> in, T* c, Index c_row, RowsAhead* ahead) {
   for (Index v = 0; v < columns; v += kTileColumns<T>) {
     const Index vectors = std::min(kTileColumns<T>, columns - v) / kLanes<T>;
-    multiply_rows(rows, vectors, in, c + v, c_row, true);
+    multiply_rows(rows, vectors, in, c + v, c_row, true, ahead);
     in.y += kTileColumns<T>;
   }
 }
@@ -188,20 +192,45 @@ void store_queries(const T* block, Index count, Index features, const T* factors
   }
 }
 
+/// The queries of a block, and keys and values of its head where that is another than `loaded` and small enough to wait in
+/// the second cache level.
+template <class T>
+void fetch_block(const AttentionInput<T>& in, Index batch, Index head, Index first, bool loaded, RowsAhead& ahead) {
+  const AttentionSize& size = in.size;
+  const Index count = std::min(kQueryBlock, size.queries - first);
+  ahead.add(in.query(batch, head, first), in.q.row_stride, count, size.head_dim);
+  constexpr Index small = (256 << 10) / sizeof(T);
+  if (loaded || size.keys * (size.head_dim + size.value_dim) > small) return;
+  ahead.add(in.key(batch, head, 0), in.k.row_stride, size.keys, size.head_dim);
+  ahead.add(in.value(batch, head, 0), in.v.row_stride, size.keys, size.value_dim);
+}
+
 /// Calls body(block) for blocks [begin, end) of all (batch, head, queries). Blocks late in a causal sequence cost more than
 /// early ones: taking them from both ends in turn gives equal ranges equal work.
 template <class T, class Body>
 void for_each_query_block(const AttentionInput<T>& in, Index begin, Index end, Body&& body) {
   const Index blocks = (in.size.queries + kQueryBlock - 1) / kQueryBlock;
+  const auto head_of = [&](Index at) { return at / blocks; };  // counted through all sequences
+  const auto first_of = [&](Index at) {
+    const Index turn = at % blocks;
+    return (turn % 2 == 0 ? turn / 2 : blocks - 1 - turn / 2) * kQueryBlock;
+  };
   Index loaded = -1;
   KeyValueHead<T> kv;
+  RowsAhead ahead;
   for (Index at = begin; at < end; ++at) {
-    const Index head = at / blocks;  // counted through all sequences
-    const Index turn = at % blocks;
-    const Index first = (turn % 2 == 0 ? turn / 2 : blocks - 1 - turn / 2) * kQueryBlock;
+    const Index head = head_of(at);
     if (head / in.size.group() != loaded) kv = load_head(in, head / in.size.heads, head % in.size.heads);
     loaded = head / in.size.group();
-    body(plan_block(in, kv, head / in.size.heads, head % in.size.heads, first));
+    QueryBlock<T> block = plan_block(in, kv, head / in.size.heads, head % in.size.heads, first_of(at));
+    ahead.clear();
+    if (at + 1 < end) {
+      const Index next = head_of(at + 1);
+      fetch_block(in, next / in.size.heads, next % in.size.heads, first_of(at + 1), next / in.size.group() == loaded,
+                  ahead);
+    }
+    block.ahead = &ahead;
+    body(block);
   }
 }
 

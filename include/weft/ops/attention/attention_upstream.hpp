@@ -52,6 +52,13 @@ class OutputUpstream {
     copy_query_rows(d_out, stride, block.count, features, rows_);
   }
 
+  /// Has the rows fetched that `load` and `mean` will read.
+  void fetch(const AttentionSize& size, Index batch, Index head, Index first, Index count, RowsAhead& ahead) const {
+    const Index features = size.value_dim;
+    ahead.add(d_out_.at(batch, first, head * features), d_out_.row_stride, count, features);
+    ahead.add(out_.at(batch, first, head * features), out_.row_stride, count, features);
+  }
+
   /// Σⱼ w[i, j] dw[i, j] of a query of the block.
   T mean(const AttentionInput<T>& in, const QueryBlock<T>& block, Index i) const {
     const T* out = out_.at(block.batch, block.first + i, block.head * in.size.value_dim);
@@ -85,6 +92,8 @@ class WeightsUpstream {
 
   static Index buffer_size(const AttentionSize& /*size*/) { return 0; }
   void load(const AttentionInput<T>& /*in*/, const QueryBlock<T>& /*block*/, T* /*buffer*/) {}
+  void fetch(const AttentionSize& /*size*/, Index /*batch*/, Index /*head*/, Index /*first*/, Index /*count*/,
+             RowsAhead& /*ahead*/) const {}
 
   T mean(const AttentionInput<T>& in, const QueryBlock<T>& block, Index i) const {
     const Index row = row_of(in, block, i);
@@ -118,6 +127,8 @@ class DiagonalUpstream {
 
   static Index buffer_size(const AttentionSize& /*size*/) { return 0; }
   void load(const AttentionInput<T>& /*in*/, const QueryBlock<T>& /*block*/, T* /*buffer*/) {}
+  void fetch(const AttentionSize& /*size*/, Index /*batch*/, Index /*head*/, Index /*first*/, Index /*count*/,
+             RowsAhead& /*ahead*/) const {}
 
   T mean(const AttentionInput<T>& in, const QueryBlock<T>& block, Index i) const {
     const Index at = query_of(in, block, i);
