@@ -35,32 +35,48 @@ void pack_along(Strided<Stored> from, Index count, Index depth, T* out, Index ou
   }
 }
 
-/// One square block of `pack_across`: `rows` source rows of `columns` values become `columns` vectors.
+/// `squares` square blocks of `pack_across`, one after the other: the source rows become vectors. It walks along its lines:
+/// with sixteen distances from the first one g++ ran out of registers.
 template <class T, class Stored>
-inline void pack_square(const Stored* from, Index step, Index rows, Index columns, T* out, Index out_depth) {
-  SquareBlock<T> block;
-  if (rows == kLanes<T> && columns == kLanes<T>) {
+void pack_squares(const Stored* from, Index step, Index squares, T* out, Index out_depth) {
+  for (Index square = 0; square < squares; ++square) {
+    SquareBlock<T> block;
+    const Stored* line = from + square * kLanes<T>;
 #pragma GCC unroll 16
-    for (Index i = 0; i < kLanes<T>; ++i) block[i] = load_widened<T>(from + i * step).data;
-  } else {
     for (Index i = 0; i < kLanes<T>; ++i) {
-      block[i] = i < rows ? load_first_widened<T>(from + i * step, columns).data : Vector<T>(T(0)).data;
+      block[i] = load_widened<T>(line).data;
+      line += step;
+    }
+    transpose<T>(block);
+#pragma GCC unroll 16
+    for (Index i = 0; i < kLanes<T>; ++i) {
+      Vector<T>(block[i]).store_unaligned(out);
+      out += out_depth;
     }
   }
-  transpose<T>(block);
-  if (columns == kLanes<T>) {
-#pragma GCC unroll 16
-    for (Index i = 0; i < kLanes<T>; ++i) Vector<T>(block[i]).store_unaligned(out + i * out_depth);
-  } else {
-    for (Index i = 0; i < columns; ++i) Vector<T>(block[i]).store_unaligned(out + i * out_depth);
+}
+
+/// A part of a square block: `rows` source rows of `columns` values become `columns` vectors.
+template <class T, class Stored>
+void pack_part(const Stored* from, Index step, Index rows, Index columns, T* out, Index out_depth) {
+  SquareBlock<T> block;
+  for (Index i = 0; i < kLanes<T>; ++i) {
+    block[i] = i < rows ? load_first_widened<T>(from + i * step, columns).data : Vector<T>(T(0)).data;
   }
+  transpose<T>(block);
+  for (Index i = 0; i < columns; ++i) Vector<T>(block[i]).store_unaligned(out + i * out_depth);
 }
 
 /// As `pack_along`, from a source whose depth is contiguous: transposed in registers, a square block at a time.
 template <class T, class Stored>
 void pack_across(Strided<Stored> from, Index count, Index depth, T* out, Index out_depth) {
-  for (Index p = 0; p < depth; p += kLanes<T>) {
-    pack_square(from.data + p, from.step, count, std::min(kLanes<T>, depth - p), out + p * out_depth, out_depth);
+  Index p = 0;
+  if (count == kLanes<T>) {
+    pack_squares(from.data, from.step, depth / kLanes<T>, out, out_depth);
+    p = depth / kLanes<T> * kLanes<T>;
+  }
+  for (; p < depth; p += kLanes<T>) {
+    pack_part(from.data + p, from.step, count, std::min(kLanes<T>, depth - p), out + p * out_depth, out_depth);
   }
 }
 

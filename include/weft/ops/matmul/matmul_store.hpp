@@ -32,24 +32,59 @@ void store_sums(const T* sums, Index sums_row, Index rows, Index columns, const 
   }
 }
 
-/// Stores rows × columns of sums to c[v * c_row + r]; the bias runs over r.
+/// Stores `squares` square blocks of sums, one under the other, transposed: c[v * c_row + r]; the bias runs over r.
+template <class T>
+void store_squares_transposed(const T* sums, Index sums_row, Index squares, const TileOutput<T>& out) {
+  const Vector<T> alpha(out.epilogue.alpha);
+  const T* bias_from = out.epilogue.bias;
+  const bool accumulate = out.epilogue.accumulate;
+  for (Index square = 0; square < squares; ++square) {
+    SquareBlock<T> block;
+#pragma GCC unroll 16
+    for (Index i = 0; i < kLanes<T>; ++i) {
+      block[i] = Vector<T>::load_unaligned(sums).data;
+      sums += sums_row;
+    }
+    transpose<T>(block);
+    const Index r = square * kLanes<T>;
+    const Vector<T> bias = bias_from != nullptr ? Vector<T>::load_unaligned(bias_from + r) : Vector<T>(T(0));
+    T* c = out.c + r;
+#pragma GCC unroll 16
+    for (Index i = 0; i < kLanes<T>; ++i) {
+      const Vector<T> base = accumulate ? bias + Vector<T>::load_unaligned(c) : bias;
+      multiply_add(alpha, Vector<T>(block[i]), base).store_unaligned(c);
+      c += out.c_row;
+    }
+  }
+}
+
+/// The same for `rows` × `columns` of one block.
+template <class T>
+void store_part_transposed(const T* sums, Index sums_row, Index rows, Index columns, const TileOutput<T>& out) {
+  SquareBlock<T> block;
+  for (Index i = 0; i < kLanes<T>; ++i) {
+    block[i] = Vector<T>::load_unaligned(sums + std::min(i, rows - 1) * sums_row).data;
+  }
+  transpose<T>(block);
+  for (Index i = 0; i < columns; ++i) {
+    store_line(Vector<T>(block[i]), out.c + i * out.c_row, out.epilogue.bias, rows, out.epilogue);
+  }
+}
+
+/// Stores rows × columns of sums to c[v * c_row + r].
 template <class T>
 void store_sums_transposed(const T* sums, Index sums_row, Index rows, Index columns, const TileOutput<T>& out) {
   for (Index v = 0; v < columns; v += kLanes<T>) {
     const Index count = std::min(kLanes<T>, columns - v);
-    for (Index r = 0; r < rows; r += kLanes<T>) {
-      const Index lines = std::min(kLanes<T>, rows - r);
-      const T* bias = out.epilogue.bias != nullptr ? out.epilogue.bias + r : nullptr;
-      const T* from = sums + r * sums_row + v;
-      SquareBlock<T> block;
-#pragma GCC unroll 16
-      for (Index i = 0; i < kLanes<T>; ++i) {
-        block[i] = Vector<T>::load_unaligned(from + std::min(i, lines - 1) * sums_row).data;
-      }
-      transpose<T>(block);
-      for (Index i = 0; i < count; ++i) {
-        store_line(Vector<T>(block[i]), out.c + (v + i) * out.c_row + r, bias, lines, out.epilogue);
-      }
+    Index r = 0;
+    if (count == kLanes<T>) {
+      r = rows / kLanes<T> * kLanes<T>;
+      store_squares_transposed(sums + v, sums_row, r / kLanes<T>, {out.c + v * out.c_row, out.c_row, out.epilogue});
+    }
+    for (; r < rows; r += kLanes<T>) {
+      TileOutput<T> part{out.c + v * out.c_row + r, out.c_row, out.epilogue};
+      if (part.epilogue.bias != nullptr) part.epilogue.bias += r;
+      store_part_transposed(sums + r * sums_row + v, sums_row, std::min(kLanes<T>, rows - r), count, part);
     }
   }
 }
