@@ -75,7 +75,7 @@ class BlockRunner {
     y_packed_ = thread_scratch<PackedColumns, T>(depth_ * columns);
     const Index fitting = kBlockElements / std::max<Index>(1, depth_) / kGatheredRows * kGatheredRows;
     const Index step = product_.transposed ? kGatheredRows : std::max(kGatheredRows, fitting);
-    if (product_.transposed) sums_ = thread_scratch<Sums, T>(kGatheredRows * columns);
+    if (product_.transposed) sums_ = thread_scratch<Sums, T>(kGatheredRows * kTileColumns<T>);
     for (Index row = 0; row < product_.rows; row += step) {
       row_ = row;
       rows_ = std::min(step, product_.rows - row);
@@ -86,12 +86,12 @@ class BlockRunner {
       for (Index column = first_column_; column < last_column_;) {
         const Index width = next_panel_columns<T>(last_column_ - column);
         run_panel(column, width);
+        if (product_.transposed) {
+          store_sums_transposed(
+              sums_, kTileColumns<T>, rows_, width,
+              TileOutput<T>{product_.c + column * product_.c_row + row_, product_.c_row, shifted(epilogue_, row_)});
+        }
         column += width;
-      }
-      if (product_.transposed) {
-        store_sums_transposed(sums_, columns, rows_, last_column_ - first_column_,
-                              TileOutput<T>{product_.c + first_column_ * product_.c_row + row_, product_.c_row,
-                                            shifted(epilogue_, row_)});
       }
     }
   }
@@ -166,10 +166,16 @@ class BlockRunner {
     }
   }
 
-  /// The tile's own place in the result: each row gets an equal share of the steps.
+  /// The tile's own place in the result: each row gets an equal share of the steps. Of a transposed result the first two
+  /// tiles look up the place of all gathered rows.
   Lookahead result_lines(Index row, Index column, Index width, Index count, Index steps) const {
-    if (product_.transposed) return {reinterpret_cast<const char*>(sums_), 0, depth_ + 1, 0};
     constexpr Index size = sizeof(T);
+    if (product_.transposed) {
+      if (row - row_ >= 2 * count) return {reinterpret_cast<const char*>(sums_), 0, depth_ + 1, 0};
+      const Index step = product_.c_row * size;
+      const T* c = product_.c + column * product_.c_row + row_ + (row == row_ ? 0 : 128 / size);
+      return {reinterpret_cast<const char*>(c), step, width, -width * step};
+    }
     const Index run = std::max<Index>(1, steps / count);
     const Index step = width * size / run;
     return {reinterpret_cast<const char*>(product_.c + row * product_.c_row + column), step, run,
@@ -188,8 +194,7 @@ class BlockRunner {
   void run_tile(TileFunction<T> multiply, const TileInput<T>& in, Index r, Index count, Index column, Index width,
                 Index vectors) {
     if (product_.transposed) {
-      const Index columns = (last_column_ - first_column_ + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
-      multiply(in, TileOutput<T>{sums_ + r * columns + column - first_column_, columns, {}});
+      multiply(in, TileOutput<T>{sums_ + r * kTileColumns<T>, kTileColumns<T>, {}});
       return;
     }
     const TileOutput<T> out{product_.c + (row_ + r) * product_.c_row + column, product_.c_row,
