@@ -159,12 +159,20 @@ TEST_CASE("a product deeper than a block agrees with its definition") {
   REQUIRE(agrees<float>({Transpose::yes, Transpose::no, 70, 33, 1500}));
 }
 
+TEST_CASE("a product of many rows, or with many columns, agrees with its definition") {
+  constexpr Index panel = kernels::kTileColumns<float>;
+  for (const Index odd : {0, 5}) {
+    REQUIRE(agrees<float>({Transpose::no, Transpose::yes, 600 + odd, 4 * panel, 9 + odd, odd, true}));
+    REQUIRE(agrees<float>({Transpose::no, Transpose::yes, 4 * panel - odd, 700 + odd, 240, odd, true, true, 0.5}));
+  }
+}
+
 TEST_CASE("products have the same bits for any number of threads") {
   for (const Transpose ta : kEither) {
     for (const Transpose tb : kEither) {
-      // The last two have many rows, of the left matrix or of the right one: threads share these out.
+      // Threads share out the rows of 1030 x 150 and the columns of 600 x 256; 20 x 700 has many rows on its right.
       constexpr std::array<Index, 3> sizes[] = {{1, 261, 300},  {2, 261, 300},  {4, 261, 300}, {16, 261, 300},
-                                                {67, 261, 300}, {1030, 150, 9}, {20, 700, 64}};
+                                                {67, 261, 300}, {1030, 150, 9}, {600, 256, 9}, {20, 700, 64}};
       for (const auto [m, n, k] : sizes) {
         const Problem p{ta, tb, m, n, k, 0, true, true};
         CHECK(weft::testing::same_bits_for_any_thread_count([&] { return product<float, float>(p, false); }));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
 
 #include "weft/ops/matmul/matmul_block.hpp"
 #include "weft/ops/matmul/matmul_epilogue.hpp"
@@ -19,11 +20,14 @@ namespace detail {
 inline constexpr Index kRowsOfAThread = 256;
 
 /// Threads that share out rows read all of y, but each its own x: where there are many rows that is less to read, and the
-/// shares are more even. Otherwise they share out columns where these come in equal numbers of panels.
+/// shares are more even. Otherwise they share out columns where these come in equal numbers of panels, whatever the rows
+/// where y has to be packed and each thread has several panels: then none packs what another one does.
 template <class T, class X, class Y>
 bool divides_by_columns(const BlockProduct<T, X, Y>& product, Index panels, Index threads) {
   if (product.rows < 8 * threads || panels > 8 * threads) return true;
-  return panels % threads == 0 && product.rows < kRowsOfAThread * threads;
+  if (panels % threads != 0) return false;
+  const bool packs = !std::is_same_v<Y, T> || product.y.step != 1;
+  return product.rows < kRowsOfAThread * threads || (packs && panels > threads);
 }
 
 template <class T, class X, class Y>
@@ -72,7 +76,8 @@ void matmul(Transpose ta, Transpose tb, Index m, Index n, Index k, const T* a, I
   }
   const Strided<T> left = ta == Transpose::no ? Strided<T>{a, lda, 1} : Strided<T>{a, 1, lda};
   const Strided<B> right = tb == Transpose::no ? Strided<B>{b, 1, ldb} : Strided<B>{b, ldb, 1};
-  if (tb == Transpose::yes && m * (k + n) < n * k) {
+  // Either the n * k values of B are packed, or the m * k of A, and m * n are written transposed: two thirds of the cost each.
+  if (tb == Transpose::yes && 2 * m * (k + n) < 3 * n * k) {
     return detail::multiply_threaded(BlockProduct<T, B, T>{right, left, n, m, k, c, ldc, true, epilogue});
   }
   detail::multiply_threaded(BlockProduct<T, T, B>{left, right, m, n, k, c, ldc, false, epilogue});
