@@ -101,6 +101,16 @@ TEMPLATE_TEST_CASE("products of few rows agree with their definition on awkward 
   }
 }
 
+TEST_CASE("a row times a matrix of a few vectors' width agrees with its definition") {
+  for (const Index n : {4 * kVector, 8 * kVector}) {
+    for (const Index k : {0, 1, 7, 64, 131, 300}) {
+      REQUIRE(agrees<float>({Transpose::no, Transpose::no, 1, n, k, k % 3, true, true, 0.5}));
+      REQUIRE(agrees<double>({Transpose::yes, Transpose::no, 1, n / 2, k, k % 3}));
+      REQUIRE(agrees<float, bf16>({Transpose::no, Transpose::no, 1, n, k, k % 3}));
+    }
+  }
+}
+
 TEST_CASE("products of few rows with bf16 weights are summed in float") {
   for (const Transpose tb : kEither) {
     for (const Index m : {1, 3, 4, 9}) {

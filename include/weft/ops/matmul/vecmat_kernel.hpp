@@ -36,6 +36,43 @@ void add_lines(const T* a, Index a_step, const B* b, Index ldb, Index width, T* 
   });
 }
 
+/// sums[v] = Σ_p a[p * a_step] b[p * ldb + v] over all `k` lines, in order. The sums of so few columns stay in registers, and
+/// lines that have no more of them are read one after the other.
+template <Index Vectors, class T, class B>
+void sum_narrow_lines(const T* a, Index a_step, const B* b, Index ldb, Index k, T* sums) {
+  constexpr Index width = Vectors * kLanes<T>;
+  constexpr Index lines_ahead = kBytesAhead / (width * static_cast<Index>(sizeof(B)));
+  const auto look_up = [](const B* line) {
+    for (Index v = 0; v < width; v += 64 / static_cast<Index>(sizeof(B))) __builtin_prefetch(line + v, 0, 2);
+  };
+  for (Index p = 0; p < std::min(k, lines_ahead); ++p) look_up(b + p * ldb);
+  Vector<T> running[Vectors];
+#pragma GCC unroll 8
+  for (Index v = 0; v < Vectors; ++v) running[v] = Vector<T>(T(0));
+  for (Index p = 0; p < k; ++p) {
+    const Vector<T> factor(a[p * a_step]);
+    if (p + lines_ahead < k) look_up(b + lines_ahead * ldb);
+#pragma GCC unroll 8
+    for (Index v = 0; v < Vectors; ++v) {
+      running[v] = multiply_add(factor, load_widened<T>(b + v * kLanes<T>), running[v]);
+    }
+    b += ldb;
+  }
+#pragma GCC unroll 8
+  for (Index v = 0; v < Vectors; ++v) running[v].store_aligned(sums + v * kLanes<T>);
+}
+
+/// The same for any number of columns, in the first cache level.
+template <class T, class B>
+void sum_lines(const T* a, Index a_step, const B* b, Index ldb, Index k, Index width, T* sums) {
+  std::fill(sums, sums + (width + kLanes<T> - 1) / kLanes<T> * kLanes<T>, T(0));
+  Index p = 0;
+  for (; p + kLinesAtATime <= k; p += kLinesAtATime) {
+    add_lines<kLinesAtATime>(a + p * a_step, a_step, b + p * ldb, ldb, width, sums);
+  }
+  for (; p < k; ++p) add_lines<1>(a + p * a_step, a_step, b + p * ldb, ldb, width, sums);
+}
+
 }  // namespace detail
 
 /// `c[n] = alpha * a[k] B[k,n] [+ bias[n]] [+ c]`, the elements of a `a_step` apart. Threads split the columns; each sum runs
@@ -50,12 +87,14 @@ void multiply_row(Index n, Index k, const T* a, Index a_step, const B* b, Index 
     const Index last = std::min(n, end * unit);
     for (Index first = begin * unit; first < last; first += kStripColumns) {
       const Index width = std::min(kStripColumns, last - first);
-      alignas(64) T sums[kStripColumns] = {};
-      Index p = 0;
-      for (; p + kLinesAtATime <= k; p += kLinesAtATime) {
-        add_lines<kLinesAtATime>(a + p * a_step, a_step, b + p * ldb + first, ldb, width, sums);
+      alignas(64) T sums[kStripColumns];
+      if (width == unit) {
+        sum_narrow_lines<4>(a, a_step, b + first, ldb, k, sums);
+      } else if (width == 2 * unit) {
+        sum_narrow_lines<8>(a, a_step, b + first, ldb, k, sums);
+      } else {
+        sum_lines(a, a_step, b + first, ldb, k, width, sums);
       }
-      for (; p < k; ++p) add_lines<1>(a + p * a_step, a_step, b + p * ldb + first, ldb, width, sums);
       const T* bias = epilogue.bias;
       for (Index v = 0; v < width; v += kLanes<T>) {
         store_line(Vector<T>::load_aligned(sums + v), c + first + v, bias != nullptr ? bias + first + v : nullptr,
