@@ -111,6 +111,12 @@ TEST_CASE("a row times a matrix of a few vectors' width agrees with its definiti
   }
 }
 
+TEST_CASE("a row times a matrix wider than a strip agrees with its definition") {
+  const Index n = kernels::detail::kStripColumns<float> + 5;
+  REQUIRE(agrees<float>({Transpose::no, Transpose::no, 1, n, 9, 1, true}));
+  REQUIRE(agrees<float, bf16>({Transpose::no, Transpose::no, 1, n, 17}));
+}
+
 TEST_CASE("products of few rows with bf16 weights are summed in float") {
   for (const Transpose tb : kEither) {
     for (const Index m : {1, 3, 4, 9}) {

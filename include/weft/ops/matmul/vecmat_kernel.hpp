@@ -16,8 +16,10 @@ namespace weft::kernels {
 
 namespace detail {
 
-/// Columns whose sums stay in the first cache while the lines run by, and lines that are added at a time.
-inline constexpr Index kStripColumns = 1024;
+/// Columns whose sums stay in the first cache while the lines run by (16 KB: the longer the pieces of lines, the faster memory
+/// is), and lines that are added at a time.
+template <class T>
+inline constexpr Index kStripColumns = 16384 / static_cast<Index>(sizeof(T));
 inline constexpr Index kLinesAtATime = 8;
 
 /// sums[v] += Σ_l a[l * a_step] b[l * ldb + v], in order, for `width` columns.
@@ -85,9 +87,9 @@ void multiply_row(Index n, Index k, const T* a, Index a_step, const B* b, Index 
   const Index unit_bytes = unit * std::max<Index>(k, 1) * static_cast<Index>(sizeof(B));
   parallel_for((n + unit - 1) / unit, (kBytesWorthAThread + unit_bytes - 1) / unit_bytes, [&](Index begin, Index end) {
     const Index last = std::min(n, end * unit);
-    for (Index first = begin * unit; first < last; first += kStripColumns) {
-      const Index width = std::min(kStripColumns, last - first);
-      alignas(64) T sums[kStripColumns];
+    for (Index first = begin * unit; first < last; first += kStripColumns<T>) {
+      const Index width = std::min(kStripColumns<T>, last - first);
+      alignas(64) T sums[kStripColumns<T>];
       if (width == unit) {
         sum_narrow_lines<4>(a, a_step, b + first, ldb, k, sums);
       } else if (width == 2 * unit) {
