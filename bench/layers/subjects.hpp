@@ -9,7 +9,7 @@
 #include "weft/attention/cached_attention.hpp"
 #include "weft/attention/remembered_rows.hpp"
 #include "weft/layers/linear.hpp"
-#include "weft/mlp/hop_cache.hpp"
+#include "weft/layers/row_cache.hpp"
 #include "weft/models/kv_cache.hpp"
 #include "weft/ops/rotary/rotary.hpp"
 
@@ -144,7 +144,7 @@ template <class Block>
 struct DecodingAdjacencySubject : AdjacencySubject<Block> {
   struct State {
     KVCache keys;
-    weft::HopCache<float> hops;
+    weft::RowCache<float> hops;
   };
 
   static bool decodes() { return true; }

@@ -8,7 +8,7 @@
 namespace weft {
 
 /// What one decoder layer remembers of a text: the keys and values of its attention, [batch, capacity, width] each, and
-/// what its feed-forward block leaves where that works on an adjacency (see `HopCache`). Part of a `KVCache`.
+/// what its feed-forward block leaves where that works on an adjacency (see `RowCache`). Part of a `KVCache`.
 template <class T>
 struct CachedKeysValues {
   T* keys = nullptr;

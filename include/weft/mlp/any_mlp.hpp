@@ -7,7 +7,7 @@
 #include <utility>
 #include <variant>
 
-#include "weft/mlp/hop_cache.hpp"
+#include "weft/layers/row_cache.hpp"
 #include "weft/mlp/no_mlp.hpp"
 
 namespace weft {
@@ -66,7 +66,7 @@ class AnyMLP {
   ///
   /// \param weights  [batch, heads, new tokens, cached + new tokens]
   template <class Context, class X, class Weights, class T, class Residual>
-  auto decode(Context& context, const X& x, const Weights& weights, HopCache<T>& cache,
+  auto decode(Context& context, const X& x, const Weights& weights, RowCache<T>& cache,
               const Residual& residual) const {
     using Y = typename Context::template Result<ElementOf<X>, ShapeOf<X>>;
     return std::visit(

@@ -7,7 +7,7 @@
 
 #include "weft/layers/extent_rules.hpp"
 #include "weft/mlp/head_parameters.hpp"
-#include "weft/mlp/hop_cache.hpp"
+#include "weft/mlp/hop_levels.hpp"
 #include "weft/ops/gated_product/gated_product.hpp"
 
 namespace weft {
@@ -55,19 +55,19 @@ class LlamaMLP_HalfwayGIN {
   /// Values that a token leaves in a cache: u.
   Index cache_width() const { return up_proj.weight.extent(0); }
   /// Room for `capacity` tokens of `batch` texts.
-  HopCache<T> make_cache(Index batch, Index capacity) const { return {batch, capacity, cache_width()}; }
+  RowCache<T> make_cache(Index batch, Index capacity) const { return {batch, capacity, cache_width()}; }
 
   /// The same for new tokens, given the earlier ones in the cache, to which the new ones are added.
   ///
   /// \param x        [batch, new tokens, hidden]
   /// \param weights  [batch, heads, new tokens, cached + new tokens]
   template <class X, class Weights, class Residual = None>
-  auto decode(BasicInference<DeviceType>& context, const X& x, const Weights& weights, HopCache<T>& cache,
+  auto decode(BasicInference<DeviceType>& context, const X& x, const Weights& weights, RowCache<T>& cache,
               const Residual& residual = none) const {
     detail::expect_heads("LlamaMLP_HalfwayGIN", weights, heads_);
     cache.expect_room_for("LlamaMLP_HalfwayGIN", x.extent(0), x.extent(1));
     const auto u = gated_product(context, gate_proj(context, x), up_proj(context, x), activation_);
-    const auto v = hop_sum_step(context, weights, u, epsilons, hops(), cache.levels(1, cache_width()));
+    const auto v = hop_sum_step(context, weights, u, epsilons, hops(), hop_levels(cache, 1, cache_width()));
     cache.advance(x.extent(1));
     return down_proj(context, v, residual);
   }

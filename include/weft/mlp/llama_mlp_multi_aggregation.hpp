@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "weft/layers/extent_rules.hpp"
+#include "weft/layers/row_cache.hpp"
 #include "weft/mlp/head_parameters.hpp"
-#include "weft/mlp/hop_cache.hpp"
 #include "weft/mlp/multi_aggregation_options.hpp"
 #include "weft/ops/activation/activation.hpp"
 #include "weft/ops/gated_product/gated_product.hpp"
@@ -81,7 +81,7 @@ class LlamaMLP_HalfwayGIN_MultiAggregation {
 
   /// Values that a token leaves in a cache: u and K u.
   Index cache_width() const { return 2 * up_proj.weight.extent(0); }
-  HopCache<T> make_cache(Index batch, Index capacity) const { return {batch, capacity, cache_width()}; }
+  RowCache<T> make_cache(Index batch, Index capacity) const { return {batch, capacity, cache_width()}; }
 
   /// The same for new tokens, given the earlier ones in the cache, to which the new ones are added. An error where
   /// `incremental()` is false.
@@ -89,7 +89,7 @@ class LlamaMLP_HalfwayGIN_MultiAggregation {
   /// \param x        [batch, new tokens, hidden]
   /// \param weights  [batch, heads, new tokens, cached + new tokens]
   template <class X, class Weights, class Residual = None>
-  auto decode(BasicInference<DeviceType>& context, const X& x, const Weights& weights, HopCache<T>& cache,
+  auto decode(BasicInference<DeviceType>& context, const X& x, const Weights& weights, RowCache<T>& cache,
               const Residual& residual = none) const {
     if (!incremental()) {
       fail(

@@ -9,7 +9,7 @@
 
 #include "weft/layers/extent_rules.hpp"
 #include "weft/mlp/head_parameters.hpp"
-#include "weft/mlp/hop_cache.hpp"
+#include "weft/mlp/hop_levels.hpp"
 #include "weft/ops/add/add.hpp"
 #include "weft/ops/gated_product/gated_product.hpp"
 #include "weft/ops/grouped_linear/grouped_linear.hpp"
@@ -70,24 +70,24 @@ class LlamaMLP_MultiHop {
   /// Values that a token leaves in a cache: the steps of x and, where the projections have biases, those of a constant.
   Index cache_width() const { return 3 * hidden_size_ + (has_bias() ? 3 * heads_ : 0); }
   /// Room for `capacity` tokens of `batch` texts.
-  HopCache<T> make_cache(Index batch, Index capacity) const { return {batch, capacity, cache_width()}; }
+  RowCache<T> make_cache(Index batch, Index capacity) const { return {batch, capacity, cache_width()}; }
 
   /// The same for new tokens, given the earlier ones in the cache, to which the new ones are added.
   ///
   /// \param x        [batch, new tokens, hidden]
   /// \param weights  [batch, heads, new tokens, cached + new tokens]
   template <class X, class Weights, class Residual = None>
-  auto decode(BasicInference<DeviceType>& context, const X& x, const Weights& weights, HopCache<T>& cache,
+  auto decode(BasicInference<DeviceType>& context, const X& x, const Weights& weights, RowCache<T>& cache,
               const Residual& residual = none) const {
     detail::expect_heads("LlamaMLP_MultiHop", weights, heads_);
     cache.expect_room_for("LlamaMLP_MultiHop", x.extent(0), x.extent(1));
-    const auto reached = hop_sum_step(context, weights, x, epsilons, hops(), cache.levels(3, hidden_size_));
+    const auto reached = hop_sum_step(context, weights, x, epsilons, hops(), hop_levels(cache, 3, hidden_size_));
     if (!has_bias()) {
       cache.advance(x.extent(1));
       return finish(context, x, grouped_linear(context, reached, head_up_projs), residual);
     }
     const auto ones = ones_like_heads(context, x);
-    const HopLevels<T> constant = cache.levels(3, heads_, 3 * hidden_size_);
+    const HopLevels<T> constant = hop_levels(cache, 3, heads_, 3 * hidden_size_);
     const auto counts = hop_sum_step(context, weights, ones, epsilons, hops(), constant);
     cache.advance(x.extent(1));
     return finish(context, x, grouped_linear(context, reached, head_up_projs, counts), residual);

@@ -202,7 +202,7 @@ class GraphDecoderLayer {
     if constexpr (TakesWeights<MLPType, Context, Hidden, WeightsOf<Context>>) {
       if constexpr (!Context::records) {
         if (cache.block != nullptr) {
-          HopCache<T> remembered(cache.block, m.extent(0), cache.capacity, cache.length);
+          RowCache<T> remembered(cache.block, m.extent(0), cache.capacity, cache.length);
           return mlp.decode(context, m, weights, remembered, residual);
         }
       }

@@ -15,7 +15,7 @@ namespace weft {
 template <class T>
 class KVCache {
  public:
-  /// \param block_width  values that a token leaves for the feed-forward block, see `HopCache`
+  /// \param block_width  values that a token leaves for the feed-forward block, see `RowCache`
   KVCache(Index layers, Index batch, Index capacity, Index key_width, Index value_width, Index block_width = 0)
       : memory_(Shape<Dyn>(layers * batch * capacity * (key_width + value_width + block_width))), batch_(batch) {
     if (layers < 1 || batch < 1 || capacity < 1) {

@@ -1,32 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// What a feed-forward block with an adjacency remembers of earlier tokens while decoding.
+/// What a layer remembers of earlier tokens while decoding, beside keys and values.
 #pragma once
 
 #include <algorithm>
 #include <string_view>
 #include <vector>
 
-#include "weft/ops/hop_sum/hop_sum.hpp"
+#include "weft/ops/head_aggregate/head_aggregate_kernels.hpp"
+#include "weft/tensor/error.hpp"
 
 namespace weft {
 
-/// Rows of all tokens so far, in parts of [batch, capacity, width of the part]: u, A u and A² u for example, heads side by
-/// side. The blocks say with `cache_width` how many values a token leaves in all parts together, and fill them with `decode`.
-/// The memory is the cache's own, or a piece of that of a `KVCache`.
+/// Rows of all tokens so far, in parts of [batch, capacity, width of the part]: u, A u and A² u of a feed-forward block on an
+/// adjacency for example. Layers say with `cache_width` how many values a token leaves in all parts together, and fill them
+/// with `decode`. The memory is the cache's own, or a piece of that of a `KVCache`.
 template <class T>
-class HopCache {
+class RowCache {
  public:
-  HopCache() = default;
+  RowCache() = default;
 
   /// With memory of its own.
-  HopCache(Index batch, Index capacity, Index width)
+  RowCache(Index batch, Index capacity, Index width)
       : own_(static_cast<std::size_t>(batch * capacity * width)), batch_(batch), capacity_(capacity) {}
 
   /// In `memory`, of batch * capacity * cache_width values, in which `length` tokens are.
-  HopCache(T* memory, Index batch, Index capacity, Index length)
+  RowCache(T* memory, Index batch, Index capacity, Index length)
       : lent_(memory), batch_(batch), capacity_(capacity), length_(length) {}
 
+  Index batch() const { return batch_; }
   /// Tokens that it holds.
   Index length() const { return length_; }
   /// Tokens that it has room for.
@@ -47,13 +49,6 @@ class HopCache {
 
   /// The part that begins behind `column` values a token.
   T* part(Index column) { return (lent_ != nullptr ? lent_ : own_.data()) + column * batch_ * capacity_; }
-
-  /// `hops` parts of one width, the first of them behind `column` values a token.
-  HopLevels<T> levels(Index hops, Index width, Index column = 0) {
-    HopLevels<T> result{{}, capacity_, length_};
-    for (Index k = 0; k < hops; ++k) result.levels[static_cast<std::size_t>(k)] = part(column + k * width);
-    return result;
-  }
 
   /// Appends the rows of x [batch, new tokens, width] to the part at `column`; all rows that it has then. The tokens count as
   /// there only after `advance`.
