@@ -19,10 +19,10 @@ struct AdjacencyMLPKernels<Cpu> {
   template <class T>
   static void forward(const AdjacencyMLPSize& size, const T* a, const AdjacencyMLPWeights<T>& weights,
                       const std::optional<DropoutMask>& mask, T* z) {
-    const Index rows = size.batch * size.tokens;
-    parallel_for(rows, kernels::rows_worth_a_thread(size.tokens * size.hidden), [&](Index begin, Index end) {
+    const Index rows = size.batch * size.queries;
+    parallel_for(rows, kernels::rows_worth_a_thread(size.keys * size.hidden), [&](Index begin, Index end) {
       for (Index row = begin; row < end; ++row) {
-        for (Index first = 0; first < size.tokens; first += kPairs) {
+        for (Index first = 0; first < size.keys; first += kPairs) {
           const Pairs<T> pairs(size, row, first, a);
           alignas(64) T sum[kPairs];
           std::fill_n(sum, kPairs, *weights.b3);
@@ -33,7 +33,7 @@ struct AdjacencyMLPKernels<Cpu> {
             pairs.dropout_factors(mask, unit, kept);
             for (Index j = 0; j < kPairs; ++j) sum[j] += weights.w3[unit] * kept[j] * std::max(h[j], T{0});
           }
-          std::copy_n(sum, pairs.count, z + row * size.tokens + first);
+          std::copy_n(sum, pairs.count, z + row * size.keys + first);
         }
       }
     });
@@ -48,11 +48,11 @@ struct AdjacencyMLPKernels<Cpu> {
     const Index hidden = size.hidden;
     const Index width = hidden * (size.heads + 2) + 1;
     kernels::for_row_blocks<ParameterSums, T>(
-        size.batch * size.tokens, width,
+        size.batch * size.queries, width,
         [&](Index begin, Index end, T* sums) {
           for (Index row = begin; row < end; ++row) {
-            for (Index first = 0; first < size.tokens; first += kPairs) {
-              backward_pairs(size, Pairs<T>(size, row, first, a), weights, mask, dz + row * size.tokens + first, da,
+            for (Index first = 0; first < size.keys; first += kPairs) {
+              backward_pairs(size, Pairs<T>(size, row, first, a), weights, mask, dz + row * size.keys + first, da,
                              sums);
             }
           }
@@ -72,13 +72,13 @@ struct AdjacencyMLPKernels<Cpu> {
   template <class T>
   struct Pairs {
     const AdjacencyMLPSize& size;
-    Index row;    ///< batch * tokens + query
+    Index row;    ///< batch * queries + query
     Index first;  ///< key
     Index count;
     const T* a;  ///< the heads' values of all pairs, kPairs for each head
 
     Pairs(const AdjacencyMLPSize& sizes, Index query, Index key, const T* weights)
-        : size(sizes), row(query), first(key), count(std::min(kPairs, sizes.tokens - key)) {
+        : size(sizes), row(query), first(key), count(std::min(kPairs, sizes.keys - key)) {
       struct HeadValues;
       T* values = thread_scratch<HeadValues, T>(size.heads * kPairs);
       for (Index head = 0; head < size.heads; ++head) {
@@ -91,8 +91,8 @@ struct AdjacencyMLPKernels<Cpu> {
     }
 
     Index position(Index head) const {
-      const Index b = row / size.tokens;
-      return ((b * size.heads + head) * size.tokens + row % size.tokens) * size.tokens + first;
+      const Index b = row / size.queries;
+      return ((b * size.heads + head) * size.queries + row % size.queries) * size.keys + first;
     }
 
     void before_relu(const AdjacencyMLPWeights<T>& weights, Index unit, T* h) const {
@@ -104,11 +104,11 @@ struct AdjacencyMLPKernels<Cpu> {
       }
     }
 
-    /// 1, or 0 and 1 / (1 - p): word (row * hidden + unit) * padded tokens + key of the stream decides.
+    /// 1, or 0 and 1 / (1 - p): word (row * hidden + unit) * padded keys + key of the stream decides.
     void dropout_factors(const std::optional<DropoutMask>& mask, Index unit, T* kept) const {
       std::fill_n(kept, kPairs, T{1});
       if (!mask) return;
-      const Index blocks = (size.tokens + kPairs - 1) / kPairs;
+      const Index blocks = (size.keys + kPairs - 1) / kPairs;
       std::uint32_t words[kPairs];
       kernels::philox_words(mask->rng, ((row * size.hidden + unit) * blocks + first / kPairs) * kPairs, words);
       for (Index j = 0; j < kPairs; ++j) kept[j] = (words[j] >> 8) >= mask->threshold ? static_cast<T>(mask->scale) : 0;

@@ -8,11 +8,12 @@
 
 namespace weft {
 
-/// Maps of weights [batch, heads, tokens, tokens] and a hidden layer of `hidden` units between.
+/// Maps of weights [batch, heads, queries, keys] and a hidden layer of `hidden` units between.
 struct AdjacencyMLPSize {
   Index batch;
   Index heads;
-  Index tokens;
+  Index queries;
+  Index keys;
   Index hidden;
 };
 

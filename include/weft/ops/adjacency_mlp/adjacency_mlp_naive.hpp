@@ -12,7 +12,7 @@ namespace weft::kernels {
 /// z_ij = W3 · relu(W0 a_ij + b0) + b3 for every pair of tokens, without dropout
 template <class T>
 void adjacency_mlp_naive(const AdjacencyMLPSize& size, const T* a, const AdjacencyMLPWeights<T>& weights, T* z) {
-  const Index pairs = size.tokens * size.tokens;
+  const Index pairs = size.queries * size.keys;
   for (Index b = 0; b < size.batch; ++b) {
     for (Index pair = 0; pair < pairs; ++pair) {
       T sum = *weights.b3;

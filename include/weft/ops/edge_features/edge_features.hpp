@@ -67,10 +67,11 @@ auto gather_edges(Context& context, const Graph& graph, const Values& values, In
 ///
 /// \param x           [nodes, columns]
 /// \param attributes  [edges, any]
+/// \param sent        in decoding the rows of x of every sender, [senders, columns]; `none`: x
 /// \return            [edges, 2 width + any]
-template <class Context, class X, class Attributes>
+template <class Context, class X, class Attributes, class Sent = None>
 auto edge_features(Context& context, const Graph& graph, const X& x, const Attributes& attributes, Index first,
-                   Index width) {
+                   Index width, const Sent& sent = none) {
   using T = ElementOf<X>;
   using Device = typename Context::Device;
   detail::expect_one_row_a_node(graph, x, "edge_features(graph, x, attributes)");
@@ -87,7 +88,8 @@ auto edge_features(Context& context, const Graph& graph, const X& x, const Attri
   const auto as = operand(context, attributes);
   auto y =
       context.template make<T>(Shape<Dyn, Dyn>(graph.edges, 2 * width + size.attributes), xs.gradient || as.gradient);
-  EdgeFeaturesKernels<Device>::forward(graph, size, xs.data, as.data, y.data());
+  const T* senders = detail::sender_rows<T>(context, graph, x, xs, sent, "edge_features(graph, x, attributes)");
+  EdgeFeaturesKernels<Device>::forward(graph, size, xs.data, senders, as.data, y.data());
   if constexpr (Context::records) {
     context.record(y.gradient_slot(),
                    detail::EdgeFeaturesBackward<T, Device>{graph, size, xs.gradient, as.gradient, y.gradient_slot()});

@@ -13,15 +13,16 @@ namespace weft {
 
 template <>
 struct EdgeFeaturesKernels<Cpu> {
-  /// Row p of y: [x_u, x_s, attributes_p], the slices of x
+  /// Row p of y: [x_u, x_s, attributes_p], the slices of x. The x_s are rows of `sent`.
   template <class T>
-  static void forward(const Graph& graph, const EdgeFeaturesSize& size, const T* x, const T* attributes, T* y) {
+  static void forward(const Graph& graph, const EdgeFeaturesSize& size, const T* x, const T* sent, const T* attributes,
+                      T* y) {
     const Index width = 2 * size.width + size.attributes;
     kernels::for_each_node(graph, width, [&](Index u) {
       for (GraphIndex p = graph.target_begin[u]; p < graph.target_begin[u + 1]; ++p) {
         T* row = y + p * width;
         row = std::copy_n(x + u * size.columns + size.first, size.width, row);
-        row = std::copy_n(x + graph.source[p] * size.columns + size.first, size.width, row);
+        row = std::copy_n(sent + graph.source[p] * size.columns + size.first, size.width, row);
         std::copy_n(attributes + p * size.attributes, size.attributes, row);
       }
     });

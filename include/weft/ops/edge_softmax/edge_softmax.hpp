@@ -44,10 +44,11 @@ struct EdgeSoftmaxBackward {
 /// \param x        [nodes, features]
 /// \param scores   [nodes, 2]: of each node as a target and as a source
 /// \param weights  of any shape, a value for each edge of the list that the graph was built from, or `none`: ones
+/// \param sent, sent_scores  in decoding the rows of x and of the scores of every sender, [senders, ...]; `none`: those here
 /// \return         the shape of x
-template <class Context, class X, class Scores, class Weights = None>
-auto edge_softmax(Context& context, const Graph& graph, const X& x, const Scores& scores,
-                  const Weights& weights = none) {
+template <class Context, class X, class Scores, class Weights = None, class Sent = None, class SentScores = None>
+auto edge_softmax(Context& context, const Graph& graph, const X& x, const Scores& scores, const Weights& weights = none,
+                  const Sent& sent = none, const SentScores& sent_scores = none) {
   using T = ElementOf<X>;
   using Device = typename Context::Device;
   detail::expect_one_row_a_node(graph, x, "edge_softmax(graph, x, scores)");
@@ -59,9 +60,12 @@ auto edge_softmax(Context& context, const Graph& graph, const X& x, const Scores
   const auto xs = operand(context, x);
   const auto ss = operand(context, scores);
   const auto ws = detail::edge_weight_operand<T>(context, graph, weights, "edge_softmax(graph, x, scores, weights)");
+  constexpr std::string_view what = "edge_softmax(graph, x, scores)";
+  const T* from = detail::sender_rows<T>(context, graph, x, xs, sent, what);
+  const T* from_scores = detail::sender_rows<T>(context, graph, scores, ss, sent_scores, what);
   T* alpha = context.workspace().template allocate<T>(graph.edges);
   auto y = context.template make<T>(x.shape(), xs.gradient || ss.gradient || ws.gradient);
-  EdgeSoftmaxKernels<Device>::forward(graph, x.extent(1), xs.data, ss.data, ws.data, alpha, y.data());
+  EdgeSoftmaxKernels<Device>::forward(graph, x.extent(1), from, ss.data, from_scores, ws.data, alpha, y.data());
   if constexpr (Context::records) {
     context.record(y.gradient_slot(),
                    detail::EdgeSoftmaxBackward<T, Device>{graph, x.extent(1), xs, ss, ws, alpha, y.gradient_slot()});

@@ -17,15 +17,16 @@ template <>
 struct EdgeSoftmaxKernels<Cpu> {
   static constexpr double kSlope = 0.2;  ///< of the leaky ReLU on scores, below 0
 
-  /// alpha[p] of every edge, y_u = sum over edges (s, u) of alpha x_s. Null weights are ones.
+  /// alpha[p] of every edge, y_u = sum over edges (s, u) of alpha x_s. Null weights are ones. The x_s and the scores of
+  /// sources are rows of `sent` and `sent_scores`.
   template <class T>
-  static void forward(const Graph& graph, Index features, const T* x, const T* scores, const T* weights, T* alpha,
-                      T* y) {
+  static void forward(const Graph& graph, Index features, const T* sent, const T* scores, const T* sent_scores,
+                      const T* weights, T* alpha, T* y) {
     kernels::for_each_node(graph, features, [&](Index u) {
-      softmax_row(graph, u, scores, weights, alpha);
+      softmax_row(graph, u, scores, sent_scores, weights, alpha);
       kernels::weighted_row(
           features, graph.target_begin[u], graph.target_begin[u + 1], graph.source,
-          [&](GraphIndex p) { return alpha[p]; }, x, T{0}, static_cast<const T*>(nullptr),
+          [&](GraphIndex p) { return alpha[p]; }, sent, T{0}, static_cast<const T*>(nullptr),
           GradientTarget<T>{y + u * features, false});
     });
   }
@@ -46,7 +47,7 @@ struct EdgeSoftmaxKernels<Cpu> {
       }
       for (GraphIndex p = first; p < last; ++p) {
         const T dr = alpha[p] * (slopes[p] - mean);
-        const T z = raw_score(graph, u, p, scores);
+        const T z = raw_score(graph, u, p, scores, scores);
         if (dweights) dweights.data[graph.weight[p]] += dr * leaky(z);
         slopes[p] = dr * weight_of(graph, p, weights) * (z > 0 ? T{1} : static_cast<T>(kSlope));
       }
@@ -87,17 +88,18 @@ struct EdgeSoftmaxKernels<Cpu> {
   }
   /// p_u + q_s: the scores of a node are [as a target, as a source].
   template <class T>
-  static T raw_score(const Graph& graph, Index u, GraphIndex p, const T* scores) {
-    return scores[2 * u] + scores[2 * static_cast<Index>(graph.source[p]) + 1];
+  static T raw_score(const Graph& graph, Index u, GraphIndex p, const T* scores, const T* sent_scores) {
+    return scores[2 * u] + sent_scores[2 * static_cast<Index>(graph.source[p]) + 1];
   }
 
   template <class T>
-  static void softmax_row(const Graph& graph, Index u, const T* scores, const T* weights, T* alpha) {
+  static void softmax_row(const Graph& graph, Index u, const T* scores, const T* sent_scores, const T* weights,
+                          T* alpha) {
     const GraphIndex first = graph.target_begin[u];
     const GraphIndex last = graph.target_begin[u + 1];
     T largest = -std::numeric_limits<T>::infinity();
     for (GraphIndex p = first; p < last; ++p) {
-      alpha[p] = leaky(raw_score(graph, u, p, scores)) * weight_of(graph, p, weights);
+      alpha[p] = leaky(raw_score(graph, u, p, scores, sent_scores)) * weight_of(graph, p, weights);
       largest = std::max(largest, alpha[p]);
     }
     T sum = 0;

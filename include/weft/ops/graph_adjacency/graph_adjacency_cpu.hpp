@@ -57,7 +57,7 @@ struct GraphAdjacencyKernels<Cpu> {
   static void for_each_row(const GraphAdjacencyProblem<T>& problem, Body&& body) {
     const Index rows = problem.batch * problem.maps * problem.tokens;
     const Index heads_of_a_row = problem.heads / problem.maps;
-    const Index columns = problem.diagonal ? 1 : problem.tokens;
+    const Index columns = problem.diagonal ? 1 : problem.mask.past + problem.tokens;
     parallel_for(rows, kernels::rows_worth_a_thread(8 * columns * heads_of_a_row), [&](Index begin, Index end) {
       for (Index r = begin; r < end; ++r) {
         const Index pair = r / problem.tokens;

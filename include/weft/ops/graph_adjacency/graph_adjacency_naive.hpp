@@ -16,7 +16,8 @@ T graph_adjacency_entry_naive(const GraphAdjacencyProblem<T>& p, const T* weight
                               Index map, Index i, Index j) {
   const auto& o = p.options;
   const auto sigma = [](T x) { return 1 / (1 + std::exp(-x)); };
-  const auto weight = [&](Index head) { return weights[((b * p.heads + head) * p.tokens + i) * p.tokens + j]; };
+  const Index own = p.mask.past + i, keys = p.mask.past + p.tokens;
+  const auto weight = [&](Index head) { return weights[((b * p.heads + head) * p.tokens + i) * keys + j]; };
   const auto soft = [&](Index head) {
     return sigma((weight(head) - static_cast<T>(o.threshold)) / static_cast<T>(o.tau));
   };
@@ -29,16 +30,16 @@ T graph_adjacency_entry_naive(const GraphAdjacencyProblem<T>& p, const T* weight
   }
   if (p.combine == GraphAdjacencyCombine::sum) value = std::min(value, T{1});
   if (p.combine == GraphAdjacencyCombine::mean) value /= static_cast<T>(p.heads);
-  if (p.distance_factors != nullptr) value *= p.distance_factors[std::abs(i - j)];
+  if (p.distance_factors != nullptr) value *= p.distance_factors[std::abs(own - j)];
   const bool seen = p.mask.sees(p.tokens, b, i, j);
   if (!seen) value = 0;
   if (o.alpha > 0) value = sigma(static_cast<T>(o.alpha) * (value - static_cast<T>(o.threshold)));
   if (o.alpha > 0 && o.respects_mask && !seen) value = 0;
   if (o.zero_below_epsilon && !(value > static_cast<T>(o.epsilon_threshold))) value = 0;
-  if (o.remove_self_connections && i == j) value = 0;
-  if (o.enforce_causality && j > i) value = 0;
+  if (o.remove_self_connections && own == j) value = 0;
+  if (o.enforce_causality && j > own) value = 0;
   if (additional == nullptr) return value;
-  return value + std::min(additional[((b * p.maps + map) * p.tokens + i) * p.tokens + j], T{1});
+  return value + std::min(additional[((b * p.maps + map) * p.tokens + i) * keys + j], T{1});
 }
 
 template <class T>
@@ -46,7 +47,7 @@ void graph_adjacency_naive(const GraphAdjacencyProblem<T>& p, const T* weights, 
   for (Index b = 0; b < p.batch; ++b) {
     for (Index map = 0; map < p.maps; ++map) {
       for (Index i = 0; i < p.tokens; ++i) {
-        for (Index j = 0; j < p.tokens; ++j) {
+        for (Index j = 0; j < p.mask.past + p.tokens; ++j) {
           *adjacency++ = graph_adjacency_entry_naive(p, weights, additional, b, map, i, j);
         }
       }

@@ -49,16 +49,18 @@ struct GraphAdjacencyMask {
   const std::int32_t* key_valid = nullptr;  ///< [batch, tokens]: 1 = token, 0 = padding
   const T* additive = nullptr;              ///< [batch, 1, tokens, tokens]: hidden where not above -1e10
   const std::int32_t* first_key = nullptr;  ///< [batch, tokens]: query i sees keys from first_key[i] on
-  Index past = 0;  ///< keys before that of the first query, which are columns of key_valid and additive too
+  Index past =
+      0;  ///< keys before that of the first query, which are columns of the weights, key_valid and additive too
 
   bool hides_something() const { return causal || key_valid != nullptr || additive != nullptr || first_key != nullptr; }
 
+  /// Whether query i of `tokens` sees key j, counted from the first of the past.
   bool sees(Index tokens, Index b, Index i, Index j) const {
-    if (causal && j > i) return false;
+    if (causal && j > past + i) return false;
     const Index keys = past + tokens;
-    if (key_valid != nullptr && key_valid[b * keys + past + j] == 0) return false;
+    if (key_valid != nullptr && key_valid[b * keys + j] == 0) return false;
     if (first_key != nullptr && j < first_key[b * tokens + i]) return false;
-    return additive == nullptr || additive[(b * tokens + i) * keys + past + j] > T(-1e10);
+    return additive == nullptr || additive[(b * tokens + i) * keys + j] > T(-1e10);
   }
 };
 
@@ -75,13 +77,13 @@ enum class GraphAdjacencyCombine {
 template <class T>
 struct GraphAdjacencyProblem {
   Index batch;
-  Index heads;  ///< maps of the input
-  Index maps;   ///< of the result
-  Index tokens;
+  Index heads;   ///< maps of the input
+  Index maps;    ///< of the result
+  Index tokens;  ///< queries; of keys there are `mask.past` more
   GraphAdjacencyCombine combine;
   GraphAdjacencyOptions options;
   GraphAdjacencyMask<T> mask;
-  const T* distance_factors;  ///< [tokens] by |i - j|, or null
+  const T* distance_factors;  ///< [keys] by the distance, or null
   bool diagonal = false;      ///< rows have one entry, that of the query's own key
 };
 

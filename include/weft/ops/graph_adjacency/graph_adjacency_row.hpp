@@ -20,15 +20,17 @@ struct GraphAdjacencyRow {
   Index i;
 
   Index tokens() const { return problem.tokens; }
-  Index width() const { return problem.diagonal ? 1 : tokens(); }
+  /// The query's own key.
+  Index own() const { return problem.mask.past + i; }
+  Index width() const { return problem.diagonal ? 1 : problem.mask.past + tokens(); }
   /// Columns behind this are 0 because of `enforce_causality`.
-  Index columns() const { return problem.diagonal ? 1 : problem.options.enforce_causality ? i + 1 : tokens(); }
+  Index columns() const { return !problem.diagonal && problem.options.enforce_causality ? own() + 1 : width(); }
   Index offset(Index maps, Index m) const { return ((b * maps + m) * tokens() + i) * width(); }
   /// The key of a column.
-  Index key(Index column) const { return problem.diagonal ? i : column; }
+  Index key(Index column) const { return problem.diagonal ? own() : column; }
   T distance_factor(Index column) const {
     const Index j = key(column);
-    return problem.distance_factors == nullptr ? T{1} : problem.distance_factors[i < j ? j - i : i - j];
+    return problem.distance_factors == nullptr ? T{1} : problem.distance_factors[own() < j ? j - own() : own() - j];
   }
   bool sees(Index column) const { return problem.mask.sees(tokens(), b, i, key(column)); }
 
@@ -81,7 +83,7 @@ struct GraphAdjacencyRow {
   bool keeps(Index j, T value) const {
     if (problem.options.zero_below_epsilon && !(value > static_cast<T>(problem.options.epsilon_threshold)))
       return false;
-    return !(problem.options.remove_self_connections && i == key(j));
+    return !(problem.options.remove_self_connections && own() == key(j));
   }
 };
 

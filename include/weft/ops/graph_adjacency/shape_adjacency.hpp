@@ -29,7 +29,7 @@ struct ShapeAdjacencyBackward {
   }
 };
 
-/// The distance factors of step 2, by |i - j|.
+/// The distance factors of step 2, by |i - j|, in a text of `tokens`.
 template <class T>
 void fill_distance_factors(const GraphAdjacencyOptions& options, Index tokens, T* factors) {
   double largest = 0;
@@ -66,10 +66,12 @@ inline GraphAdjacencyCombine combine_of(const GraphAdjacencyOptions& options) {
 /// alpha > 0, (5) 0 where not above `epsilon_threshold`, (6) no self connections, lower triangle, (7) plus
 /// min(additional, 1), neither masked nor causal. Every step is differentiated; comparisons carry no gradient.
 ///
-/// \param weights     [batch, heads, tokens, tokens], row = query; or the diagonal alone, [batch, heads, tokens, 1]
-/// \param mask        arrays that must outlive the step on a tape
-/// \param additional  [batch, maps, tokens, tokens], or `none`
-/// \return            [batch, maps, tokens, tokens]: maps is heads with `per_head`, 1 otherwise; of a diagonal the diagonal
+/// \param weights     [batch, heads, tokens, tokens], row = query; the last rows alone, [batch, heads, tokens, past + tokens];
+///                    or the diagonal alone, [batch, heads, tokens, 1]
+/// \param mask        arrays that must outlive the step on a tape, and the past
+/// \param additional  the shape of the result, or `none`
+/// \return            [batch, maps, tokens, past + tokens]: maps is heads with `per_head`, 1 otherwise; of a diagonal the
+///                    diagonal
 template <class Context, class Weights, class Additional = None>
 auto shape_adjacency(Context& context, const Weights& weights, const GraphAdjacencyMask<ElementOf<Weights>>& mask,
                      const GraphAdjacencyOptions& options, const Additional& additional = none) {
@@ -80,11 +82,12 @@ auto shape_adjacency(Context& context, const Weights& weights, const GraphAdjace
   const Index heads = weights.extent(1);
   const Index tokens = weights.extent(2);
   const Index columns = weights.extent(3);
-  if (columns != tokens && columns != 1) {
-    fail(
-        concat("shape_adjacency(weights): weights must be [batch, heads, tokens, tokens] with as many keys as "
-               "queries, or a diagonal [batch, heads, tokens, 1], found shape ",
-               weights.shape().text()));
+  const Index keys = mask.past + tokens;
+  if (columns != keys && columns != 1) {
+    fail(concat(
+        "shape_adjacency(weights): weights must be [batch, heads, tokens, keys] with as many keys as queries"
+        " and ",
+        mask.past, " of the past, or a diagonal [batch, heads, tokens, 1], found shape ", weights.shape().text()));
   }
   const auto combine = detail::combine_of(options);
   const bool apart = combine == GraphAdjacencyCombine::keep || combine == GraphAdjacencyCombine::sigmoid;
@@ -95,11 +98,11 @@ auto shape_adjacency(Context& context, const Weights& weights, const GraphAdjace
                   ", found ", additional.shape().text()));
     }
   }
-  GraphAdjacencyProblem<T> problem{weights.extent(0), heads, shape[1], tokens,      combine,
-                                   options,           mask,  nullptr,  columns == 1};
+  GraphAdjacencyProblem<T> problem{weights.extent(0), heads, shape[1], tokens,         combine,
+                                   options,           mask,  nullptr,  columns != keys};
   if (options.use_distance_scaling) {
-    T* factors = context.workspace().template allocate<T>(tokens);
-    detail::fill_distance_factors(options, tokens, factors);
+    T* factors = context.workspace().template allocate<T>(keys);
+    detail::fill_distance_factors(options, keys, factors);
     problem.distance_factors = factors;
   }
   const auto ws = operand(context, weights);

@@ -47,6 +47,24 @@ void expect_one_row_a_node(const Graph& graph, const X& x, std::string_view what
   }
 }
 
+/// The rows that the sources of a graph count: those of its nodes, or `sent` in decoding.
+template <class T, class Context, class X, class Sent>
+const T* sender_rows(const Context& /*context*/, const Graph& graph, const X& x, const Operand<T>& own,
+                     const Sent& sent, std::string_view what) {
+  if constexpr (std::is_same_v<Sent, None>) {
+    if (graph.senders != graph.nodes) {
+      fail(concat(what, ": ", graph.senders, " nodes send to ", graph.nodes, ", so that their rows must be given"));
+    }
+    return own.data;
+  } else {
+    static_assert(!Context::records, "an operation on a graph: rows of senders are for decoding, without derivatives");
+    if (sent.extent(0) != graph.senders || sent.extent(1) != x.extent(1)) {
+      fail(concat(what, ": sent must be [", graph.senders, ", ", x.extent(1), "], found shape ", sent.shape().text()));
+    }
+    return sent.data();
+  }
+}
+
 /// The weights of edges as an operand: any shape, as many values as the list of edges has.
 template <class T, class Context, class Weights>
 Operand<T> edge_weight_operand(const Context& context, const Graph& graph, const Weights& weights,
@@ -71,10 +89,11 @@ Operand<T> edge_weight_operand(const Context& context, const Graph& graph, const
 /// \param weights  of any shape, a value for each edge of the list that the graph was built from, or `none`: ones
 /// \param epsilon  one element, or `none`: 0
 /// \param offset   a constant beside epsilon
+/// \param sent     in decoding the rows of x of every sender, [senders, features]; `none`: x
 /// \return         the shape of x
-template <class Context, class X, class Weights = None, class Epsilon = None>
+template <class Context, class X, class Weights = None, class Epsilon = None, class Sent = None>
 auto aggregate_edges(Context& context, const Graph& graph, const X& x, const Weights& weights = none,
-                     const Epsilon& epsilon = none, double offset = 0) {
+                     const Epsilon& epsilon = none, double offset = 0, const Sent& sent = none) {
   using T = ElementOf<X>;
   using Device = typename Context::Device;
   detail::expect_one_row_a_node(graph, x, "aggregate_edges(graph, x)");
@@ -83,7 +102,8 @@ auto aggregate_edges(Context& context, const Graph& graph, const X& x, const Wei
   const auto epsilons = detail::optional_operand<Context, Epsilon, T>(context, epsilon);
   const T self = static_cast<T>(offset) + (epsilons.data == nullptr ? T{0} : *epsilons.data);
   auto y = context.template make<T>(x.shape(), xs.gradient || ws.gradient || epsilons.gradient);
-  MessagePassingKernels<Device>::forward(graph, x.extent(1), xs.data, ws.data, self, y.data());
+  const T* senders = detail::sender_rows<T>(context, graph, x, xs, sent, "aggregate_edges(graph, x)");
+  MessagePassingKernels<Device>::forward(graph, x.extent(1), xs.data, senders, ws.data, self, y.data());
   if constexpr (Context::records) {
     context.record(y.gradient_slot(),
                    detail::AggregateEdgesBackward<T, Device>{graph, x.extent(1), xs, ws, epsilons,

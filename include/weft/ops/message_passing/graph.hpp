@@ -17,6 +17,7 @@ using GraphIndex = std::int32_t;
 /// Inside a target the edges keep the order of that list. A view: the memory belongs to the context that built it.
 struct Graph {
   Index nodes = 0;
+  Index senders = 0;  ///< rows that `source` counts: the nodes; in decoding those of earlier tokens as well
   Index edges = 0;    ///< kept
   Index weights = 0;  ///< values that an array of edge weights has: one for every edge of the list, kept or not
   const GraphIndex* target_begin = nullptr;  ///< [nodes + 1]

@@ -12,13 +12,13 @@ namespace weft {
 
 template <>
 struct MessagePassingKernels<Cpu> {
-  /// y_u = self x_u + sum over edges (s, u) of w x_s; null weights are ones
+  /// y_u = self x_u + sum over edges (s, u) of w x_s; null weights are ones. The x_s are rows of `sent`.
   template <class T>
-  static void forward(const Graph& graph, Index features, const T* x, const T* weights, T self, T* y) {
+  static void forward(const Graph& graph, Index features, const T* x, const T* sent, const T* weights, T self, T* y) {
     kernels::for_each_node(graph, features, [&](Index u) {
       kernels::weighted_row(
           features, graph.target_begin[u], graph.target_begin[u + 1], graph.source,
-          [&](GraphIndex p) { return weights == nullptr ? T{1} : weights[graph.weight[p]]; }, x, self,
+          [&](GraphIndex p) { return weights == nullptr ? T{1} : weights[graph.weight[p]]; }, sent, self,
           self == 0 ? nullptr : x + u * features, GradientTarget<T>{y + u * features, false});
     });
   }
