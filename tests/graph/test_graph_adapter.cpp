@@ -1,47 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/autograd/gradcheck.hpp"
-#include "weft/graph/graph_adapter.hpp"
 
+#include "graph/adapter_inputs.hpp"
 #include "ops/op_checks.hpp"
 #include "support/layer_checks.hpp"
 
 using namespace weft;
 using namespace weft::testing;
-
-namespace {
-
-GraphAdapterOptions adapter_options() {
-  GraphAdapterOptions options;
-  options.gnn.activation = GraphActivation::gelu;
-  options.gnn.gin = {.hidden_multiplier = 1, .norm = GraphNormKind::none, .edge_weight_scaling = true};
-  options.gnn.hidden_dim = 3;
-  options.adjacency = {.threshold = 0.3, .epsilon_threshold = 0.4, .alpha = 3};
-  options.adj_transform_hidden_dim = 5;
-  options.hidden_size = 4;
-  options.heads = 2;
-  return options;
-}
-
-/// Attention weights: rows of a causal softmax.
-template <class T>
-Tensor<T, Shape<Dyn, Dyn, Dyn, Dyn>> causal_weights(Index batch, Index heads, Index tokens) {
-  auto weights = random_tensor<T>(Shape<Dyn, Dyn, Dyn, Dyn>(batch, heads, tokens, tokens), 5);
-  for (Index row = 0; row < batch * heads * tokens; ++row) {
-    T* values = weights.data() + row * tokens;
-    T sum = 0;
-    for (Index j = 0; j < tokens; ++j) sum += values[j] = j > row % tokens ? T{0} : std::exp(values[j]);
-    for (Index j = 0; j < tokens; ++j) values[j] /= sum;
-  }
-  return weights;
-}
-
-AttentionInputs<double> causal_inputs() {
-  AttentionInputs<double> inputs;
-  inputs.causal = true;
-  return inputs;
-}
-
-}  // namespace
 
 TEST_CASE("Derivatives of the adapter agree with finite differences in every mode") {
   auto z = random_tensor<double>(Shape<Dyn, Dyn, Dyn>(2, 3, 4), 1);

@@ -69,6 +69,31 @@ TEMPLATE_TEST_CASE("a typed variant and a dynamic one with the same weights give
   CHECK(std::equal(logits.data(), logits.data() + logits.size(), again.data(), again.data() + again.size()));
 }
 
+TEST_CASE("a typed variant whose graph network sends messages between tokens decodes what it computes of whole texts") {
+  constexpr Index kTokens = 9, kVocab = 23;
+  const auto model = random_model<SparsePNA>(1);
+  REQUIRE(model.incremental());
+  const auto ids = random_ids(2, kTokens, 2);
+  Inference whole, context;
+  const auto expected = model(whole, ids);
+  for (Index split = 1; split <= kTokens; ++split) {
+    auto cache = model.make_cache(2, kTokens);
+    while (cache.length() < kTokens) {
+      const Index begin = cache.length(), count = begin == 0 ? split : 1;
+      Ids part(Shape<Dyn, Dyn>(2, count));
+      for (Index b = 0; b < 2; ++b) std::copy_n(&ids(b, begin), count, &part(b, 0));
+      context.reset();
+      const auto logits = model(context, part, {}, &cache);
+      for (Index i = 0; i < logits.size(); ++i) {
+        const Index b = i / (count * kVocab), t = begin + i / kVocab % count;
+        CHECK(logits.data()[i] == Approx(expected(b, t, i % kVocab)).margin(1e-4));
+      }
+    }
+    CHECK_THROWS_WITH(model(context, random_ids(2, 1, 2), {}, &cache),
+                      "KVCache: 1 more tokens do not fit: 9 of 9 are taken");
+  }
+}
+
 TEST_CASE("a typed model refuses a configuration with parts of other kinds") {
   const auto refusal_of = []<class Config>(std::type_identity<Config>, const GNNConfig& gnn) -> std::string {
     try {

@@ -7,8 +7,9 @@
 
 namespace weft {
 
-/// What one decoder layer remembers of a text: the keys and values of its attention, [batch, capacity, width] each, and
-/// what its feed-forward block leaves where that works on an adjacency (see `RowCache`). Part of a `KVCache`.
+/// What one decoder layer remembers of a text: the keys and values of its attention, [batch, capacity, width] each, what its
+/// feed-forward block leaves where that works on an adjacency, and what its graph network sends from token to token (see
+/// `RowCache`). Part of a `KVCache`.
 template <class T>
 struct CachedKeysValues {
   T* keys = nullptr;
@@ -18,6 +19,7 @@ struct CachedKeysValues {
   Index key_width = 0;  ///< kv_heads * head_dim
   Index value_width = 0;
   T* block = nullptr;  ///< of the feed-forward block; null: it remembers nothing
+  T* graph = nullptr;  ///< of the graph network, the same
 
   explicit operator bool() const { return keys != nullptr; }
 };

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "weft/graph/graph_activation.hpp"
+#include "weft/graph/senders.hpp"
 #include "weft/layers/linear.hpp"
 #include "weft/ops/message_passing/aggregate_edges.hpp"
 
@@ -44,11 +45,16 @@ class CausalGCNLayer {
                    [&](const auto& h) { return activate(context, h, activation_, activation_fn); });
   }
 
-  /// The same with an activation from outside.
-  template <class Context, class X, class Weights, class Activate>
-  auto forward(Context& context, const X& x, const Graph& graph, const Weights& weights, Activate&& act) const {
-    return act(aggregate_edges(context, graph, linear(context, x), weights));
+  /// The same with an activation from outside, and with senders, which in decoding remember.
+  template <class Context, class X, class Weights, class Activate, class Senders = OwnSenders>
+  auto forward(Context& context, const X& x, const Graph& graph, const Weights& weights, Activate&& act,
+               Senders&& senders = Senders()) const {
+    const auto messages = linear(context, x);
+    return act(aggregate_edges(context, graph, messages, weights, none, 0, senders(messages)));
   }
+
+  /// Values that a node leaves for later ones: W x + b.
+  Index cache_width() const { return linear.weight.extent(0); }
 
   void initialize(Rng& rng, double standard_deviation) { linear.initialize(rng, standard_deviation); }
 

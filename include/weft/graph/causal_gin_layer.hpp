@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "weft/graph/graph_activation.hpp"
+#include "weft/graph/senders.hpp"
 #include "weft/layers/linear.hpp"
 #include "weft/ops/gin/gin_size.hpp"
 #include "weft/ops/graph_norm/graph_norm.hpp"
@@ -84,12 +85,14 @@ class CausalGINLayer {
                    [&](const auto& h) { return activate(context, h, options_.activation, activation_fn); });
   }
 
-  /// The same with an activation from outside.
-  template <class Context, class X, class Weights, class Activate>
-  auto forward(Context& context, const X& x, const Graph& graph, const Weights& weights, Activate&& act) const {
+  /// The same with an activation from outside, and with senders, which in decoding remember.
+  template <class Context, class X, class Weights, class Activate, class Senders = OwnSenders>
+  auto forward(Context& context, const X& x, const Graph& graph, const Weights& weights, Activate&& act,
+               Senders&& senders = Senders()) const {
     const double offset = options_.self_term == GINSelfTerm::one_plus_epsilon ? 1 : 0;
-    const auto o = options_.edge_weight_scaling ? aggregate_edges(context, graph, x, weights, epsilon, offset)
-                                                : aggregate_edges(context, graph, x, none, epsilon, offset);
+    const auto sent = senders(x);
+    const auto o = options_.edge_weight_scaling ? aggregate_edges(context, graph, x, weights, epsilon, offset, sent)
+                                                : aggregate_edges(context, graph, x, none, epsilon, offset, sent);
     if (transform) return act((*transform)(context, o));
     const auto h = act(normed(context, graph, (*linear1)(context, o)));
     if (residual_linear) return (*linear2)(context, h, (*residual_linear)(context, o));
@@ -99,6 +102,12 @@ class CausalGINLayer {
       fail("CausalGINLayer: the widths differ, so there must be a residual_linear");
     }
   }
+
+  /// Whether a node's row depends on those that send to it alone: the norm `graph` looks at all nodes.
+  bool incremental() const { return !linear1 || options_.norm != GraphNormKind::graph; }
+
+  /// Values that a node leaves for later ones: x.
+  Index cache_width() const { return linear1 ? linear1->weight.extent(1) : transform->weight.extent(1); }
 
   void initialize(Rng& rng, double standard_deviation) {
     for (auto* layer : {&transform, &residual_linear}) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "weft/graph/graph_activation.hpp"
+#include "weft/graph/senders.hpp"
 #include "weft/ops/dropout/dropout.hpp"
 #include "weft/ops/edge_softmax/edge_softmax.hpp"
 
@@ -48,14 +49,21 @@ class CausalGNNRecombinationLayer {
                    [&](const auto& h) { return activate(context, h, activation_, activation_fn); });
   }
 
-  /// The same with an activation from outside.
-  template <class Context, class X, class Weights, class Activate>
-  auto forward(Context& context, const X& x, const Graph& graph, const Weights& weights, Activate&& act) const {
+  /// The same with an activation from outside, and with senders, which in decoding remember.
+  template <class Context, class X, class Weights, class Activate, class Senders = OwnSenders>
+  auto forward(Context& context, const X& x, const Graph& graph, const Weights& weights, Activate&& act,
+               Senders&& senders = Senders()) const {
     // [1, 2 hidden] read as [2, hidden]: one product gives both scores of every node.
     const auto both = detail::as_result(context, attention_fc_weight)
                           .reshape(Shape<2, HiddenDim>::from({2, attention_fc_weight.extent(1) / 2}));
-    return act(edge_softmax(context, graph, x, linear(context, x, both), weights));
+    const auto scores = linear(context, x, both);
+    const auto sent = senders(x);
+    const auto sent_scores = senders(scores);
+    return act(edge_softmax(context, graph, x, scores, weights, sent, sent_scores));
   }
+
+  /// Values that a node leaves for later ones: x and its scores.
+  Index cache_width() const { return attention_fc_weight.extent(1) / 2 + 2; }
 
   void initialize(Rng& rng, double standard_deviation) { fill_normal(attention_fc_weight, rng, standard_deviation); }
 

@@ -3,6 +3,7 @@
 /// A stack of graph layers between two projections.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <variant>
 #include <vector>
@@ -83,19 +84,42 @@ class CausalGraphNeuralNetwork {
   /// \param x        [nodes, transformer_hidden]
   /// \param graph    built with `filter()`
   /// \param weights  one for each edge of the graph's list, or `none`
+  /// \param senders  in decoding `RememberedSenders`, where `incremental()`
   /// \return         [nodes, transformer_hidden]
-  template <class Context, class X, class Weights = None>
-  auto operator()(Context& context, const X& x, const Graph& graph, const Weights& weights = none) const {
+  template <class Context, class X, class Weights = None, class Senders = OwnSenders>
+  auto operator()(Context& context, const X& x, const Graph& graph, const Weights& weights = none,
+                  Senders&& senders = Senders()) const {
     using Hidden = typename Context::template Result<T, Inner>;
     Hidden h = enter<Hidden>(context, x);
     const Hidden attributes = edge_attributes<Hidden>(context, graph, weights);
     const auto act = [&](const auto& in) { return activate(context, in, options_.activation, activation); };
     for (const Convolution& conv : convs) {
-      const Hidden inside = convolve<Hidden>(context, conv, h, graph, weights, attributes, act);
+      const Hidden inside = convolve<Hidden>(context, conv, h, graph, weights, attributes, act, senders);
       const Hidden y = dropout(context, act(inside), options_.dropout);
       h = options_.residual ? Hidden(add(context, y, h)) : y;
     }
     return leave(context, h);
+  }
+
+  /// Whether nodes can be added one at a time: where every layer looks at those that send to a node alone.
+  bool incremental() const {
+    const auto one = [](const auto& layer) {
+      if constexpr (requires { layer.incremental(); }) {
+        return layer.incremental();
+      } else {
+        return true;
+      }
+    };
+    return std::all_of(convs.begin(), convs.end(), [&](const Convolution& conv) { return std::visit(one, conv); });
+  }
+
+  /// Values that a node leaves for later ones in all layers.
+  Index cache_width() const {
+    Index width = 0;
+    for (const Convolution& conv : convs) {
+      width += std::visit([](const auto& layer) { return layer.cache_width(); }, conv);
+    }
+    return width;
   }
 
   void initialize(Rng& rng, double standard_deviation) {
@@ -187,15 +211,15 @@ class CausalGraphNeuralNetwork {
     }
   }
 
-  template <class Hidden, class Context, class Weights, class Activate>
+  template <class Hidden, class Context, class Weights, class Activate, class Senders>
   static Hidden convolve(Context& context, const Convolution& conv, const Hidden& h, const Graph& graph,
-                         const Weights& weights, const Hidden& attributes, Activate&& act) {
+                         const Weights& weights, const Hidden& attributes, Activate&& act, Senders& senders) {
     return std::visit(
         [&](const auto& layer) -> Hidden {
           if constexpr (std::is_same_v<std::decay_t<decltype(layer)>, PNA>) {
-            return layer.forward(context, h, graph, attributes, act);
+            return layer.forward(context, h, graph, attributes, act, senders);
           } else {
-            return layer.forward(context, h, graph, weights, act);
+            return layer.forward(context, h, graph, weights, act, senders);
           }
         },
         conv);

@@ -10,6 +10,7 @@
 
 #include "weft/graph/graph_activation.hpp"
 #include "weft/graph/pna_networks.hpp"
+#include "weft/graph/senders.hpp"
 #include "weft/ops/columns/columns.hpp"
 #include "weft/ops/edge_features/edge_features.hpp"
 #include "weft/ops/pna_aggregate/pna_aggregate.hpp"
@@ -94,16 +95,25 @@ class CausalPNALayer {
     }
   }
 
-  /// The same with the attributes of the kept edges, [edges, edge_dim], and an activation from outside.
-  template <class Context, class X, class Attributes, class Activate>
-  auto forward(Context& context, const X& x, const Graph& graph, const Attributes& attributes, Activate&& act) const {
+  /// The same with the attributes of the kept edges, [edges, edge_dim], an activation from outside, and senders, which in
+  /// decoding remember.
+  template <class Context, class X, class Attributes, class Activate, class Senders = OwnSenders>
+  auto forward(Context& context, const X& x, const Graph& graph, const Attributes& attributes, Activate&& act,
+               Senders&& senders = Senders()) const {
     using Tower = typename Context::template Result<T, Shape<Dyn, Dyn>>;
+    const auto sent = senders(x);
     if (edge_encoder) {
       const auto encoded = (*edge_encoder)(context, attributes);
-      return finish(context, towers<Tower>(context, x, graph, encoded), act);
+      return finish(context, towers<Tower>(context, x, graph, encoded, sent), act);
     }
-    return finish(context, towers<Tower>(context, x, graph, attributes), act);
+    return finish(context, towers<Tower>(context, x, graph, attributes, sent), act);
   }
+
+  /// Whether a node's row depends on those that send to it alone: the reference's form has rows up to the largest target.
+  bool incremental() const { return options_.form == PNAForm::corrected; }
+
+  /// Values that a node leaves for later ones: x.
+  Index cache_width() const { return options_.in_channels; }
 
   /// Uniform in ± 1 / sqrt(inputs), whatever the standard deviation: these are PyTorch Geometric's layers, which the
   /// initialisation of Hugging Face leaves alone.
@@ -163,15 +173,16 @@ class CausalPNALayer {
         "all");
   }
 
-  template <class Tower, class Context, class X, class Encoded>
-  std::span<const Tower> towers(Context& context, const X& x, const Graph& graph, const Encoded& encoded) const {
+  template <class Tower, class Context, class X, class Encoded, class Sent>
+  std::span<const Tower> towers(Context& context, const X& x, const Graph& graph, const Encoded& encoded,
+                                const Sent& sent) const {
     PNARules rules = options_.rules;
     if (options_.form == PNAForm::reference) rules.scalers = PNAList<PNAScaler>(PNAScaler::identity);
     const auto count = static_cast<std::size_t>(options_.towers);
     auto* parts = context.workspace().template allocate<Tower>(options_.towers);
     for (std::size_t tower = 0; tower < count; ++tower) {
       const Index first = options_.divide_input ? static_cast<Index>(tower) * tower_width() : 0;
-      const auto ends = edge_features(context, graph, x, encoded, first, tower_width());
+      const auto ends = edge_features(context, graph, x, encoded, first, tower_width(), sent);
       const auto messages = pre_nns[tower](context, ends);
       const auto z = pna_aggregate(context, graph, messages, rules);
       new (parts + tower)

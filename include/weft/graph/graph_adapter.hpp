@@ -3,42 +3,21 @@
 /// The sparse graph network beside the attention of a decoder layer.
 #pragma once
 
+#include <algorithm>
 #include <new>
 #include <optional>
 #include <vector>
 
 #include "weft/attention/attention_inputs.hpp"
 #include "weft/graph/aggregated_learnable_adjacency_transformer.hpp"
-#include "weft/graph/causal_graph_neural_network.hpp"
+#include "weft/graph/graph_adapter_options.hpp"
+#include "weft/graph/step_adjacency.hpp"
 #include "weft/layers/rms_norm.hpp"
 #include "weft/ops/graph_adjacency/shape_adjacency.hpp"
 #include "weft/ops/match_rms/match_rms.hpp"
 #include "weft/ops/rotary/rotary.hpp"
 
 namespace weft {
-
-/// The run-time choices of `GraphAdapter`; names after the reference's GNNConfig. A decoder layer of `gnn_mode` none has
-/// no adapter.
-struct GraphAdapterOptions {
-  bool per_head = false;                  ///< `gnn_mode` per_head; false: single
-  CausalGraphNeuralNetworkOptions gnn{};  ///< its transformer_hidden_dim is set here
-  GraphAdjacencyOptions adjacency{};      ///< its per_head is set here
-  EdgeDirection edge_direction = EdgeDirection::reference;
-  Index adj_transform_hidden_dim = 128;    ///< width of the network of `learnable_aggregate`
-  bool learnable_softmax = true;           ///< `learnable_aggregate_activation`; false: sigmoid
-  bool use_layer_norm = true;              ///< `gnn_norm`, in single mode
-  double rms_norm_eps = 1e-5;              ///< `rms_norm_eps` of the GNNConfig
-  bool per_head_ff = false;                ///< `ff_layer` over the joined heads
-  bool norm_to_hidden_states = false;      ///< o gets the root mean square of z, over the whole batch (quirk D16)
-  bool norm_zero_guard = true;             ///< it divides no 0 by 0 (quirk D16); false: NaN there, as in the reference
-  bool add_rope = false;                   ///< rotary positions on the network's input; one network: one head (D15)
-  double lambda = 0.5;                     ///< `lambda_GNN`: first value of `trainable_scale` in the last layer
-  std::optional<double> lambda_initial{};  ///< `lambda_GNN_initial`: that of the first layer, linear in between
-  Index layer_index = 0;                   ///< of this layer, from 0
-  Index layers = 1;                        ///< of the model
-  Index hidden_size = 0;
-  Index heads = 0;
-};
 
 /// z + trainable_scale o with o = gnn(z) on the graph whose edges are an adjacency made of the layer's attention weights
 /// (`construct_adjacency` and `apply_gnn` of LlamaDecoderLayerWithGNN). Single: one network, then `gnn_norm`. Per head:
@@ -60,7 +39,7 @@ class GraphAdapter {
     const Index hidden = resolve_extent<HiddenSize>(options.hidden_size, "GraphAdapter: hidden_size");
     options_.hidden_size = hidden;
     options_.adjacency.per_head = options.per_head;
-    expect_supported();
+    detail::expect_supported(options_);
     options_.gnn.transformer_hidden_dim = options.per_head ? head_width() : hidden;
     if (options.per_head) {
       for (Index head = 0; head < options.heads; ++head) gnns.emplace_back(options_.gnn);
@@ -103,24 +82,18 @@ class GraphAdapter {
   template <class Context, class Weights, class Additional = None>
   auto adjacency(Context& context, const Weights& weights, const AttentionInputs<T>& inputs,
                  const Additional& additional = none) const {
-    const auto shape_it = [&](const auto& maps) {
-      if constexpr (std::is_same_v<Additional, None>) {
-        if (inputs.additional_adj.data() != nullptr) {
-          return shape_adjacency(context, maps, mask_of(inputs), options_.adjacency, inputs.additional_adj);
-        }
-        return shape_adjacency(context, maps, mask_of(inputs), options_.adjacency);
-      } else if constexpr (ShapeOf<Additional>::rank == 3) {
-        const auto one_map = detail::as_result(context, additional)
-                                 .reshape(Shape<Dyn, Dyn, Dyn, Dyn>(additional.extent(0), 1, additional.extent(1),
-                                                                    additional.extent(2)));
-        return shape_adjacency(context, maps, mask_of(inputs), options_.adjacency, one_map);
-      } else {
-        return shape_adjacency(context, maps, mask_of(inputs), options_.adjacency, additional);
-      }
-    };
-    if (!adj_transform) return shape_it(weights);
-    const auto one_map = (*adj_transform)(context, weights);
-    return options_.per_head ? shape_it(for_every_head(context, one_map)) : shape_it(one_map);
+    const auto mask = mask_of(inputs);
+    if constexpr (std::is_same_v<Additional, None>) {
+      if (inputs.additional_adj.data() != nullptr) return shaped(context, weights, mask, inputs.additional_adj);
+      return shaped(context, weights, mask, none);
+    } else if constexpr (ShapeOf<Additional>::rank == 3) {
+      const auto one_map =
+          detail::as_result(context, additional)
+              .reshape(Shape<Dyn, Dyn, Dyn, Dyn>(additional.extent(0), 1, additional.extent(1), additional.extent(2)));
+      return shaped(context, weights, mask, one_map);
+    } else {
+      return shaped(context, weights, mask, additional);
+    }
   }
 
   /// z + trainable_scale o on a given adjacency.
@@ -130,15 +103,42 @@ class GraphAdapter {
   template <class Context, class Z, class Adjacency>
   auto apply(Context& context, const Z& z, const Adjacency& edges, const AttentionInputs<T>& inputs,
              bool lower_triangular) const {
-    const auto x = detail::as_result(context, z);
-    const Shape<Dyn, HiddenSize> rows =
-        Shape<Dyn, HiddenSize>::from({z.extent(0) * z.extent(1), z.extent(2)}, "GraphAdapter: z");
-    const auto o = options_.per_head ? on_heads(context, x.reshape(rows), edges, lower_triangular)
-                                     : on_tokens(context, x, edges, inputs, lower_triangular);
-    const auto sized =
-        options_.norm_to_hidden_states ? match_rms(context, o, x.reshape(rows), options_.norm_zero_guard) : o;
-    const auto normed = gnn_norm ? (*gnn_norm)(context, sized) : sized;
-    return add(context, x, scale(context, normed.reshape(x.shape()), trainable_scale));
+    return run(context, z, edges, inputs, {network().filter(), options_.edge_direction, lower_triangular},
+               [](Index) { return OwnSenders(); });
+  }
+
+  /// The same as the call for new tokens, given the earlier ones in the cache, to which the new ones are added. An error where
+  /// `incremental()` is false.
+  ///
+  /// \param z        [batch, new tokens, hidden]
+  /// \param weights  [batch, heads, new tokens, cached + new tokens]; or, where `reads_diagonal()`, [batch, heads, new tokens, 1]
+  template <class Z, class Weights>
+  auto decode(BasicInference<DeviceType>& context, const Z& z, const Weights& weights, const AttentionInputs<T>& inputs,
+              RowCache<T>& cache) const {
+    if (!incremental()) {
+      fail(
+          "GraphAdapter: later tokens change what these networks make of earlier ones; compute the whole text without "
+          "a "
+          "cache");
+    }
+    cache.expect_room_for("GraphAdapter", z.extent(0), z.extent(1));
+    auto mask = mask_of(inputs);
+    mask.past = cache.length();
+    if (reads_diagonal()) {
+      const auto edges = shaped(context, detail::diagonal_of(context, detail::as_result(context, weights)), mask, none);
+      cache.advance(z.extent(1));
+      return apply(context, z, edges, inputs, true);
+    }
+    const auto rows = shaped(context, weights, mask, none);
+    const auto edges = options_.edge_direction == EdgeDirection::reference
+                           ? detail::received(context, rows, hidden_entry(context))
+                           : rows;
+    const AdjacencyEdges choice{network().filter(), EdgeDirection::key_to_query, false, cache.capacity()};
+    const Index width = network().cache_width();
+    const auto y =
+        run(context, z, edges, inputs, choice, [&](Index map) { return RememberedSenders<T>(cache, map * width); });
+    cache.advance(z.extent(1));
+    return y;
   }
 
   void initialize(Rng& rng, double standard_deviation) {
@@ -181,36 +181,32 @@ class GraphAdapter {
            !adj_transform;
   }
 
-  /// Whether tokens can be added one at a time: where each looks at itself alone, and no mean or largest distance is taken
-  /// over the text.
+  /// Whether tokens can be added one at a time: where nothing is taken over a whole text, as a mean is, the largest distance,
+  /// or the softmax of `learnable_aggregate`, whose sum counts the keys that a token does not see.
   bool incremental() const {
-    return reads_diagonal() && !options_.norm_to_hidden_states && !options_.adjacency.use_distance_scaling &&
-           options_.gnn.gin.norm != GraphNormKind::graph;
+    if (options_.norm_to_hidden_states || options_.adjacency.use_distance_scaling) return false;
+    const bool softmax = adj_transform && options_.learnable_softmax;
+    return network().incremental() && (!softmax || reads_hidden_pairs());
   }
+
+  /// Values that a token leaves in a cache: what each layer of each network sends. Nothing where it looks at itself alone.
+  Index cache_width() const { return reads_diagonal() ? 0 : maps() * network().cache_width(); }
+  /// Room for `capacity` tokens of `batch` texts.
+  RowCache<T> make_cache(Index batch, Index capacity) const { return {batch, capacity, cache_width()}; }
 
   /// Matrices of an adjacency: one for each head per head, 1 in single mode.
   Index maps() const { return options_.per_head ? options_.heads : 1; }
 
  private:
-  Index head_width() const { return options_.hidden_size / options_.heads; }
+  /// One of the networks, which differ in their parameters alone.
+  const Network& network() const { return options_.per_head ? gnns.front() : *gnn; }
 
-  void expect_supported() const {
-    const auto& o = options_;
-    if (o.heads < 1) fail(concat("GraphAdapter: heads must be given and positive, found ", o.heads));
-    if (o.per_head && o.hidden_size % o.heads != 0) {
-      fail(concat("GraphAdapter: hidden_size must be a multiple of heads for one network a head, found ", o.hidden_size,
-                  " and ", o.heads));
-    }
-    if (o.add_rope && !o.per_head && o.heads != 1) {
-      fail(
-          concat("GraphAdapter: add_rope is supported for one head, whose rotary tables are as wide as the hidden "
-                 "states, found ",
-                 o.heads, " heads"));
-    }
-    if (o.gnn.type == GraphType::causal_pna && o.gnn.pna.form != PNAForm::corrected) {
-      fail("GraphAdapter: causal_pna does not run inside a layer of the reference; PNAForm::corrected does");
-    }
+  /// Whether no edge is one that attention sees: s sends to a later u along E[s, u], and keeps nothing for itself.
+  bool reads_hidden_pairs() const {
+    return options_.edge_direction == EdgeDirection::reference && network().filter() == EdgeFilter::earlier;
   }
+
+  Index head_width() const { return options_.hidden_size / options_.heads; }
 
   static GraphAdjacencyMask<T> mask_of(const AttentionInputs<T>& inputs) {
     GraphAdjacencyMask<T> mask{inputs.causal, inputs.key_valid, inputs.additive_mask, nullptr};
@@ -219,44 +215,74 @@ class GraphAdapter {
     return mask;
   }
 
-  template <class Context, class Adjacency>
-  Graph graph_of(Context& context, const Adjacency& edges, Index map, const Network& network, bool lower) const {
-    return make_graph(context, edges, map, {network.filter(), options_.edge_direction, lower});
+  template <class Context, class Weights, class Additional>
+  auto shaped(Context& context, const Weights& weights, const GraphAdjacencyMask<T>& mask,
+              const Additional& additional) const {
+    const auto shape_it = [&](const auto& maps) {
+      return shape_adjacency(context, maps, mask, options_.adjacency, additional);
+    };
+    if (!adj_transform) return shape_it(weights);
+    const auto one_map = (*adj_transform)(context, weights);
+    return options_.per_head ? shape_it(for_every_head(context, one_map)) : shape_it(one_map);
   }
 
-  /// [batch, 1, tokens, tokens] as [batch, heads, tokens, tokens].
+  /// The entry of a pair that the causal mask hides.
+  template <class Context>
+  T hidden_entry(Context& context) const {
+    auto weights = context.template make<T>(Shape<Dyn, Dyn, Dyn, Dyn>(1, options_.heads, 2, 2));
+    std::fill_n(weights.data(), weights.size(), T{0});
+    GraphAdjacencyMask<T> mask;
+    mask.causal = true;
+    return shaped(context, weights, mask, none).data()[1];
+  }
+
+  /// [batch, 1, tokens, keys] as [batch, heads, tokens, keys].
   template <class Context, class Map>
   Map for_every_head(Context& context, const Map& map) const {
     using Flat = typename Context::template Result<T, Shape<Dyn, Dyn>>;
-    const Index tokens = map.extent(2);
-    const Flat flat = map.reshape(Shape<Dyn, Dyn>(map.extent(0), tokens * tokens));
+    const Flat flat = map.reshape(Shape<Dyn, Dyn>(map.extent(0), map.extent(2) * map.extent(3)));
     auto* copies = context.workspace().template allocate<Flat>(options_.heads);
     for (Index head = 0; head < options_.heads; ++head) new (copies + head) Flat(flat);
     const auto all = join_columns(context, std::span<const Flat>(copies, static_cast<std::size_t>(options_.heads)));
-    return all.reshape(Shape<Dyn, Dyn, Dyn, Dyn>(map.extent(0), options_.heads, tokens, tokens));
+    return all.reshape(Shape<Dyn, Dyn, Dyn, Dyn>(map.extent(0), options_.heads, map.extent(2), map.extent(3)));
+  }
+
+  /// The result on the graph of each map; senders_of(map) says where what its nodes send lies.
+  template <class Context, class Z, class Adjacency, class SendersOf>
+  auto run(Context& context, const Z& z, const Adjacency& edges, const AttentionInputs<T>& inputs,
+           const AdjacencyEdges& choice, SendersOf&& senders_of) const {
+    const auto x = detail::as_result(context, z);
+    const Shape<Dyn, HiddenSize> rows =
+        Shape<Dyn, HiddenSize>::from({z.extent(0) * z.extent(1), z.extent(2)}, "GraphAdapter: z");
+    const auto o = options_.per_head ? on_heads(context, x.reshape(rows), edges, choice, senders_of)
+                                     : on_tokens(context, x, edges, inputs, choice, senders_of(0));
+    const auto sized =
+        options_.norm_to_hidden_states ? match_rms(context, o, x.reshape(rows), options_.norm_zero_guard) : o;
+    const auto normed = gnn_norm ? (*gnn_norm)(context, sized) : sized;
+    return add(context, x, scale(context, normed.reshape(x.shape()), trainable_scale));
   }
 
   /// One network on all channels: [batch * tokens, hidden].
-  template <class Context, class X, class Adjacency>
+  template <class Context, class X, class Adjacency, class Senders>
   auto on_tokens(Context& context, const X& x, const Adjacency& edges, const AttentionInputs<T>& inputs,
-                 bool lower) const {
-    const auto graph = graph_of(context, edges, 0, *gnn, lower);
+                 const AdjacencyEdges& choice, Senders senders) const {
+    const auto graph = make_graph(context, edges, 0, choice);
     const Shape<Dyn, Dyn> rows(x.extent(0) * x.extent(1), x.extent(2));
     const auto nodes = options_.add_rope ? rotary_embedding(context, x, inputs.cos, inputs.sin, 1) : x;
-    const auto o = (*gnn)(context, nodes.reshape(rows), graph, edges);
+    const auto o = (*gnn)(context, nodes.reshape(rows), graph, edges, senders);
     return o.reshape(Shape<Dyn, HiddenSize>::from({rows[0], rows[1]}));
   }
 
   /// A network for each head's channels, joined: [batch * tokens, hidden].
-  template <class Context, class X, class Adjacency>
-  auto on_heads(Context& context, const X& x, const Adjacency& edges, bool lower) const {
+  template <class Context, class X, class Adjacency, class SendersOf>
+  auto on_heads(Context& context, const X& x, const Adjacency& edges, const AdjacencyEdges& choice,
+                SendersOf&& senders_of) const {
     using Part = typename Context::template Result<T, Shape<Dyn, Dyn>>;
     auto* parts = context.workspace().template allocate<Part>(options_.heads);
     for (Index head = 0; head < options_.heads; ++head) {
-      const Network& network = gnns[static_cast<std::size_t>(head)];
-      const auto graph = graph_of(context, edges, head, network, lower);
-      new (parts + head)
-          Part(network(context, take_columns(context, x, head * head_width(), head_width()), graph, edges));
+      const auto graph = make_graph(context, edges, head, choice);
+      const auto channels = take_columns(context, x, head * head_width(), head_width());
+      new (parts + head) Part(gnns[static_cast<std::size_t>(head)](context, channels, graph, edges, senders_of(head)));
     }
     const auto joined = join_columns(context, std::span<const Part>(parts, static_cast<std::size_t>(options_.heads)));
     const auto typed = joined.reshape(Shape<Dyn, HiddenSize>::from({joined.extent(0), options_.hidden_size}));

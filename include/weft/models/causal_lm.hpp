@@ -152,7 +152,7 @@ class DecoderModel {
     }
     const Layer& layer = layers[0];
     return KVCache<T>(layers.size(), batch, capacity, layer.self_attn.key_width(), layer.self_attn.value_width(),
-                      block_cache_width(layer.mlp));
+                      block_cache_width(layer.mlp), graph_cache_width());
   }
 
   void initialize(Rng& rng) {
@@ -174,6 +174,15 @@ class DecoderModel {
   Index graph_maps() const {
     if constexpr (requires { layers[0].graph_maps(); }) {
       return layers[0].graph_maps();
+    } else {
+      return 0;
+    }
+  }
+
+  /// Values that a token leaves for one layer's graph network.
+  Index graph_cache_width() const {
+    if constexpr (requires { layers[0].graph_cache_width(); }) {
+      return layers[0].graph_cache_width();
     } else {
       return 0;
     }

@@ -22,7 +22,14 @@ class NoGraph {
     return z;
   }
 
+  template <class Context, class Z, class Weights, class Inputs, class Cache>
+  Z decode(Context& /*context*/, const Z& z, const Weights& /*weights*/, const Inputs& /*inputs*/,
+           Cache& /*cache*/) const {
+    return z;
+  }
+
   static Index maps() { return 0; }
+  static Index cache_width() { return 0; }
   static bool reads_diagonal() { return false; }
   static bool incremental() { return true; }
 
@@ -92,7 +99,10 @@ class GraphDecoderLayer {
     const auto g = [&](const Hidden& z) -> Hidden {
       if (!graph) return z;
       if constexpr (!Context::records) {
-        if (inputs.cache) return (*graph)(context, z, diagonal_of(context, weights), inputs, additional);
+        if (inputs.cache) {
+          RowCache<T> remembered(inputs.cache.graph, z.extent(0), inputs.cache.capacity, inputs.cache.length);
+          return graph->decode(context, z, weights, inputs, remembered);
+        }
       }
       return (*graph)(context, z, weights, inputs, additional);
     };
@@ -113,11 +123,13 @@ class GraphDecoderLayer {
     fail("GraphDecoderLayer: not a value of GNNLogic");
   }
 
-  /// Whether tokens can be added one at a time with a cache. Graphs between tokens are drawn anew over the whole text, and a
-  /// feed-forward block on the adjacency may see later tokens.
+  /// Whether tokens can be added one at a time with a cache: where no part sees later tokens or takes a mean over a text.
   bool incremental() const {
     return (!graph || graph->incremental()) && is_incremental_attention(self_attn) && is_incremental_block(mlp);
   }
+
+  /// Values that a token leaves in the cache of the graph network.
+  Index graph_cache_width() const { return graph ? graph->cache_width() : 0; }
 
   /// Matrices of the graph network's adjacency; 0 without a network.
   Index graph_maps() const { return graph ? graph->maps() : 0; }
@@ -149,20 +161,6 @@ class GraphDecoderLayer {
   /// Whether of the weights only what each token looks at itself has an effect, and the attention can give that alone.
   bool diagonal_is_enough() const {
     return graph && graph->reads_diagonal() && !options_.mlp_uses_weights && has_attention_diagonal(self_attn);
-  }
-
-  /// The weights of each token's own key among those of the last tokens, [batch, heads, new tokens, keys].
-  template <class Context>
-  static WeightsOf<Context> diagonal_of(Context& context, const WeightsOf<Context>& weights) {
-    const Index tokens = weights.extent(2);
-    const Index keys = weights.extent(3);
-    if (keys == 1) return weights;
-    auto diagonal =
-        context.template make<T>(Shape<Dyn, Dyn, Dyn, Dyn>(weights.extent(0), weights.extent(1), tokens, 1));
-    for (Index row = 0; row < diagonal.size(); ++row) {
-      diagonal.data()[row] = weights.data()[row * keys + keys - tokens + row % tokens];
-    }
-    return diagonal;
   }
 
   /// h, and the weights, or their diagonal, where they are needed.

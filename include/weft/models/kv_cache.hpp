@@ -10,14 +10,17 @@
 
 namespace weft {
 
-/// The keys and values of every layer, and the rows that its feed-forward block wants to see again, for up to `capacity`
-/// tokens of `batch` texts. All memory is taken here, once.
+/// The keys and values of every layer, and the rows that its feed-forward block and its graph network want to see again, for up
+/// to `capacity` tokens of `batch` texts. All memory is taken here, once.
 template <class T>
 class KVCache {
  public:
   /// \param block_width  values that a token leaves for the feed-forward block, see `RowCache`
-  KVCache(Index layers, Index batch, Index capacity, Index key_width, Index value_width, Index block_width = 0)
-      : memory_(Shape<Dyn>(layers * batch * capacity * (key_width + value_width + block_width))), batch_(batch) {
+  /// \param graph_width  values that it leaves for the graph network
+  KVCache(Index layers, Index batch, Index capacity, Index key_width, Index value_width, Index block_width = 0,
+          Index graph_width = 0)
+      : memory_(Shape<Dyn>(layers * batch * capacity * (key_width + value_width + block_width + graph_width))),
+        batch_(batch) {
     if (layers < 1 || batch < 1 || capacity < 1) {
       fail(concat("KVCache: layers, batch and capacity must be positive, found ", layers, ", ", batch, ", ", capacity));
     }
@@ -26,8 +29,10 @@ class KVCache {
       T* keys = next;
       T* values = keys + batch * capacity * key_width;
       T* block = values + batch * capacity * value_width;
-      next = block + batch * capacity * block_width;
-      layers_.push_back({keys, values, capacity, 0, key_width, value_width, block_width > 0 ? block : nullptr});
+      T* graph = block + batch * capacity * block_width;
+      next = graph + batch * capacity * graph_width;
+      layers_.push_back({keys, values, capacity, 0, key_width, value_width, block_width > 0 ? block : nullptr,
+                         graph_width > 0 ? graph : nullptr});
     }
   }
 
