@@ -189,8 +189,7 @@ TEST_CASE("What is taken over a whole text cannot be decoded") {
   Inference context;
   CHECK_THROWS_WITH(
       adapter.decode(context, text.z, text.weights, text.inputs(valid), cache),
-      "GraphAdapter: later tokens change what these networks make of earlier ones; compute the whole text "
-      "without a cache");
+      "GraphAdapter: later tokens change what these networks make of earlier ones; run them on the whole text");
 }
 
 TEST_CASE("A cache of a graph network refuses tokens that do not fit, and a step with it allocates nothing") {

@@ -4,6 +4,7 @@
 #include "weft/models/adjacency.hpp"
 
 #include "models/tiny_models.hpp"
+#include "ops/op_checks.hpp"
 #include "support/catch.hpp"
 
 using namespace weft;
@@ -51,6 +52,13 @@ TEMPLATE_TEST_CASE("logits do not depend on the number of threads, bit for bit",
   CHECK(logits_of(model, ids) == one);
 }
 
+TEMPLATE_TEST_CASE("loss and gradients do not depend on the number of threads, bit for bit", "", TinyLlama, TinyGIN) {
+  auto model = random_model<TestType>(1);
+  const auto ids = random_ids(8, 256, 2);  // so many rows that even sweeps over 24 features use three threads
+  Tape tape;
+  CHECK(same_bits_for_any_thread_count([&] { return loss_and_gradients(tape, model, ids); }));
+}
+
 TEMPLATE_TEST_CASE("the derivative of the loss by every parameter agrees with finite differences", "", TinyLlama,
                    TinyGIN) {
   auto model = random_model<TestType, double>(3);
@@ -78,16 +86,8 @@ TEST_CASE("checkpointed layers give the same loss and gradients as plain ones, b
   const auto ids = random_ids(2, 64, 6);
   const auto train = [&](auto& model) {
     Tape tape;
-    tape.enable_dropout(Rng(9));
-    const auto loss = model.loss(tape, ids, ids);
-    tape.backward(loss);
-    std::vector<float> all{*loss.data()};
-    for_each_parameter(model, [&](const ParameterName&, const auto& parameter) {
-      if (!parameter.has_gradient()) return;
-      const auto gradient = parameter.gradient().span();
-      all.insert(all.end(), gradient.begin(), gradient.end());
-    });
-    return std::pair(all, tape.peak_bytes());
+    auto all = loss_and_gradients(tape, model, ids);
+    return std::pair(std::move(all), tape.peak_bytes());
   };
   const auto [expected, plain_bytes] = train(plain);
   const auto [found, checkpointed_bytes] = train(checkpointed);

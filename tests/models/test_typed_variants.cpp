@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/tiny_models.hpp"
+#include "ops/op_checks.hpp"
 #include "support/catch.hpp"
 
 using namespace weft;
@@ -92,6 +93,14 @@ TEST_CASE("a typed variant whose graph network sends messages between tokens dec
     CHECK_THROWS_WITH(model(context, random_ids(2, 1, 2), {}, &cache),
                       "KVCache: 1 more tokens do not fit: 9 of 9 are taken");
   }
+}
+
+TEMPLATE_TEST_CASE("loss and gradients of a typed variant are the same bits for any number of threads", "", SparsePNA,
+                   Coarse) {
+  auto model = random_model<TestType>(1);
+  const auto ids = random_ids(64, 32, 2);  // so many rows that even sweeps over 24 features use three threads
+  Tape tape;
+  CHECK(same_bits_for_any_thread_count([&] { return loss_and_gradients(tape, model, ids); }));
 }
 
 TEST_CASE("a typed model refuses a configuration with parts of other kinds") {

@@ -59,6 +59,23 @@ LlamaForCausalLMWithGNN<Config, T> random_model(std::uint64_t seed) {
   return model;
 }
 
+/// The loss of predicting each next token, and the gradients of all parameters, with dropout.
+template <class Model>
+std::vector<float> loss_and_gradients(Tape& tape, Model& model, const Ids& ids) {
+  clear_gradients(model);
+  tape.reset();
+  tape.enable_dropout(Rng(9));
+  const auto loss = model.loss(tape, ids, ids);
+  tape.backward(loss);
+  std::vector<float> all{*loss.data()};
+  for_each_parameter(model, [&](const ParameterName&, const auto& parameter) {
+    if (!parameter.has_gradient()) return;
+    const auto gradient = parameter.gradient().span();
+    all.insert(all.end(), gradient.begin(), gradient.end());
+  });
+  return all;
+}
+
 /// The same values in a model whose extents are known at run time only.
 template <class Config>
 LlamaForCausalLMWithGNN<Dynamic> dynamic_copy(const LlamaForCausalLMWithGNN<Config>& model) {

@@ -169,11 +169,10 @@ inline std::vector<Variant> graph_variants() {
       {"sparse GIN and MLP of several hops",
        sparse({.activation = GNNActivation::tanh, .MLP_type = MLPType::LlamaMLP_HalfwayGIN_MultiHop})},
       {"sparse GIN, distances", sparse({.activation = GNNActivation::gelu, .use_distance_scaling = true}), true, false},
-      {"sparse PNA, intended",
-       sparse({.activation = GNNActivation::tanh,
-               .gnn_type = GNNType::causal_pna,
-               .act = GNNActivation::tanh,
-               .semantics = Semantics::intended})},
+      {"sparse PNA, intended", sparse({.activation = GNNActivation::tanh,
+                                       .gnn_type = GNNType::causal_pna,
+                                       .act = GNNActivation::tanh,
+                                       .semantics = Semantics::intended})},
   };
 }
 

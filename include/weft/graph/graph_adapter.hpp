@@ -116,10 +116,7 @@ class GraphAdapter {
   auto decode(BasicInference<DeviceType>& context, const Z& z, const Weights& weights, const AttentionInputs<T>& inputs,
               RowCache<T>& cache) const {
     if (!incremental()) {
-      fail(
-          "GraphAdapter: later tokens change what these networks make of earlier ones; compute the whole text without "
-          "a "
-          "cache");
+      fail("GraphAdapter: later tokens change what these networks make of earlier ones; run them on the whole text");
     }
     cache.expect_room_for("GraphAdapter", z.extent(0), z.extent(1));
     auto mask = mask_of(inputs);
