@@ -84,75 +84,103 @@ std::vector<T> threshold_row_naive(const ThresholdOptions& options, T t, const s
   return p;
 }
 
-/// One row of the adjacency: the weights, what the mode makes of them, and which keys are masked.
+/// One row of the adjacency: the weights, and what the mode makes of them.
 template <class T>
 struct NaiveAdjacencyRow {
   std::vector<T> a;
   std::vector<T> p;
 };
 
-/// Row i of a head. Keys before its first one do not exist. Later keys, where causal, are masked by the smallest number
-/// (or `in.later`), as a model's mask has it.
+namespace detail {
+
+/// Scores of a query, what the masks add to them, and which keys are masked; keys before the query's first one do not exist.
+/// Later keys, where causal, are masked by the smallest number (or `in.later`), as a model's mask has it.
 template <class T>
-NaiveAdjacencyRow<T> adjacency_row_naive(const AdjacencyInput<T>& in, Index batch, Index head, Index i) {
-  const AttentionSize& size = in.size();
-  const AttentionMask<T>& mask = in.attention.mask;
-  const Index begin = mask.first_key != nullptr ? mask.first_key[batch * size.queries + i] : 0;
-  const Index position = size.offset() + i - begin;  // counted from there, like the keys below
-  constexpr T lowest = std::numeric_limits<T>::lowest();
+struct NaiveScores {
+  NaiveScores(const AdjacencyInput<T>& in, Index batch, Index head, Index i) {
+    const AttentionMask<T>& mask = in.attention.mask;
+    begin = mask.first_key != nullptr ? mask.first_key[batch * in.size().queries + i] : 0;
+    position = in.size().offset() + i - begin;
+    for (Index key = begin; key < in.size().keys; ++key) {
+      T dot = 0;
+      for (Index c = 0; c < in.size().head_dim; ++c) {
+        dot += in.attention.query(batch, head, i)[c] * in.attention.key(batch, head, key)[c];
+      }
+      T penalty = 0;
+      if (mask.additive != nullptr) {
+        penalty = mask.additive[batch * mask.additive_batch_stride + i * mask.additive_row_stride + key];
+      }
+      if (mask.key_valid != nullptr && mask.key_valid[batch * in.size().keys + key] == 0) penalty = lowest;
+      if (mask.causal && key - begin > position) penalty = std::min(penalty, in.later);
+      scores.push_back(in.attention.scale * dot);
+      added.push_back(std::max(penalty, lowest));
+      masked.push_back(penalty <= T(-1e9));
+      skipped.push_back(mask.skips_later_keys() && key - begin > position);
+    }
+  }
+
+  static constexpr T lowest = std::numeric_limits<T>::lowest();
+  Index begin;     ///< the first key
+  Index position;  ///< of the query among the keys, from the first one on
   std::vector<T> scores;
   std::vector<T> added;
   std::vector<bool> masked;
-  for (Index key = begin; key < size.keys; ++key) {
-    T dot = 0;
-    for (Index c = 0; c < size.head_dim; ++c) {
-      dot += in.attention.query(batch, head, i)[c] * in.attention.key(batch, head, key)[c];
-    }
-    scores.push_back(in.attention.scale * dot);
-    T penalty = 0;
-    if (mask.additive != nullptr) {
-      penalty = mask.additive[batch * mask.additive_batch_stride + i * mask.additive_row_stride + key];
-    }
-    if (mask.key_valid != nullptr && mask.key_valid[batch * size.keys + key] == 0) penalty = lowest;
-    if (mask.causal && key - begin > position) penalty = std::min(penalty, in.later);
-    added.push_back(std::max(penalty, lowest));
-    masked.push_back(penalty <= T(-1e9));
-  }
-  NaiveAdjacencyRow<T> row{std::vector<T>(scores.size()), {}};
+  std::vector<bool> skipped;
+};
+
+/// The softmax of sharpened scores, masked before or after that.
+template <class T>
+std::vector<T> naive_softmax_row(const AdjacencyInput<T>& in, const NaiveScores<T>& row) {
+  constexpr T nothing = -std::numeric_limits<T>::infinity();
   const bool after = in.rules.mask_after_scaling;
   const T factor = in.attention.sharpness;
-  T peak = -std::numeric_limits<T>::infinity();
-  for (std::size_t j = 0; j < scores.size(); ++j) {
+  std::vector<T> a(row.scores.size());
+  T peak = nothing;
+  for (std::size_t j = 0; j < a.size(); ++j) {
     // A factor that overflowed the mask would end at infinity; its sign decides which end of the scores wins.
-    row.a[j] = after ? factor * scores[j] + added[j] : std::max(scores[j] + added[j], lowest);
-    if (!after && factor < 0) row.a[j] = -row.a[j];
-    if (after && masked[j]) row.a[j] = -std::numeric_limits<T>::infinity();
-    if (mask.skips_later_keys() && static_cast<Index>(j) > position) continue;
-    peak = std::max(peak, row.a[j]);
+    a[j] = after ? factor * row.scores[j] + row.added[j] : std::max(row.scores[j] + row.added[j], row.lowest);
+    if (!after && factor < 0) a[j] = -a[j];
+    if (after && row.masked[j]) a[j] = nothing;
+    if (!row.skipped[j]) peak = std::max(peak, a[j]);
   }
-  if (in.rules.weights == AdjacencyWeights::softmax) {
-    T sum = 0;
-    for (std::size_t j = 0; j < scores.size(); ++j) {
-      const bool skipped = mask.skips_later_keys() && static_cast<Index>(j) > position;
-      const T above = skipped || std::isinf(row.a[j]) ? -std::numeric_limits<T>::infinity() : row.a[j] - peak;
-      row.a[j] = std::isinf(above) ? 0 : std::exp(after ? above : std::abs(factor) * above);
-      sum += row.a[j];
-    }
-    for (T& weight : row.a) weight = sum > 0 ? weight / sum : 0;
-  } else {
-    for (std::size_t j = 0; j < scores.size(); ++j) {
-      row.a[j] = std::max(scores[j] + added[j], lowest);
-      if (in.rules.weights == AdjacencyWeights::relu) row.a[j] = std::max(row.a[j], T{0});
-    }
+  T sum = 0;
+  for (std::size_t j = 0; j < a.size(); ++j) {
+    const T above = row.skipped[j] || std::isinf(a[j]) ? nothing : a[j] - peak;
+    a[j] = std::isinf(above) ? 0 : std::exp(after ? above : std::abs(factor) * above);
+    sum += a[j];
   }
-  row.p = threshold_row_naive(in.rules.threshold, in.threshold, row.a, position);
+  for (T& weight : a) weight = sum > 0 ? weight / sum : 0;
+  return a;
+}
+
+/// The masked scores themselves, or their positive part.
+template <class T>
+std::vector<T> naive_score_row(const AdjacencyInput<T>& in, const NaiveScores<T>& row) {
+  std::vector<T> a(row.scores.size());
+  for (std::size_t j = 0; j < a.size(); ++j) {
+    a[j] = std::max(row.scores[j] + row.added[j], row.lowest);
+    if (in.rules.weights == AdjacencyWeights::relu) a[j] = std::max(a[j], T{0});
+  }
+  return a;
+}
+
+}  // namespace detail
+
+/// Row i of a head, zeros for keys that do not exist.
+template <class T>
+NaiveAdjacencyRow<T> adjacency_row_naive(const AdjacencyInput<T>& in, Index batch, Index head, Index i) {
+  const detail::NaiveScores<T> scores(in, batch, head, i);
+  NaiveAdjacencyRow<T> row;
+  row.a = in.rules.weights == AdjacencyWeights::softmax ? detail::naive_softmax_row(in, scores)
+                                                        : detail::naive_score_row(in, scores);
+  row.p = threshold_row_naive(in.rules.threshold, in.threshold, row.a, scores.position);
   if (in.rules.threshold.respects_mask && in.rules.threshold.mode != ThresholdMode::none) {
-    for (std::size_t j = 0; j < masked.size(); ++j) {
-      if (masked[j]) row.p[j] = 0;
+    for (std::size_t j = 0; j < row.p.size(); ++j) {
+      if (scores.masked[j]) row.p[j] = 0;
     }
   }
-  row.a.insert(row.a.begin(), static_cast<std::size_t>(begin), T{0});
-  row.p.insert(row.p.begin(), static_cast<std::size_t>(begin), T{0});
+  row.a.insert(row.a.begin(), static_cast<std::size_t>(scores.begin), T{0});
+  row.p.insert(row.p.begin(), static_cast<std::size_t>(scores.begin), T{0});
   return row;
 }
 

@@ -63,6 +63,31 @@ struct TileOutput {
 
 namespace detail {
 
+/// Writes the sums of a tile through its epilogue.
+template <int Rows, int Vectors, class T>
+[[gnu::always_inline]] inline void store_tile(const Vector<T> (&sums)[Rows][Vectors], const TileOutput<T>& out) {
+  constexpr Index lanes = kLanes<T>;
+  const Vector<T> alpha(out.epilogue.alpha);
+  const T* bias_from = out.epilogue.bias;
+  const bool accumulate = out.epilogue.accumulate;
+  const Index c_row = out.c_row;
+  Vector<T> bias[Vectors];
+#pragma GCC unroll 4
+  for (int v = 0; v < Vectors; ++v) {
+    bias[v] = bias_from != nullptr ? Vector<T>::load_unaligned(bias_from + v * lanes) : Vector<T>(T(0));
+  }
+  T* c = out.c;
+#pragma GCC unroll 16
+  for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) {
+      const Vector<T> base = accumulate ? bias[v] + Vector<T>::load_unaligned(c + v * lanes) : bias[v];
+      multiply_add(alpha, sums[r][v], base).store_unaligned(c + v * lanes);
+    }
+    c += c_row;
+  }
+}
+
 /// The sums run over the depth in order, one multiply-add each, whatever the tile: an element does not depend on the tile
 /// it falls in. Rows are addressed in groups so that the addresses fit the general registers: a value that does not is kept
 /// in a vector register, and its way back takes the place of a multiply-add.
@@ -118,25 +143,7 @@ void multiply_tile(const TileInput<T>& in, const TileOutput<T>& out) {
       }
     }
   }
-  const Vector<T> alpha(out.epilogue.alpha);
-  const T* bias_from = out.epilogue.bias;
-  const bool accumulate = out.epilogue.accumulate;
-  const Index c_row = out.c_row;
-  Vector<T> bias[Vectors];
-#pragma GCC unroll 4
-  for (int v = 0; v < Vectors; ++v) {
-    bias[v] = bias_from != nullptr ? Vector<T>::load_unaligned(bias_from + v * lanes) : Vector<T>(T(0));
-  }
-  T* c = out.c;
-#pragma GCC unroll 16
-  for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 4
-    for (int v = 0; v < Vectors; ++v) {
-      const Vector<T> base = accumulate ? bias[v] + Vector<T>::load_unaligned(c + v * lanes) : bias[v];
-      multiply_add(alpha, sums[r][v], base).store_unaligned(c + v * lanes);
-    }
-    c += c_row;
-  }
+  store_tile(sums, out);
 }
 
 template <class T>
