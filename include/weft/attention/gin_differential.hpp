@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "weft/layers/linear.hpp"
+#include "weft/ops/adjacency/adjacency_source.hpp"
 
 namespace weft {
 
@@ -28,6 +29,20 @@ class GINDifferential {
     norm_weight.emplace(Shape<Heads>::from({heads}));
     norm_bias.emplace(Shape<Heads>::from({heads}));
     fill_constant(*norm_weight, T{1});
+  }
+
+  /// The source of the adjacency of one pair of queries and keys less lambda times that of the other.
+  /// \param norm_scale  of the norm of the difference; 0: no norm
+  template <class Context, class Sharpness, class Threshold>
+  auto adjacency(Context& context, const RowsOperand<T>& q, const RowsOperand<T>& k, const RowsOperand<T>& q2,
+                 const RowsOperand<T>& k2, const AdjacencyOptions<T>& options, const Sharpness& sharpness,
+                 const Threshold& threshold, double norm_scale) const {
+    if (!norm_weight || norm_scale == 0) {
+      return differential_adjacency(context, q, k, q2, k2, lambda_param, options, sharpness, threshold);
+    }
+    using Scale = Parameter<T, Shape<Heads>, DeviceType>;
+    const AdjacencyNorm<Scale, Scale> norm{*norm_weight, *norm_bias, norm_scale};
+    return differential_adjacency(context, q, k, q2, k2, lambda_param, options, sharpness, threshold, norm);
   }
 
   void initialize(Rng& rng, double standard_deviation) {

@@ -5,7 +5,9 @@
 
 #include <utility>
 
+#include "weft/attention/remembered_rows.hpp"
 #include "weft/layers/linear.hpp"
+#include "weft/ops/adjacency/adjacency_source.hpp"
 #include "weft/ops/linear_columns/linear_columns.hpp"
 
 namespace weft {
@@ -26,6 +28,16 @@ class GINScoring {
   auto on_tokens(Context& context, const X& x) const {
     return std::pair(linear_columns(context, x, first.weight, 0, *first.bias),
                      linear_columns(context, x, first.weight, x.extent(2)));
+  }
+
+  /// The source of their softmax as an adjacency. New tokens go to the cache, if there is one.
+  template <class Context, class X, class Threshold = None>
+  auto adjacency(Context& context, const X& x, const CachedKeysValues<T>& cache, const AdjacencyOptions<T>& options,
+                 const Threshold& threshold = none) const {
+    const auto [u, v] = on_tokens(context, x);
+    const auto left = rows_operand(context, u);
+    const auto right = remembered_keys(context, v, cache);
+    return scoring_adjacency(context, left, right, second.weight, *second.bias, options, threshold);
   }
 
   void initialize(Rng& rng, double standard_deviation) {

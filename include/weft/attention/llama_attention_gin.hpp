@@ -68,15 +68,9 @@ class LlamaAttentionGIN {
         sharpening(options.use_sharpening, options.sharpening_init, options.initial_sharpening_value),
         residual_epsilon(Shape<>()),
         rmsnorm_weight(Shape<>()),
-        options_(resolve_gin_attention<HiddenSize, Heads, KeyValueHeads, HeadDim>(options)) {
+        options_(resolve_gin_attention<HiddenSize, Heads, KeyValueHeads, HeadDim, Adjacency>(options)) {
     if (options.o_proj_at_end) o_proj.emplace(options.bias, options.heads * options.head_dim, options.hidden_size);
-    if constexpr (kAnyAdjacency) {
-      add_other_adjacencies();
-    } else if (!options.is_plain()) {
-      fail(
-          "LlamaAttentionGIN: this type's adjacency is the softmax of scores and nothing more (GINAdjacency::softmax); "
-          "another choice needs GINAdjacency::any");
-    }
+    if constexpr (kAnyAdjacency) add_other_adjacencies();
     if (options.learnable_threshold) {
       threshold.emplace(Shape<>());
       fill_constant(*threshold, static_cast<T>(options.threshold_value));
@@ -100,13 +94,16 @@ class LlamaAttentionGIN {
     if constexpr (kAnyAdjacency) {
       refuse_unsupported(options_, inputs);
       if (!options_.is_plain()) {
-        return update(context, x, visit_adjacency(context, x, inputs, aggregate_of(context, x, inputs)), residual);
+        const auto aggregated = visit_adjacency(context, x, inputs, [&](const auto& source) {
+          return aggregate_adjacency<AggregatedShape<X>>(context, source, remembered_values(context, x, inputs.cache));
+        });
+        return update(context, x, aggregated, residual);
       }
     }
-    const auto q = queries(context, x, q_proj, inputs);
-    const auto k = keys(context, x, k_proj, inputs);
+    const auto q = rotated(context, x, q_proj, inputs, options_.heads);
+    const auto k = rotated(context, x, k_proj, inputs, options_.key_value_heads);
     const auto aggregated =
-        attend(context, q, k, x, sharpening.operand(context), causal_by_default(inputs), heads(context));
+        attend(context, q, k, x, sharpening.operand(context), detail::causal_by_default(inputs), heads(context));
     return update(context, x, aggregated, residual);
   }
 
@@ -135,9 +132,9 @@ class LlamaAttentionGIN {
   auto with_diagonal(Context& context, const X& x, const AttentionInputs<T>& given,
                      const Residual& residual = none) const {
     if (!has_diagonal()) fail("LlamaAttentionGIN: the diagonal alone can be had of a plain softmax adjacency only");
-    const AttentionInputs<T> inputs = causal_by_default(given);
-    const auto q = queries(context, x, q_proj, inputs);
-    const auto k = keys(context, x, k_proj, inputs);
+    const AttentionInputs<T> inputs = detail::causal_by_default(given);
+    const auto q = rotated(context, x, q_proj, inputs, options_.heads);
+    const auto k = rotated(context, x, k_proj, inputs, options_.key_value_heads);
     const AttentionHeads shared = heads(context);
     const Operand<T> sharpness = sharpening.operand(context);
     const auto output = update(context, x, attend(context, q, k, x, sharpness, inputs, shared), residual);
@@ -159,12 +156,9 @@ class LlamaAttentionGIN {
   auto scoring_weights(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
     static_assert(kAnyAdjacency, "LlamaAttentionGIN: scoring_weights needs a type with GINAdjacency::any");
     if (!scoring) fail("LlamaAttentionGIN: scoring_weights needs use_scoring_fnct");
-    auto options = adjacency_options(context, causal_by_default(inputs), x.extent(1), x.extent(1));
+    auto options = adjacency_options(context, detail::causal_by_default(inputs), x.extent(1), x.extent(1));
     options.rules.threshold = {};
-    const auto [u, v] = scoring->on_tokens(context, x);
-    return adjacency_weights<AdjacencyShape<Context, X>>(
-        context, scoring_adjacency(context, rows_operand(context, u), rows_operand(context, v), scoring->second.weight,
-                                   *scoring->second.bias, options));
+    return adjacency_weights<AdjacencyShape<Context, X>>(context, scoring->adjacency(context, x, {}, options));
   }
 
   /// Whether tokens can be added one at a time with a cache: not where a row of the adjacency depends on later tokens.
@@ -224,19 +218,10 @@ class LlamaAttentionGIN {
     }
   }
 
-  /// The reference masks with -1e9 above the diagonal when it is given no mask; those weights are exactly 0.
-  static AttentionInputs<T> causal_by_default(AttentionInputs<T> inputs) {
-    if (inputs.additive_mask == nullptr) inputs.causal = true;
-    return inputs;
-  }
-
   template <class Context, class X, class Projection>
-  auto queries(Context& context, const X& x, const Projection& projection, const AttentionInputs<T>& inputs) const {
-    return rotary_embedding_in_place(context, projection(context, x), inputs.cos, inputs.sin, options_.heads);
-  }
-  template <class Context, class X, class Projection>
-  auto keys(Context& context, const X& x, const Projection& projection, const AttentionInputs<T>& inputs) const {
-    return rotary_embedding_in_place(context, projection(context, x), inputs.cos, inputs.sin, options_.key_value_heads);
+  static auto rotated(Context& context, const X& x, const Projection& projection, const AttentionInputs<T>& inputs,
+                      Index heads) {
+    return rotary_embedding_in_place(context, projection(context, x), inputs.cos, inputs.sin, heads);
   }
 
   template <class Context>
@@ -244,10 +229,7 @@ class LlamaAttentionGIN {
                                         Index keys) const {
     AdjacencyOptions<T> options;
     options.attention = detail::attention_options(inputs, heads(context), queries, keys);
-    options.rules.weights =
-        options_.use_softmax || options_.use_scoring_fnct ? AdjacencyWeights::softmax : AdjacencyWeights::raw;
-    options.rules.threshold = options_.threshold;
-    options.rules.mask_after_scaling = options_.mask_after_scaling;
+    options.rules = options_.adjacency_rules();
     options.threshold = options_.threshold_value;
     return options;
   }
@@ -255,57 +237,34 @@ class LlamaAttentionGIN {
   /// Calls `body` with the source of the processed adjacency. New keys go to the cache, if there is one.
   template <class Context, class X, class Body>
   auto visit_adjacency(Context& context, const X& x, const AttentionInputs<T>& given, Body&& body) const {
-    const AttentionInputs<T> inputs = causal_by_default(given);
+    const AttentionInputs<T> inputs = detail::causal_by_default(given);
     const Index past = inputs.cache && !Context::records ? inputs.cache.length : 0;
     auto options = adjacency_options(context, inputs, x.extent(1), past + x.extent(1));
     // Raw scores may keep the penalty: the reference takes -1e9 where it has to make the mask itself.
     const bool own_mask = !given.causal && given.key_valid == nullptr && given.additive_mask == nullptr;
     if (own_mask) options.later = T(-1e9);
     if constexpr (kAnyAdjacency) {
-      if (scoring) return body(scored(context, x, inputs, options));
+      if (scoring) return body(scoring->adjacency(context, x, inputs.cache, options, threshold));
     }
-    const auto q = rows_operand(context, queries(context, x, q_proj, inputs));
-    const auto k = remembered_keys(context, keys(context, x, k_proj, inputs), inputs.cache);
+    const auto q = rows_operand(context, rotated(context, x, q_proj, inputs, options_.heads));
+    const auto k =
+        remembered_keys(context, rotated(context, x, k_proj, inputs, options_.key_value_heads), inputs.cache);
     if constexpr (kAnyAdjacency) {
       if (differential) return body(difference(context, x, inputs, q, k, options));
     }
     return body(pair_adjacency(context, q, k, options, sharpening.operand(context), threshold));
   }
 
-  /// The adjacency of the scoring function.
-  template <class Context, class X>
-  auto scored(Context& context, const X& x, const AttentionInputs<T>& inputs,
-              const AdjacencyOptions<T>& options) const {
-    const auto [u, v] = scoring->on_tokens(context, x);
-    const auto left = rows_operand(context, u);
-    const auto right = remembered_keys(context, v, inputs.cache);
-    return scoring_adjacency(context, left, right, scoring->second.weight, *scoring->second.bias, options, threshold);
-  }
-
   /// The adjacency q and k less that of the second pair.
   template <class Context, class X>
   auto difference(Context& context, const X& x, const AttentionInputs<T>& inputs, const RowsOperand<T>& q,
                   const RowsOperand<T>& k, const AdjacencyOptions<T>& options) const {
-    const auto q2 = rows_operand(context, queries(context, x, differential->q_proj_2, inputs));
+    const auto q2 = rows_operand(context, rotated(context, x, differential->q_proj_2, inputs, options_.heads));
     const auto k2 =
-        remembered_keys(context, keys(context, x, differential->k_proj_2, inputs), inputs.cache, value_width());
-    const auto& lambda = differential->lambda_param;
-    const Operand<T> alpha = sharpening.operand(context);
-    if (!differential->norm_weight || !options_.use_softmax) {
-      return differential_adjacency(context, q, k, q2, k2, lambda, options, alpha, threshold);
-    }
-    using Scale = Parameter<T, Shape<Heads>, DeviceType>;
-    const AdjacencyNorm<Scale, Scale> norm{*differential->norm_weight, *differential->norm_bias,
-                                           1 - options_.lambda_init()};
-    return differential_adjacency(context, q, k, q2, k2, lambda, options, alpha, threshold, norm);
-  }
-
-  /// What `visit_adjacency` does for an output: sums of the values, which go to the cache if there is one.
-  template <class Context, class X>
-  auto aggregate_of(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
-    return [&context, &x, &inputs](const auto& source) {
-      return aggregate_adjacency<AggregatedShape<X>>(context, source, remembered_values(context, x, inputs.cache));
-    };
+        remembered_keys(context, rotated(context, x, differential->k_proj_2, inputs, options_.key_value_heads),
+                        inputs.cache, value_width());
+    const double norm_scale = options_.use_softmax ? 1 - options_.lambda_init() : 0;
+    return differential->adjacency(context, q, k, q2, k2, options, sharpening.operand(context), threshold, norm_scale);
   }
 
   /// The GIN layers of all heads, then the projection where there is one.

@@ -8,6 +8,7 @@
 #include "weft/attention/attention_inputs.hpp"
 #include "weft/attention/sharpening_init.hpp"
 #include "weft/layers/extent_rules.hpp"
+#include "weft/ops/adjacency/adjacency_input.hpp"
 #include "weft/ops/adjacency/threshold_mode.hpp"
 #include "weft/ops/gin/gin.hpp"
 
@@ -71,6 +72,15 @@ struct LlamaAttentionGINOptions {
            threshold.mode == ThresholdMode::none;
   }
 
+  /// What becomes of the scores.
+  AdjacencyRules adjacency_rules() const {
+    AdjacencyRules rules;
+    rules.weights = use_softmax || use_scoring_fnct ? AdjacencyWeights::softmax : AdjacencyWeights::raw;
+    rules.threshold = threshold;
+    rules.mask_after_scaling = mask_after_scaling;
+    return rules;
+  }
+
   /// Whether no row of the adjacency depends on later tokens: those of `top_k` and of a normed difference do.
   bool incremental() const {
     const bool normed = use_differential_attention && differential_group_norm && !use_scoring_fnct && use_softmax;
@@ -109,8 +119,19 @@ void refuse_unsupported(const LlamaAttentionGINOptions& options, const Attention
   }
 }
 
+namespace detail {
+
+/// The reference masks with -1e9 above the diagonal when it is given no mask; those weights are exactly 0.
+template <class T>
+AttentionInputs<T> causal_by_default(AttentionInputs<T> inputs) {
+  if (inputs.additive_mask == nullptr) inputs.causal = true;
+  return inputs;
+}
+
+}  // namespace detail
+
 /// The options with every extent filled in from the type, or an error where the layer cannot be.
-template <auto HiddenSize, auto Heads, auto KeyValueHeads, auto HeadDim>
+template <auto HiddenSize, auto Heads, auto KeyValueHeads, auto HeadDim, GINAdjacency Adjacency>
 LlamaAttentionGINOptions resolve_gin_attention(LlamaAttentionGINOptions options) {
   options.heads = resolve_extent<Heads>(options.heads, "LlamaAttentionGIN: heads");
   options.key_value_heads =
@@ -125,6 +146,11 @@ LlamaAttentionGINOptions resolve_gin_attention(LlamaAttentionGINOptions options)
   }
   expect_attention_heads("LlamaAttentionGIN", options.heads, options.key_value_heads, options.head_dim);
   validate_gin_attention(options);
+  if (Adjacency == GINAdjacency::softmax && !options.is_plain()) {
+    fail(
+        "LlamaAttentionGIN: this type's adjacency is the softmax of scores and nothing more (GINAdjacency::softmax); "
+        "another choice needs GINAdjacency::any");
+  }
   return options;
 }
 
