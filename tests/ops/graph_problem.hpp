@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "weft/ops/message_passing/graph_builder.hpp"
+#include "weft/ops/message_passing/adjacency_graph.hpp"
 #include "weft/tensor/rng.hpp"
 
 namespace weft::testing {

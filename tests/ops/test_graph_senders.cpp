@@ -2,6 +2,7 @@
 // Decoding: nodes that hear from the rows of earlier ones, which are no nodes of their graph.
 #include "weft/ops/edge_features/edge_features.hpp"
 #include "weft/ops/edge_softmax/edge_softmax.hpp"
+#include "weft/ops/message_passing/adjacency_graph.hpp"
 #include "weft/ops/message_passing/aggregate_edges.hpp"
 
 #include "ops/op_checks.hpp"

@@ -15,6 +15,7 @@
 #include "weft/layers/rms_norm.hpp"
 #include "weft/ops/graph_adjacency/shape_adjacency.hpp"
 #include "weft/ops/match_rms/match_rms.hpp"
+#include "weft/ops/message_passing/adjacency_graph.hpp"
 #include "weft/ops/rotary/rotary.hpp"
 
 namespace weft {
