@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <filesystem>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -142,8 +143,15 @@ TEST_CASE("a checkpoint of another kind is refused, saying what differs, and not
              ContainsSubstring("must be F32 [12, 8], found F32 [8, 12]"));
   CHECK_THAT(refusal_of("\"head.weight\"", "\"tail.weight\""), ContainsSubstring("head.weight"));
   CHECK_THAT(refusal_of("weft.checkpoint", "gone.checkpoint"), ContainsSubstring("no checkpoint of a training run"));
-  CHECK_THAT(refusal_of("\\\"version\\\":1", "\\\"version\\\":7"),
-             ContainsSubstring("checkpoint.version must be 1, found 7"));
+  CHECK_THAT(refusal_of("\\\"version\\\":2", "\\\"version\\\":7"),
+             ContainsSubstring("checkpoint.version must be 2, found 7"));
+  CHECK_THAT(refusal_of("\\\"version\\\":2", "\\\"version\\\":1"),
+             ContainsSubstring("must be 2, found 1, which does not say with which options it was trained"));
+  CHECK_THAT(refusal_of("\\\"cosine\\\"", "\\\"cosime\\\""),
+             ContainsSubstring("checkpoint.training.schedule must be one of constant, constant_with_warmup, linear, "
+                               "cosine, found \"cosime\""));
+  CHECK_THAT(refusal_of("\\\"batch_size\\\":3", "\\\"batch_sise\\\":3"),
+             ContainsSubstring("checkpoint.training.batch_size must be there, found nothing"));
   CHECK_THAT(refusal_of("\\\"step\\\":2", "\\\"step\\\":x"), ContainsSubstring("not JSON at line 1"));
   CHECK_THAT(refusal_of("\\\"step\\\":2", "\\\"stop\\\":2"),
              ContainsSubstring("checkpoint.step must be there, found nothing"));
@@ -187,6 +195,85 @@ TEST_CASE("a checkpoint belongs to its text, its frozen parameters and its model
 
   weft::testing::LetterModel<double> precise;
   CHECK_THROWS_WITH(weft::load_checkpoint(folder / "run", precise), ContainsSubstring("must be F64"));
+}
+
+TEST_CASE("a run does not go on with other options that decide its weights, unless that is asked for") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "run";
+  TrainingRun run;
+  advance(run, 10);
+  save(path, run);
+  const auto refusal_with = [&](auto change) {
+    weft::TrainingOptions options = TrainingRun::default_options();
+    change(options);
+    TrainingRun other(99, options);
+    TrainingRun untouched(99, options);
+    try {
+      load(path, other);
+    } catch (const weft::Error& error) {
+      CHECK(other.same_as(untouched));
+      return std::string(error.what());
+    }
+    CHECK(other.same_as(run));
+    return std::string();
+  };
+  using Options = weft::TrainingOptions;
+  CHECK(refusal_with([](Options& o) { o.evaluate_every = 5; }).empty());
+  CHECK(refusal_with([](Options& o) { o.evaluation_batches = 5; }).empty());
+  CHECK(refusal_with([](Options& o) { o.max_steps = 30; }) ==
+        path +
+            ": checkpoint.training.max_steps must be 30, found 1000; ResumeOptions::change_training goes on with "
+            "another");
+  const auto expect = [&](auto change, const std::string& sentence) {
+    CHECK_THAT(refusal_with(change), ContainsSubstring("checkpoint.training." + sentence));
+  };
+  expect([](Options& o) { o.learning_rate = 0.01; }, "learning_rate must be 0.01, found 0.02");
+  expect([](Options& o) { o.batch_size = 6; }, "batch_size must be 6, found 3");
+  expect([](Options& o) { o.gradient_accumulation_steps = 1; }, "gradient_accumulation_steps must be 1, found 2");
+  expect([](Options& o) { o.weight_decay = 0; }, "weight_decay must be 0.0, found 0.1");
+  expect([](Options& o) { o.max_grad_norm = 2; }, "max_grad_norm must be 2.0, found 1.0");
+  expect([](Options& o) { o.schedule = weft::Schedule::linear; }, "schedule must be \"linear\", found \"cosine\"");
+  expect([](Options& o) { o.warmup_steps = 5; }, "warmup_steps must be 5, found 4");
+  expect([](Options& o) { o.adam_beta1 = 0.8; }, "adam_beta1 must be 0.8, found 0.9");
+  expect([](Options& o) { o.adam_beta2 = 0.99; }, "adam_beta2 must be 0.99, found 0.999");
+  expect([](Options& o) { o.adam_epsilon = 1e-6; }, "adam_epsilon must be 1e-06, found 1e-08");
+  expect([](Options& o) { o.loss_normalization = weft::LossNormalization::hugging_face; },
+         "loss_normalization must be \"hugging_face\", found \"predicted\"");
+  expect([](Options& o) { o.seed = 1; }, "seed must be 1, found 42");
+
+  weft::TrainingOptions longer = TrainingRun::default_options();
+  longer.max_steps = 2000;
+  TrainingRun changed(99, longer);
+  weft::load_checkpoint(path, changed.trainer, changed.data, {.change_training = true});
+  CHECK(changed.same_as(run));
+}
+
+TEST_CASE("a checkpoint says with which options its run is trained") {
+  const TemporaryFolder folder;
+  weft::TrainingOptions options = TrainingRun::default_options();
+  options.max_grad_norm = std::numeric_limits<double>::infinity();
+  options.loss_normalization = weft::LossNormalization::hugging_face;
+  options.seed = ~std::uint64_t{0};
+  const TrainingRun run(7, options);
+  save(folder / "run", run);
+  const weft::TrainingOptions found = weft::checkpoint_training_options(folder / "run");
+  CHECK(weft::detail::training_json(found) == weft::detail::training_json(options));
+  CHECK(found.max_grad_norm == options.max_grad_norm);
+  CHECK_THROWS_WITH(weft::checkpoint_training_options(folder / "none"), ContainsSubstring("none: No such file"));
+}
+
+TEST_CASE("where the schedule does not end, a run may go on for longer than it was to") {
+  const TemporaryFolder folder;
+  weft::TrainingOptions options{.batch_size = 3, .max_steps = 4, .schedule = weft::Schedule::constant_with_warmup};
+  TrainingRun straight(7, options);
+  advance(straight, 4);
+  save(folder / "run", straight);
+  options.max_steps = 8;
+  TrainingRun resumed(99, options);
+  load(folder / "run", resumed);
+  advance(straight, 4);
+  CHECK(resumed.trainer.fit(resumed.data));
+  CHECK(resumed.same_as(straight));
 }
 
 TEST_CASE("a checkpoint that cannot be written is refused with one line, and the old one stays") {

@@ -87,13 +87,17 @@ class PendingCopies {
   std::vector<Copy> copies_;
 };
 
-/// \param config  of the model that the checkpoint must be of
-inline CheckpointState read_checkpoint_state(const SafetensorsFile& file, const Json& config) {
+inline CheckpointState read_checkpoint_state(const SafetensorsFile& file) {
   const auto found = file.metadata().find(checkpoint_key);
   if (found == file.metadata().end()) {
     fail(concat(file.path(), ": this is no checkpoint of a training run (no ", checkpoint_key, " in its metadata)"));
   }
-  CheckpointState state = parse_checkpoint_state(found->second, file.path());
+  return parse_checkpoint_state(found->second, file.path());
+}
+
+/// \param config  of the model that the checkpoint must be of
+inline CheckpointState read_checkpoint_state(const SafetensorsFile& file, const Json& config) {
+  CheckpointState state = read_checkpoint_state(file);
   expect_same_config(config, state.model, file.path(), "checkpoint.model");
   return state;
 }
@@ -101,9 +105,9 @@ inline CheckpointState read_checkpoint_state(const SafetensorsFile& file, const 
 }  // namespace detail
 
 /// Writes everything a training run needs to go on into one safetensors file, with JSON in its metadata: parameters under
-/// their own names, the optimiser's state, the step, the state of the random numbers and the place in the data. The file
-/// is written beside `path` and renamed: whenever the process is killed, `path` is a complete checkpoint, the old or the
-/// new one. Raises Error when it cannot be written.
+/// their own names, the optimiser's state, the options that decide the weights, the step, the state of the random numbers
+/// and the place in the data. The file is written beside `path` and renamed: whenever the process is killed, `path` is a
+/// complete checkpoint, the old or the new one. Raises Error when it cannot be written.
 template <class Model>
 void save_checkpoint(const std::string& path, const Trainer<Model>& trainer, const TokenDataset& data) {
   using Tensor = detail::CheckpointTensor<typename Trainer<Model>::T, typename Trainer<Model>::Device>;
@@ -113,6 +117,7 @@ void save_checkpoint(const std::string& path, const Trainer<Model>& trainer, con
   state.dropout = trainer.dropout_state();
   state.data_position = static_cast<std::uint64_t>(data.position());
   state.data = DataIdentity::of(data);
+  state.training = trainer.options();
 
   const auto moments = trainer.optimizer().states();
   for (std::size_t i = 0; i < moments.size(); ++i) {
@@ -133,11 +138,26 @@ void save_checkpoint(const std::string& path, const Trainer<Model>& trainer, con
   writer.write(path);
 }
 
+/// How a run goes on from a checkpoint.
+struct ResumeOptions {
+  /// Goes on with the trainer's options where the checkpoint was saved with others, for instance to train for longer:
+  /// neither as that run would have, nor as one that had these options from the beginning.
+  bool change_training = false;
+};
+
+/// The options that the run of a checkpoint has, without those of evaluations. Raises Error when the file is missing,
+/// damaged or no checkpoint.
+inline TrainingOptions checkpoint_training_options(const std::string& path) {
+  return detail::read_checkpoint_state(SafetensorsFile(path)).training;
+}
+
 /// Puts a trainer, its model and its data where `save_checkpoint` left others of the same kind: training goes on bit for
 /// bit as it would have. Raises Error, with nothing changed, when the file is missing or damaged, or belongs to another
-/// model, another choice of frozen parameters, or other data.
+/// model, another choice of frozen parameters, other data, or, unless `ResumeOptions` allow that, other training options.
+/// (`max_steps` may be another where the schedule does not depend on it.)
 template <class Model>
-void load_checkpoint(const std::string& path, Trainer<Model>& trainer, TokenDataset& data) {
+void load_checkpoint(const std::string& path, Trainer<Model>& trainer, TokenDataset& data,
+                     const ResumeOptions& resume = {}) {
   using T = typename Trainer<Model>::T;
   const SafetensorsFile file(path);
   const CheckpointState state = detail::read_checkpoint_state(file, detail::config_of(trainer.model()));
@@ -167,6 +187,7 @@ void load_checkpoint(const std::string& path, Trainer<Model>& trainer, TokenData
   if (state.data != identity) {
     fail(concat(path, ": the checkpoint must be of the same data: ", identity.text(), "; found ", state.data.text()));
   }
+  if (!resume.change_training) detail::expect_same_training(trainer.options(), state.training, path);
 
   copies.run();
   for (std::size_t i = 0; i < moments.size(); ++i) moments[i].steps = steps[i];

@@ -3,16 +3,20 @@
 /// Where a training run stands, beside its tensors: the JSON part of a checkpoint.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "weft/io/strict_json.hpp"
 #include "weft/tensor/error.hpp"
 #include "weft/tensor/rng.hpp"
 #include "weft/train/dataset.hpp"
+#include "weft/train/training_options.hpp"
 
 namespace weft {
 
@@ -47,17 +51,31 @@ struct DataIdentity {
 
 /// Everything of a training run that is no tensor.
 struct CheckpointState {
-  static constexpr std::uint64_t current_version = 1;
+  static constexpr std::uint64_t current_version = 2;
 
   detail::Json model;  ///< the model's configuration as in `config.json`, null for a model without one
   std::uint64_t step = 0;
   Rng::State dropout{};
   std::uint64_t data_position = 0;
   DataIdentity data{};
+  TrainingOptions training{};                              ///< without those of evaluations, which are the defaults
   std::map<std::string, std::uint64_t> optimizer_steps{};  ///< by parameter
 };
 
 namespace detail {
+
+/// The options that decide the weights, under their names.
+inline Json::Object training_json(const TrainingOptions& options) {
+  Json::Object json;
+  visit_training_options(options, [&](const char* name, const auto& option) {
+    if constexpr (std::is_enum_v<std::remove_cvref_t<decltype(option)>>) {
+      json[name] = name_of(option);
+    } else {
+      json[name] = option;
+    }
+  });
+  return json;
+}
 
 inline std::string checkpoint_state_text(const CheckpointState& state) {
   Json::Object json;
@@ -71,6 +89,7 @@ inline std::string checkpoint_state_text(const CheckpointState& state) {
                               {"seed", state.data.seed},
                               {"hash", state.data.hash},
                               {"position", state.data_position}};
+  json["training"] = training_json(state.training);
   json["optimizer_steps"] = Json::Object(state.optimizer_steps.begin(), state.optimizer_steps.end());
   return json_text(json);
 }
@@ -104,6 +123,27 @@ class CheckpointFields {
   }
   std::uint64_t any_natural(const std::string& key) const { return natural(key, ~std::uint64_t{0}); }
 
+  /// Null is infinity, which JSON has no number for.
+  double real(const std::string& key) const {
+    const Json& value = any(key);
+    if (value.is_null()) return std::numeric_limits<double>::infinity();
+    const auto* number = value.get_if<double>();
+    if (number == nullptr) refuse("." + key, "a number with a point, or null", json_excerpt(value));
+    return *number;
+  }
+
+  /// The value of an enumeration by its name.
+  template <NamedEnum Enum>
+  Enum named(const std::string& key) const {
+    const Json& value = any(key);
+    std::string known;
+    for (std::size_t i = 0; i < enum_names<Enum>.size(); ++i) {
+      if (value == Json(enum_names<Enum>[i])) return static_cast<Enum>(i);
+      known += concat(i == 0 ? "one of " : ", ", enum_names<Enum>[i]);
+    }
+    refuse("." + key, known, json_excerpt(value));
+  }
+
   /// All members, each a whole number.
   std::map<std::string, std::uint64_t> naturals() const {
     std::map<std::string, std::uint64_t> numbers;
@@ -121,13 +161,31 @@ class CheckpointFields {
   std::string name_;
 };
 
+inline TrainingOptions parse_training_options(const CheckpointFields& json) {
+  TrainingOptions options;
+  visit_training_options(options, [&](const char* name, auto& option) {
+    using Option = std::remove_reference_t<decltype(option)>;
+    if constexpr (std::is_enum_v<Option>) {
+      option = json.named<Option>(name);
+    } else if constexpr (std::same_as<Option, double>) {
+      option = json.real(name);
+    } else if constexpr (std::same_as<Option, Index>) {
+      option = static_cast<Index>(json.natural(name));
+    } else {
+      option = json.any_natural(name);
+    }
+  });
+  return options;
+}
+
 /// \param where  the file, for messages
 inline CheckpointState parse_checkpoint_state(std::string_view text, const std::string& where) {
   const Json parsed = parse_json(text, where);
   const CheckpointFields json(parsed, where, "checkpoint");
   const std::uint64_t version = json.any_natural("version");
   if (version != CheckpointState::current_version) {
-    fail(concat(where, ": checkpoint.version must be ", CheckpointState::current_version, ", found ", version));
+    fail(concat(where, ": checkpoint.version must be ", CheckpointState::current_version, ", found ", version,
+                version == 1 ? ", which does not say with which options it was trained" : ""));
   }
   CheckpointState state;
   state.model = json.any("model");
@@ -138,6 +196,7 @@ inline CheckpointState parse_checkpoint_state(std::string_view text, const std::
   state.data = {data.natural("tokens"), data.natural("block_size"), data.natural("training_blocks"),
                 data.any_natural("seed"), data.any_natural("hash")};
   state.data_position = data.natural("position");
+  state.training = parse_training_options(json.object("training"));
   state.optimizer_steps = json.object("optimizer_steps").naturals();
   return state;
 }
@@ -162,6 +221,18 @@ inline void expect_same_config(const Json& expected, const Json& found, const st
   }
   for (const auto& [key, value] : *others) {
     if (!wanted->contains(key)) refuse(concat(name, ".", key), "absent", json_excerpt(value));
+  }
+}
+
+/// Refuses another option that decides how a run goes on, naming it.
+inline void expect_same_training(const TrainingOptions& expected, const TrainingOptions& found,
+                                 const std::string& where) {
+  const Json::Object others = training_json(found);
+  for (const auto& [name, value] : training_json(expected)) {
+    const Json& other = others.at(name);
+    if (value == other || !training_option_matters(expected, name)) continue;
+    fail(concat(where, ": checkpoint.training.", name, " must be ", json_excerpt(value), ", found ",
+                json_excerpt(other), "; ResumeOptions::change_training goes on with another"));
   }
 }
 

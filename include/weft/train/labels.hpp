@@ -3,7 +3,11 @@
 /// How many labels a loss is a mean over.
 #pragma once
 
+#include <array>
+#include <string_view>
+
 #include "weft/autograd/operand.hpp"
+#include "weft/models/enum_names.hpp"
 
 namespace weft {
 
@@ -16,6 +20,8 @@ enum class LossNormalization {
   /// as `num_items_in_batch`. With blocks of T tokens, loss and gradient are (T - 1) / T of `predicted`.
   hugging_face,
 };
+template <>
+inline constexpr std::array<std::string_view, 2> enum_names<LossNormalization>{"predicted", "hugging_face"};
 
 /// The labels [batch, tokens] that count.
 template <class Labels>

@@ -17,27 +17,9 @@
 #include "weft/train/dataset.hpp"
 #include "weft/train/labels.hpp"
 #include "weft/train/schedule.hpp"
+#include "weft/train/training_options.hpp"
 
 namespace weft {
-
-/// Names and meanings are those of Hugging Face's TrainingArguments where it has them.
-struct TrainingOptions {
-  double learning_rate = 5e-5;
-  Index batch_size = 8;                   ///< blocks in one forward pass
-  Index max_steps = 1000;                 ///< updates of the weights
-  Index gradient_accumulation_steps = 1;  ///< forward passes for one update
-  double weight_decay = 0;
-  double max_grad_norm = 1;  ///< global norm to clip gradients to; 0: not clipped
-  Schedule schedule = Schedule::linear;
-  Index warmup_steps = 0;
-  double adam_beta1 = 0.9;
-  double adam_beta2 = 0.999;
-  double adam_epsilon = 1e-8;
-  Index evaluate_every = 0;      ///< steps between evaluations, the last of them after the last step; 0: none
-  Index evaluation_batches = 0;  ///< spread evenly over the validation part; 0: all of it
-  LossNormalization loss_normalization = LossNormalization::predicted;
-  std::uint64_t seed = 42;  ///< of dropout
-};
 
 /// One update of the weights.
 struct StepReport {
