@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cstdlib>
+#include <limits>
 #include <numeric>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "weft/train/dataset.hpp"
@@ -124,4 +126,9 @@ TEST_CASE("a text shorter than a block is refused with both numbers") {
                     Catch::Matchers::ContainsSubstring("bytes_per_token must be positive"));
   TokenDataset data(counting(9), {.block_size = 3});
   CHECK_THROWS_WITH(data.next_batch(0), Catch::Matchers::ContainsSubstring("at least 1 is needed, found 0"));
+  for (const Index longest : {std::numeric_limits<Index>::max(), std::numeric_limits<Index>::max() / 2 + 1}) {
+    CHECK_THROWS_WITH(TokenDataset(counting(9), {.block_size = longest, .validation = 0.1}),
+                      Catch::Matchers::ContainsSubstring("of " + std::to_string(longest)));
+    CHECK_THROWS_WITH(data.next_batch(longest), Catch::Matchers::ContainsSubstring("blocks of 3 tokens can be counted"));
+  }
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <numeric>
 #include <span>
 #include <utility>
@@ -42,7 +43,7 @@ class TokenDataset {
     expect_valid_options();
     const auto length = static_cast<Index>(tokens_.size());
     const Index parts = options.validation > 0 ? 2 : 1;
-    if (length < parts * options.block_size) {
+    if (options.block_size > length / parts) {
       fail(concat("TokenDataset: the text has ", length, " tokens, fewer than ",
                   parts == 1 ? "a block" : "a block for training and one for validation", " of ", options.block_size));
     }
@@ -62,6 +63,10 @@ class TokenDataset {
   TokenBatch next_batch(Index batch_size) {
     if (batch_size < 1) fail(concat("TokenDataset::next_batch(batch_size): at least 1 is needed, found ", batch_size));
     const Index block = options_.block_size;
+    if (batch_size > std::numeric_limits<Index>::max() / block) {
+      fail(concat("TokenDataset::next_batch(batch_size): at most ", std::numeric_limits<Index>::max() / block,
+                  " blocks of ", block, " tokens can be counted, found ", batch_size));
+    }
     batch_.resize(static_cast<std::size_t>(batch_size * block));
     for (Index row = 0; row < batch_size; ++row) {
       const auto index = static_cast<std::size_t>(position_ % training_blocks());
