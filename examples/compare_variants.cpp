@@ -150,10 +150,7 @@ int run(const Arguments& arguments) {
   std::cout << "\n" << table << "\nlosses in nats a token; gap = validation - training\n";
   weft::write_text(arguments.output + "/table.md", table);
   const std::string picture = arguments.output + "/validation.png";
-  std::cout << (examples::draw_curves(curves, "step", "validation loss", picture)
-                    ? "drawn: "
-                    : "not drawn, because gnuplot was not found: ")
-            << picture << "\n";
+  std::cout << examples::report(examples::draw_curves(curves, "step", "validation loss", picture), picture) << "\n";
   return 0;
 }
 

@@ -32,9 +32,9 @@ inline double settled_top(const std::vector<Curve>& curves) {
   return top;
 }
 
-/// Draws all curves into a PNG file, from the lowest point up to `settled_top`; false when there is no gnuplot.
-inline bool draw_curves(const std::vector<Curve>& curves, const std::string& x_label, const std::string& y_label,
-                        const std::string& path) {
+/// Draws all curves into a PNG file, from the lowest point up to `settled_top`.
+inline Picture draw_curves(const std::vector<Curve>& curves, const std::string& x_label, const std::string& y_label,
+                           const std::string& path) {
   Gnuplot gnuplot(path, 1000, 560);
   std::string plots;
   std::string data;

@@ -14,14 +14,6 @@
 
 namespace examples {
 
-inline void report_picture(Gnuplot& gnuplot, const std::string& path) {
-  if (gnuplot.draw()) {
-    std::cerr << "drawn: " << path << "\n";
-  } else {
-    std::cerr << "not drawn, because gnuplot was not found: " << path << "\n";
-  }
-}
-
 /// Training loss and validation in bits per byte, from a file of metrics.
 inline void draw_loss(const std::string& metrics, const std::string& path) {
   std::string training;
@@ -39,11 +31,10 @@ inline void draw_loss(const std::string& metrics, const std::string& path) {
   Gnuplot gnuplot(path, 900, 500);
   gnuplot.send(
       "set xlabel 'step'\nset ylabel 'bits per byte'\nset grid lc rgb '#dddddd'\nset key top right\n"
-      "set yrange [1:6]\n"
       "plot '-' with lines lc rgb '#9ecae1' title 'training', "
       "'-' with linespoints pt 7 ps 0.6 lw 2 lc rgb '#d6604d' title 'validation'\n");
   gnuplot.send(training + "e\n" + validation + "e\n");
-  report_picture(gnuplot, path);
+  std::cerr << report(gnuplot.draw(), path) << "\n";
 }
 
 /// A byte as a label of an axis.
@@ -80,7 +71,7 @@ void draw_adjacency(const Model& model, const weft::ByteTokenizer& tokenizer, co
                "set palette defined (0 '#f7fbff', 0.3 '#6baed6', 1 '#08306b')\nset cblabel 'weight'\nset key off\n"
                "plot '-' matrix with image\n");
   gnuplot.send(rows + "e\n");
-  report_picture(gnuplot, path);
+  std::cerr << report(gnuplot.draw(), path) << "\n";
 }
 
 }  // namespace examples
