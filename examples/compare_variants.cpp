@@ -4,6 +4,7 @@
 //   compare_variants --corpus proteins.fasta [--steps 400] [--output comparison] [--only GIN,PNA]
 #include <filesystem>
 #include <iostream>
+#include <new>
 #include <sstream>
 
 #include <CLI/CLI.hpp>
@@ -164,19 +165,22 @@ int main(int argc, char** argv) {
   const auto positive = CLI::Range(1, 1'000'000'000);
   app.add_option("--corpus", arguments.corpus, "text, or protein sequences as FASTA")->required();
   app.add_option("--steps", arguments.steps, "updates of the weights, for each variant")->check(positive);
-  app.add_option("--batch-size", arguments.batch_size, "blocks in one step")->check(positive);
-  app.add_option("--block-size", arguments.block_size, "tokens in a block")->check(CLI::Range(16, 1 << 20));
-  app.add_option("--hidden-size", arguments.hidden_size, "width of the models")->check(positive);
-  app.add_option("--layers", arguments.layers, "decoder layers")->check(positive);
-  app.add_option("--heads", arguments.heads, "attention heads")->check(positive);
+  app.add_option("--batch-size", arguments.batch_size, "blocks in one step")->check(CLI::Range(1, 1 << 16));
+  app.add_option("--block-size", arguments.block_size, "tokens in a block")->check(CLI::Range(16, 1 << 16));
+  app.add_option("--hidden-size", arguments.hidden_size, "width of the models")->check(CLI::Range(1, 1 << 14));
+  app.add_option("--layers", arguments.layers, "decoder layers")->check(CLI::Range(1, 1 << 10));
+  app.add_option("--heads", arguments.heads, "attention heads")->check(CLI::Range(1, 1 << 10));
   app.add_option("--learning-rate", arguments.learning_rate)->check(CLI::Range(1e-8, 1.0));
-  app.add_option("--seed", arguments.seed, "of weights and data order");
+  app.add_option("--seed", arguments.seed, "of weights and data order")->check(CLI::NonNegativeNumber);
   app.add_option("--output", arguments.output, "folder for metrics, table and picture");
   app.add_option("--only", arguments.only, "names of the variants to train")->delimiter(',');
   for (CLI::Option* option : app.get_options()) option->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   try {
     return run(arguments);
+  } catch (const std::bad_alloc&) {
+    std::cerr << "compare_variants: there is not enough memory for models and batches of these sizes\n";
+    return 1;
   } catch (const std::exception& error) {
     std::cerr << "compare_variants: " << error.what() << "\n";
     return 1;
