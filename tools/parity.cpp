@@ -64,7 +64,9 @@ int main(int argc, char** argv) {
   int passed = 0;
   int failed = 0;
   const parity::LayerCases cases = parity::layer_cases();
-  for (const Found& found : find_cases(argv[1])) ++(run(cases, found) ? passed : failed);
+  const std::vector<Found> golden_files = find_cases(argv[1]);
+  if (golden_files.empty()) std::fprintf(stderr, "weft_parity: no golden files (*.safetensors) below %s\n", argv[1]);
+  for (const Found& found : golden_files) ++(run(cases, found) ? passed : failed);
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 && passed > 0 ? 0 : 1;
 }
