@@ -87,3 +87,18 @@ TEST_CASE("scratch belongs to its tag and does not shrink") {
   CHECK((thread_scratch<Second, double>(100)) != first);
   CHECK((thread_scratch<First, double>(10)) == first);
 }
+
+TEST_CASE("a workspace refuses a number of elements that cannot be") {
+  Workspace workspace;
+  CHECK_THROWS_WITH(workspace.allocate<float>(-1),
+                    "Workspace: the number of elements must be at least 0 and fit into memory, found -1 of 4 bytes");
+  CHECK_THROWS_WITH(workspace.allocate<double>(Index{1} << 61),
+                    Catch::Matchers::ContainsSubstring("found 2305843009213693952 of 8 bytes"));
+  CHECK(workspace.capacity() == 0);
+}
+
+#if !defined(__SANITIZE_ADDRESS__)  // the sanitizer ends the program instead
+TEST_CASE("memory that the machine does not have is an error that names the bytes") {
+  CHECK_THROWS_WITH(allocate_aligned(std::size_t{1} << 55), "out of memory: 36028797018963968 bytes were asked for");
+}
+#endif

@@ -8,6 +8,7 @@
 #include <memory>
 #include <new>
 
+#include "weft/tensor/error.hpp"
 #include "weft/tensor/types.hpp"
 
 #ifdef __linux__
@@ -41,9 +42,10 @@ inline void prefer_large_pages([[maybe_unused]] std::byte* data, [[maybe_unused]
 /// Owns `bytes` of uninitialised memory aligned to `kAlignment`.
 using AlignedBytes = std::unique_ptr<std::byte[], detail::AlignedDelete>;
 
-/// Uninitialised memory that starts at a multiple of `kAlignment`; std::bad_alloc where there is none.
+/// Uninitialised memory that starts at a multiple of `kAlignment`; Error where there is not so much.
 inline AlignedBytes allocate_aligned(std::size_t bytes) {
-  auto* const data = static_cast<std::byte*>(::operator new (bytes, std::align_val_t{kAlignment}));
+  auto* const data = static_cast<std::byte*>(::operator new (bytes, std::align_val_t{kAlignment}, std::nothrow));
+  if (data == nullptr) fail(concat("out of memory: ", bytes, " bytes were asked for"));
   detail::prefer_large_pages(data, bytes);
   return AlignedBytes(data);
 }

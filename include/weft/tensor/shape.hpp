@@ -6,6 +6,7 @@
 #include <array>
 #include <cassert>
 #include <concepts>
+#include <limits>
 #include <span>
 #include <string>
 #include <utility>
@@ -30,6 +31,22 @@ namespace detail {
   std::string text = "[";
   for (std::size_t axis = 0; axis < extents.size(); ++axis) text += concat(axis == 0 ? "" : ", ", extents[axis]);
   return text + "]";
+}
+
+/// The bytes of a tensor that `owner` is about to take memory for. Extents are numbers that a caller may have got wrong, so
+/// they are looked at here, once for each allocation; views and kernels may then rely on them.
+[[gnu::cold, gnu::noinline]] inline std::size_t checked_bytes(std::string_view owner, std::span<const Index> extents,
+                                                              std::size_t element_bytes) {
+  auto bytes = static_cast<Index>(element_bytes);
+  for (const Index extent : extents) {
+    if (extent < 0) fail(concat(owner, ": no extent may be negative, found shape ", extents_text(extents)));
+    if (extent > 0 && bytes > std::numeric_limits<Index>::max() / extent) {
+      fail(concat(owner, ": shape ", extents_text(extents), " of ", element_bytes,
+                  "-byte elements is larger than any memory"));
+    }
+    bytes *= extent;
+  }
+  return static_cast<std::size_t>(bytes);
 }
 
 [[noreturn, gnu::cold, gnu::noinline]] inline void fail_axis(std::string_view what, int axis, Index expected,

@@ -128,7 +128,10 @@ class Tensor {
   Tensor() requires(ShapeType::is_static) : Tensor(ShapeType{}) {}
   Tensor() requires(!ShapeType::is_static) = default;
 
-  explicit Tensor(ShapeType shape) : shape_(shape), buffer_(detail::zeroed_buffer<DeviceType>(bytes())) {}
+  /// Raises Error for a negative extent, a number of bytes that no Index holds, and where memory is short.
+  explicit Tensor(ShapeType shape)
+      : shape_(shape),
+        buffer_(detail::zeroed_buffer<DeviceType>(detail::checked_bytes("Tensor", shape.extents(), sizeof(T)))) {}
 
   T* data() { return reinterpret_cast<T*>(buffer_.get()); }
   const T* data() const { return reinterpret_cast<const T*>(buffer_.get()); }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "weft/tensor/device.hpp"
@@ -27,6 +28,8 @@ class BasicWorkspace {
   /// Uninitialised, 64-byte aligned room for `count` elements, valid until a `release` to an earlier mark.
   template <class T>
   T* allocate(Index count) {
+    constexpr Index most = (std::numeric_limits<Index>::max() - Index{kAlignment}) / static_cast<Index>(sizeof(T));
+    if (count < 0 || count > most) [[unlikely]] fail_count(count, sizeof(T));
     const std::size_t bytes = align_up(static_cast<std::size_t>(std::max<Index>(count, 1)) * sizeof(T));
     while (current_ < blocks_.size() && blocks_[current_].bytes - used_ < bytes) {
       ++current_;
@@ -82,6 +85,11 @@ class BasicWorkspace {
     typename DeviceType::Buffer memory;
     std::size_t bytes;
   };
+
+  [[noreturn, gnu::cold, gnu::noinline]] static void fail_count(Index count, std::size_t element_bytes) {
+    fail(concat("Workspace: the number of elements must be at least 0 and fit into memory, found ", count, " of ",
+                element_bytes, " bytes"));
+  }
 
   static constexpr std::size_t kFirstBlock = std::size_t{1} << 16;
 
