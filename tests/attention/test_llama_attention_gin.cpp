@@ -270,14 +270,14 @@ TEST_CASE("GIN attention refuses choices that cannot be computed, and names them
                       o.threshold.mode = ThresholdMode::scaled_topk_causal_4d;
                       o.threshold.top_k_fraction = 0;
                     }),
-                    "LlamaAttentionGIN: top_k_fraction must be in (0, 1], found 0.000000");
+                    "LlamaAttentionGIN: top_k_fraction must be in (0, 1], found 0");
   CHECK_THROWS_WITH(make([](Options& o) {
                       o.threshold.mode = ThresholdMode::top_k;
                       o.threshold.top_k_fraction = 1.5;
                     }),
-                    "LlamaAttentionGIN: top_k_fraction must be in (0, 1], found 1.500000");
+                    "LlamaAttentionGIN: top_k_fraction must be in (0, 1], found 1.5");
   CHECK_THROWS_WITH(make([](Options& o) { o.softmax_temperature = 0; }),
-                    "LlamaAttentionGIN: softmax_temperature must be positive, found 0.000000");
+                    "LlamaAttentionGIN: softmax_temperature must be positive, found 0");
   CHECK_THROWS_WITH(make([](Options& o) {
                       o.use_scoring_fnct = true;
                       o.scoring_hidden_dim = 0;

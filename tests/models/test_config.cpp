@@ -179,7 +179,7 @@ TEST_CASE("the conditions of GIN attention are checked only where it is used") {
 }
 
 TEST_CASE("what holds for every graph configuration is checked always") {
-  CHECK(refusal({}, {.threshold = -0.5}) == "gnn_config.threshold must be at least 0, found -0.500000");
+  CHECK(refusal({}, {.threshold = -0.5}) == "gnn_config.threshold must be at least 0, found -0.5");
   CHECK(
       refusal({}, {.compatibility = {.norm_zero_guard = false, .compute_dtype = weft::ComputeDtype::storage}}).empty());
 }

@@ -3,7 +3,9 @@
 /// How Weft refuses: one error type, one place that raises it, and a handler for programs built without exceptions.
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <initializer_list>
@@ -43,7 +45,10 @@ class TextPart {
 
   template <class Number>
   requires std::is_arithmetic_v<Number> TextPart(Number number) {
-    if constexpr (std::is_floating_point_v<Number>) {
+    if constexpr (std::is_same_v<Number, float>) {
+      kind_ = Kind::single;
+      single_ = number;
+    } else if constexpr (std::is_floating_point_v<Number>) {
       kind_ = Kind::real;
       real_ = static_cast<double>(number);
     } else if constexpr (std::is_signed_v<Number>) {
@@ -62,14 +67,23 @@ class TextPart {
       case Kind::natural:
         return std::to_string(natural_);
       case Kind::real:
-        return std::to_string(real_);
+        return shortest(real_);
+      case Kind::single:
+        return shortest(single_);
       default:
         return std::string(text_);
     }
   }
 
  private:
-  enum class Kind { text, integer, natural, real };
+  enum class Kind { text, integer, natural, real, single };
+
+  /// The shortest text that reads back as the same number: a message about 1.0000001 must not say 1.
+  template <class Real>
+  static std::string shortest(Real value) {
+    std::array<char, 32> text;
+    return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
+  }
 
   Kind kind_;
   union {
@@ -77,6 +91,7 @@ class TextPart {
     long long integer_;
     unsigned long long natural_;
     double real_;
+    float single_;
   };
 };
 
