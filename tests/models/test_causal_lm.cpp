@@ -95,6 +95,19 @@ TEST_CASE("checkpointed layers give the same loss and gradients as plain ones, b
   CHECK(checkpointed_bytes < plain_bytes);
 }
 
+TEST_CASE("ids without a text or without a token are refused") {
+  const auto model = random_model<TinyGIN>(3);
+  Inference inference;
+  Tape tape;
+  const std::string refusal =
+      "model(context, ids): ids must be [batch, tokens] with at least one text and one token, found ";
+  for (const auto& [batch, tokens] : {std::pair<Index, Index>(1, 0), {0, 4}, {0, 0}}) {
+    const Ids ids(Shape<Dyn, Dyn>(batch, tokens));
+    CHECK_THROWS_WITH(model(inference, ids), refusal + ids.shape().text());
+    CHECK_THROWS_WITH(model.loss(tape, ids, ids), refusal + ids.shape().text());
+  }
+}
+
 TEMPLATE_TEST_CASE("packed sequences have the logits, loss and gradients of separate ones", "", TinyLlama, TinyGIN) {
   auto model = random_model<TestType, double>(3);
   const auto ids = random_ids(1, 12, 4);

@@ -71,7 +71,7 @@ class DecoderModel {
                 options.rope_scaling),
         options_(options) {}
 
-  /// \param ids    [batch, tokens]
+  /// \param ids    [batch, tokens], at least one of each
   /// \param cache  null, or what earlier tokens left; the new tokens are added (no derivatives)
   /// \return       [batch, tokens, hidden]: the normalised output of the last layer
   template <class Context, class Ids>
@@ -99,6 +99,10 @@ class DecoderModel {
   template <class Context>
   AttentionInputs<T> attention_inputs(Context& context, Index batch, Index tokens, const ModelInputs& inputs,
                                       const KVCache<T>* cache = nullptr) const {
+    if (batch < 1 || tokens < 1) {
+      fail(concat("model(context, ids): ids must be [batch, tokens] with at least one text and one token, found ",
+                  Shape<Dyn, Dyn>(batch, tokens).text()));
+    }
     if (cache != nullptr) {
       if (Context::records) fail("model(tape, ids, cache): a cache serves inference only; use an Inference context");
       if (cache->batch() != batch) {
@@ -243,7 +247,7 @@ class CausalLM {
     if (!options.tie_word_embeddings) lm_head.emplace(false, options.hidden_size, options.vocab_size);
   }
 
-  /// \param ids  [batch, tokens]
+  /// \param ids  [batch, tokens], at least one of each
   /// \return     logits [batch, tokens, vocab]
   template <class Context, class Ids>
   auto operator()(Context& context, const Ids& ids, const ModelInputs& inputs = {}, KVCache<T>* cache = nullptr) const {
