@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <limits>
 #include <set>
 
 #include "weft/models/generate.hpp"
@@ -54,6 +55,36 @@ TEST_CASE("a cache refuses overflow and stays as it is") {
                     "model(context, ids, cache): the cache holds 1 texts, ids 2");
   CHECK_THROWS_WITH(cache.truncate(4), "KVCache: truncate(tokens) needs 0 <= tokens <= 3, found 4");
   CHECK_THROWS_WITH(model.make_cache(1, 0), "KVCache: layers, batch and capacity must be positive, found 2, 1, 0");
+}
+
+TEST_CASE("a cache that no memory can hold is refused before any is taken") {
+  const auto model = random_model<TinyGIN>(1);
+  CHECK_THROWS_WITH(model.make_cache(-1, -3), "KVCache: layers, batch and capacity must be positive, found 2, -1, -3");
+  CHECK_THROWS_WITH(model.make_cache(1, Index{1} << 59),
+                    "Tensor: shape [2, 1, 576460752303423488, 48] of 4-byte elements is larger than any memory");
+  CHECK_THROWS_WITH(RowCache<float>(Index{1} << 40, Index{1} << 24, 2),
+                    "RowCache: shape [1099511627776, 16777216, 2] of 4-byte elements is larger than any memory");
+}
+
+TEST_CASE("what cannot be continued is refused with a sentence") {
+  const auto model = random_model<TinyGIN>(7);
+  const std::vector<std::int32_t> none;
+  const std::vector<std::int32_t> prompt{3, 1};
+  CHECK_THROWS_WITH(
+      generate(model, none, {.max_new_tokens = 3}),
+      "generate(model, prompt): the prompt must have at least one token, the model's bos_token_id for instance");
+  CHECK_THROWS_WITH(generate(model, prompt, {.max_new_tokens = std::numeric_limits<Index>::max()}),
+                    "generate(model, prompt): a prompt of 2 tokens and max_new_tokens = 9223372036854775807 are more "
+                    "tokens than can be counted");
+  CHECK_THROWS_WITH(generate(model, prompt, {.max_new_tokens = std::numeric_limits<Index>::max() - 2}),
+                    Catch::Matchers::ContainsSubstring("larger than any memory"));
+  CHECK_THROWS_WITH(Generator(model, 0), "Generator(model, capacity): capacity must be positive, found 0");
+  Generator generator(model, 3);
+  CHECK_THROWS_WITH(generator.read(none), "Generator::read(tokens): the text needs at least one token");
+  generator.read(prompt);
+  CHECK(generator.text().size() == 2);
+  CHECK_THROWS_WITH(generator.read(prompt),
+                    "Generator::read(tokens): 2 more tokens do not fit: 2 of 3 are taken");
 }
 
 TEST_CASE("a truncated cache continues differently but correctly") {
@@ -118,8 +149,6 @@ TEST_CASE("generation stops at a stop token and where a callback says so") {
   int calls = 0;
   CHECK(generate(model, prompt, {.max_new_tokens = 6}, [&](std::int32_t) { return ++calls < 4; }).size() == 4);
   CHECK(generate(model, prompt, {.max_new_tokens = 0}).empty());
-  CHECK_THROWS_WITH(generate(model, std::vector<std::int32_t>{}, {.max_new_tokens = 3}),
-                    "Generator::read(tokens): the text needs at least one token");
 }
 
 TEST_CASE("a steady-state decode step allocates nothing") {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "weft/ops/head_aggregate/head_aggregate_kernels.hpp"
-#include "weft/tensor/error.hpp"
+#include "weft/tensor/shape.hpp"
 
 namespace weft {
 
@@ -22,7 +22,7 @@ class RowCache {
 
   /// With memory of its own.
   RowCache(Index batch, Index capacity, Index width)
-      : own_(static_cast<std::size_t>(batch * capacity * width)), batch_(batch), capacity_(capacity) {}
+      : own_(checked_size(batch, capacity, width)), batch_(batch), capacity_(capacity) {}
 
   /// In `memory`, of batch * capacity * cache_width values, in which `length` tokens are.
   RowCache(T* memory, Index batch, Index capacity, Index length)
@@ -64,6 +64,11 @@ class RowCache {
   }
 
  private:
+  static std::size_t checked_size(Index batch, Index capacity, Index width) {
+    return detail::checked_bytes("RowCache", Shape<Dyn, Dyn, Dyn>(batch, capacity, width).extents(), sizeof(T)) /
+           sizeof(T);
+  }
+
   std::vector<T> own_;
   T* lent_ = nullptr;
   Index batch_ = 0;

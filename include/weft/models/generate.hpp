@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,24 +36,25 @@ class Generator {
  public:
   using T = typename Model::T;
 
-  /// \param capacity  tokens of prompt and continuation together that there is room for
+  /// \param capacity  tokens of prompt and continuation together that there is room for, at least 1
   Generator(const Model& model, Index capacity, const SamplingOptions& sampling = {})
       : model_(model), capacity_(capacity), sampler_(model.vocab_size(), sampling) {
+    if (capacity < 1) fail(concat("Generator(model, capacity): capacity must be positive, found ", capacity));
     if (model.incremental()) cache_.emplace(model.make_cache(1, capacity));
-    text_.reserve(static_cast<std::size_t>(std::max<Index>(capacity, 0)));
+    text_ = Tensor<std::int32_t, Shape<Dyn>>(Shape<Dyn>(capacity));
   }
 
   /// Appends tokens to the text and returns the scores of the next one; at least one token.
   std::span<const T> read(std::span<const std::int32_t> tokens) {
     if (tokens.empty()) fail("Generator::read(tokens): the text needs at least one token");
-    const auto length = static_cast<Index>(text_.size());
-    if (static_cast<Index>(tokens.size()) > capacity_ - length) {
-      fail(concat("Generator::read(tokens): ", tokens.size(), " more tokens do not fit: ", length, " of ", capacity_,
+    if (static_cast<Index>(tokens.size()) > capacity_ - length_) {
+      fail(concat("Generator::read(tokens): ", tokens.size(), " more tokens do not fit: ", length_, " of ", capacity_,
                   " are taken"));
     }
-    text_.insert(text_.end(), tokens.begin(), tokens.end());
+    std::copy(tokens.begin(), tokens.end(), text_.data() + length_);
+    length_ += static_cast<Index>(tokens.size());
     context_.reset();
-    const std::span<const std::int32_t> run = cache_ ? tokens : std::span<const std::int32_t>(text_);
+    const std::span<const std::int32_t> run = cache_ ? tokens : text();
     const Shape<Dyn, Dyn> shape(1, static_cast<Index>(run.size()));
     const TensorView<const std::int32_t, Shape<Dyn, Dyn>> ids(run.data(), shape);
     const auto hidden = model_.model(context_, ids, {}, cache_ ? &*cache_ : nullptr);
@@ -66,7 +68,7 @@ class Generator {
   std::int32_t next() {
     if (scores_.empty()) fail("Generator::next(): read a prompt first");
     const auto token = static_cast<std::int32_t>(sampler_(scores_));
-    if (static_cast<Index>(text_.size()) < capacity_) {
+    if (length_ < capacity_) {
       read({&token, 1});
     } else {
       scores_ = {};
@@ -75,14 +77,15 @@ class Generator {
   }
 
   /// The text so far.
-  std::span<const std::int32_t> text() const { return text_; }
+  std::span<const std::int32_t> text() const { return {text_.data(), static_cast<std::size_t>(length_)}; }
 
  private:
   const Model& model_;
   Inference context_;
   Index capacity_;
   std::optional<KVCache<T>> cache_;  ///< empty where every step recomputes the text
-  std::vector<std::int32_t> text_;
+  Tensor<std::int32_t, Shape<Dyn>> text_;
+  Index length_ = 0;                 ///< tokens of the text so far
   Sampler sampler_;
   std::span<const T> scores_;
 };
@@ -93,8 +96,16 @@ template <class Model, class OnToken>
 std::vector<std::int32_t> generate(const Model& model, std::span<const std::int32_t> prompt,
                                    const GenerationOptions& options, OnToken&& on_token) {
   std::vector<std::int32_t> tokens;
+  if (prompt.empty()) {
+    fail("generate(model, prompt): the prompt must have at least one token, the model's bos_token_id for instance");
+  }
   if (options.max_new_tokens <= 0) return tokens;
-  Generator<Model> generator(model, static_cast<Index>(prompt.size()) + options.max_new_tokens - 1, options.sampling);
+  const auto length = static_cast<Index>(prompt.size());
+  if (options.max_new_tokens > std::numeric_limits<Index>::max() - length) {
+    fail(concat("generate(model, prompt): a prompt of ", length, " tokens and max_new_tokens = ",
+                options.max_new_tokens, " are more tokens than can be counted"));
+  }
+  Generator<Model> generator(model, length + options.max_new_tokens - 1, options.sampling);
   generator.read(prompt);
   while (static_cast<Index>(tokens.size()) < options.max_new_tokens) {
     tokens.push_back(generator.next());

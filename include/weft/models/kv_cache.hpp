@@ -19,11 +19,8 @@ class KVCache {
   /// \param graph_width  values that it leaves for the graph network
   KVCache(Index layers, Index batch, Index capacity, Index key_width, Index value_width, Index block_width = 0,
           Index graph_width = 0)
-      : memory_(Shape<Dyn>(layers * batch * capacity * (key_width + value_width + block_width + graph_width))),
+      : memory_(memory_shape(layers, batch, capacity, key_width + value_width + block_width + graph_width)),
         batch_(batch) {
-    if (layers < 1 || batch < 1 || capacity < 1) {
-      fail(concat("KVCache: layers, batch and capacity must be positive, found ", layers, ", ", batch, ", ", capacity));
-    }
     T* next = memory_.data();
     for (Index layer = 0; layer < layers; ++layer) {
       T* keys = next;
@@ -64,11 +61,21 @@ class KVCache {
   }
 
  private:
+  using MemoryShape = Shape<Dyn, Dyn, Dyn, Dyn>;
+
+  /// Checked before memory is taken; that it can be addressed is the tensor's own check.
+  static MemoryShape memory_shape(Index layers, Index batch, Index capacity, Index width) {
+    if (layers < 1 || batch < 1 || capacity < 1) {
+      fail(concat("KVCache: layers, batch and capacity must be positive, found ", layers, ", ", batch, ", ", capacity));
+    }
+    return MemoryShape(layers, batch, capacity, width);
+  }
+
   void set_length(Index length) {
     for (CachedKeysValues<T>& layer : layers_) layer.length = length;
   }
 
-  Tensor<T, Shape<Dyn>> memory_;
+  Tensor<T, MemoryShape> memory_;
   std::vector<CachedKeysValues<T>> layers_;
   Index batch_;
 };
