@@ -198,6 +198,31 @@ TEST_CASE("sampling options outside of their range are refused") {
                     "Sampler: made for 4 tokens, found 3 scores");
 }
 
+TEST_CASE("scores that leave no choice are refused, masked ones are never chosen") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float infinity = std::numeric_limits<float>::infinity();
+  const auto choose = [](const std::vector<float>& logits, const SamplingOptions& options) {
+    Sampler sampler(static_cast<Index>(logits.size()), options);
+    std::set<Index> tokens;
+    for (int i = 0; i < 100; ++i) tokens.insert(sampler(std::span<const float>(logits)));
+    return tokens;
+  };
+  for (const SamplingOptions& options :
+       {SamplingOptions{}, SamplingOptions{.sample = true}, SamplingOptions{.sample = true, .top_k = 2},
+        SamplingOptions{.sample = true, .top_p = 0.9}}) {
+    CHECK_THROWS_WITH(choose({nan, 1, 2}, options), "Sampler: the highest score must be finite, found nan for token 0");
+    CHECK_THROWS_WITH(choose({1, nan, 2}, options), "Sampler: the highest score must be finite, found nan for token 1");
+    CHECK_THROWS_WITH(choose({1, infinity, 2}, options),
+                      "Sampler: the highest score must be finite, found inf for token 1");
+    CHECK_THROWS_WITH(choose({-infinity, -infinity}, options),
+                      "Sampler: the highest score must be finite, found -inf for token 0");
+    CHECK(choose({-infinity, 1, -infinity}, options) == std::set<Index>{1});
+    CHECK_THROWS_WITH(Sampler(0, options), "Sampler: needs at least one token to choose from, found 0");
+  }
+  CHECK(choose({1, 5, 2}, {.sample = true, .temperature = 1e-310}) == std::set<Index>{1});
+  CHECK(choose({1, 5, 2}, {.sample = true, .temperature = 1e-310, .top_p = 0.9}) == std::set<Index>{1});
+}
+
 TEST_CASE("bytes become text again, and a stream gives whole characters only") {
   const ByteTokenizer tokenizer;
   const std::string text = "a\u00e9\u4e16\U0001F600!";

@@ -16,7 +16,7 @@ namespace weft {
 /// How the next token is chosen. Filters apply in Hugging Face's order: temperature, top-k, top-p.
 struct SamplingOptions {
   bool sample = false;     ///< false: the token with the highest score (greedy)
-  double temperature = 1;  ///< > 0; divides the scores
+  double temperature = 1;  ///< > 0; divides the scores' distances from the highest
   Index top_k = 0;         ///< keep the k most probable tokens; 0: all
   double top_p = 1;        ///< keep the smallest set of tokens whose probability reaches p, in (0, 1]
   std::uint64_t seed = 0;
@@ -25,7 +25,9 @@ struct SamplingOptions {
 /// Picks tokens; the same seed gives the same choices. Allocates in its constructor only.
 class Sampler {
  public:
+  /// \param vocab_size  at least 1
   Sampler(Index vocab_size, const SamplingOptions& options) : options_(options), rng_(options.seed) {
+    if (vocab_size < 1) fail(concat("Sampler: needs at least one token to choose from, found ", vocab_size));
     if (!(options.temperature > 0) || !std::isfinite(options.temperature)) {
       fail(concat("SamplingOptions: temperature must be positive, found ", options.temperature,
                   " (for the most probable token use sample = false)"));
@@ -37,24 +39,44 @@ class Sampler {
     candidates_.resize(static_cast<std::size_t>(vocab_size));
   }
 
-  /// \param logits  one score for each token of the vocabulary
+  /// \param logits  one score for each token of the vocabulary; -inf: never chosen. Raises Error for NaN and where the
+  ///                highest score is infinite
   template <class T>
   Index operator()(std::span<const T> logits) {
     if (logits.size() != candidates_.size()) {
       fail(concat("Sampler: made for ", candidates_.size(), " tokens, found ", logits.size(), " scores"));
     }
-    if (!options_.sample) return std::max_element(logits.begin(), logits.end()) - logits.begin();
+    const std::size_t best = find_best(logits);
+    if (!options_.sample) return static_cast<Index>(best);
+    // The highest score becomes 0 first: however small the temperature, the quotients are 0 or less and never NaN.
+    const auto highest = static_cast<double>(logits[best]);
     for (std::size_t token = 0; token < logits.size(); ++token) {
-      candidates_[token] = {static_cast<double>(logits[token]) / options_.temperature, static_cast<Index>(token)};
+      const double distance = static_cast<double>(logits[token]) - highest;
+      candidates_[token] = {distance / options_.temperature, static_cast<Index>(token)};
     }
     return draw(keep_top_p(keep_top_k(candidates_)));
   }
 
  private:
   struct Candidate {
-    double weight;  ///< score, then unnormalised probability
+    double weight;  ///< score, 0 for the best, then unnormalised probability
     Index token;
   };
+
+  /// The first token with the highest score.
+  template <class T>
+  static std::size_t find_best(std::span<const T> logits) {
+    std::size_t best = 0;
+    for (std::size_t token = 0; token < logits.size(); ++token) {
+      if (logits[token] <= logits[best]) continue;
+      best = token;
+      if (std::isnan(logits[token])) break;
+    }
+    if (!std::isfinite(logits[best])) {
+      fail(concat("Sampler: the highest score must be finite, found ", logits[best], " for token ", best));
+    }
+    return best;
+  }
 
   /// Higher weights first; equal ones by token, so that ties do not depend on the sort.
   static bool better(const Candidate& a, const Candidate& b) {
@@ -70,8 +92,7 @@ class Sampler {
       all = all.first(k);
       std::sort(all.begin(), all.end(), better);
     }
-    const double best = std::min_element(all.begin(), all.end(), better)->weight;
-    for (Candidate& candidate : all) candidate.weight = std::exp(candidate.weight - best);
+    for (Candidate& candidate : all) candidate.weight = std::exp(candidate.weight);
     return all;
   }
 
@@ -91,11 +112,14 @@ class Sampler {
 
   Index draw(std::span<const Candidate> candidates) {
     double remaining = rng_.uniform(draws_++) * total(candidates);
+    Index chosen = 0;
     for (const Candidate& candidate : candidates) {
+      if (candidate.weight <= 0) continue;  // not even where rounding leaves a remainder at the end
+      chosen = candidate.token;
       remaining -= candidate.weight;
-      if (remaining < 0) return candidate.token;
+      if (remaining < 0) break;
     }
-    return candidates.back().token;
+    return chosen;
   }
 
   static double total(std::span<const Candidate> candidates) {
