@@ -108,6 +108,27 @@ TEST_CASE("ids without a text or without a token are refused") {
   }
 }
 
+TEST_CASE("the embedding of padding stays 0 in training, unless the head shares it") {
+  for (const bool tied : {false, true}) {
+    LlamaConfig config = TinyLlama::llama;
+    config.pad_token_id = 0;
+    config.tie_word_embeddings = tied;
+    LlamaForCausalLMWithGNN<Dynamic> model(config, GNNConfig{}, Rng(1));
+    Ids ids(Shape<Dyn, Dyn>(1, 6));
+    for (Index t = 0; t < 3; ++t) ids(0, t) = static_cast<std::int32_t>(t + 4);  // then padding
+    Tape tape;
+    tape.backward(model.loss(tape, ids, ids));
+    const auto& weight = model.model.embed_tokens.weight;
+    for (Index i = 0; i < config.hidden_size; ++i) {
+      CHECK(weight.value()(0, i) == 0);
+      CHECK((weight.gradient()(0, i) != 0) == tied);
+      CHECK(weight.gradient()(4, i) != 0);
+    }
+  }
+  CHECK_THROWS_WITH((Embedding<Dyn, Dyn>(5, 2, 5)),
+                    "Embedding: padding_id must be below the vocabulary size 5, found 5");
+}
+
 TEMPLATE_TEST_CASE("packed sequences have the logits, loss and gradients of separate ones", "", TinyLlama, TinyGIN) {
   auto model = random_model<TestType, double>(3);
   const auto ids = random_ids(1, 12, 4);

@@ -52,6 +52,8 @@ TEST_CASE("embedding agrees with the naive form for every awkward size") {
       compare_with_naive<float, std::int32_t>({rows, 5, features}, false);
       compare_with_naive<double, std::int64_t>({rows, 5, features}, true);
       compare_with_naive<float, std::int64_t>({rows, 1, features}, true);
+      compare_with_naive<float, std::int32_t>({rows, 5, features, 3}, false);
+      compare_with_naive<double, std::int64_t>({rows, 5, features, 0}, true);
     }
   }
 }
@@ -89,6 +91,22 @@ TEST_CASE("embedding's derivatives agree with finite differences") {
   const auto lookup = [&](auto& context, auto& weight) { return embedding(context, ids, weight); };
   CHECK(gradcheck(lookup, std::tie(dynamic)).message == "gradcheck: 12 derivatives agree");
   CHECK(gradcheck(lookup, std::tie(fixed)).message == "gradcheck: 12 derivatives agree");
+}
+
+TEST_CASE("the row of padding is read like any other and takes no gradient") {
+  Parameter<float, Shape<3, 2>> weight(Shape<3, 2>{});
+  weight.value()(2, 0) = 5;
+  Tensor<std::int32_t, Shape<3>> ids;
+  ids(1) = 2;
+  const auto seed = random_tensor<float>(Shape<3, 2>(), 1);
+  Tape tape;
+  const auto y = embedding(tape, ids, weight, {.padding_id = 2});
+  CHECK(y(1, 0) == 5);
+  tape.backward(y, seed.view());
+  const auto gradient = weight.gradient();
+  CHECK(gradient(0, 1) == seed(0, 1) + seed(2, 1));
+  CHECK(gradient(2, 0) == 0);
+  CHECK(gradient(2, 1) == 0);
 }
 
 TEST_CASE("embedding's gradients of several uses of one table add up") {

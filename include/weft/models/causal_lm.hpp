@@ -34,7 +34,7 @@ struct CausalLMOptions {
   Index max_position_embeddings = 2048;  ///< where the `dynamic` scaling of the frequencies begins
   bool tie_word_embeddings = false;      ///< the head shares the embedding's weights
   double initializer_range = 0.02;       ///< standard deviation of the first weights
-  Index padding_id = -1;                 ///< token whose embedding starts as 0; -1: none
+  Index padding_id = -1;                 ///< token whose embedding starts as 0 and is not trained; -1: none
   Index vocab_size = 0;
   Index hidden_size = 0;
 };
@@ -64,7 +64,7 @@ class DecoderModel {
   RMSNorm<Layer::kHiddenSize, T, Device> norm;
 
   explicit DecoderModel(StackType stack, const CausalLMOptions& options = {})
-      : embed_tokens(options.vocab_size, options.hidden_size),
+      : embed_tokens(options.vocab_size, options.hidden_size, options.padding_id),
         layers(std::move(stack)),
         norm(options.rms_norm_eps, options.hidden_size),
         rotary_(layers[0].self_attn.head_dim(), options.rope_theta, options.max_position_embeddings,
@@ -160,7 +160,7 @@ class DecoderModel {
   }
 
   void initialize(Rng& rng) {
-    embed_tokens.initialize(rng, options_.initializer_range, options_.padding_id);
+    embed_tokens.initialize(rng, options_.initializer_range);
     layers.initialize(rng, options_.initializer_range);
   }
 

@@ -76,7 +76,7 @@ struct LlamaConfig {
   bool attention_bias = false;  ///< biases in q_proj, k_proj, v_proj, o_proj
   double attention_dropout = 0.0;
   bool mlp_bias = false;      ///< biases in gate_proj, up_proj, down_proj
-  TokenIds pad_token_id{};    ///< none, or the id whose embedding stays 0
+  TokenIds pad_token_id{};    ///< none, or the id whose embedding starts as 0, without a gradient
   TokenIds bos_token_id = 1;  ///< begins a text
   TokenIds eos_token_id = 2;  ///< any of these ends a text
 

@@ -20,7 +20,7 @@ struct AppendAxis<Shape<Extents...>, Extent> {
   using type = Shape<Extents..., Extent>;
 };
 
-/// dweight[ids[row]] += dY[row]
+/// dweight[ids[row]] += dY[row], but for the padding
 template <class T, class Id, class DeviceType>
 struct EmbeddingBackward {
   const Id* ids;
@@ -36,13 +36,20 @@ struct EmbeddingBackward {
 
 }  // namespace detail
 
+/// What is special about a table.
+struct EmbeddingOptions {
+  /// The row of padding, which a lookup reads like any other but gives no gradient, so that it stays what it is unless the
+  /// table has another use (torch's padding_idx). Negative: none.
+  Index padding_id = -1;
+};
+
 /// y[..., :] = weight[ids[...], :]. An id outside of the table is refused before anything is written.
 ///
 /// \param ids     [...], `std::int32_t` or `std::int64_t`, any rank; must outlive the step on a tape
 /// \param weight  [vocabulary, features]; rows of a `bf16` table, which serves inference only, are returned as `float`
 /// \return        [..., features]
 template <class Context, class Ids, class Weight>
-auto embedding(Context& context, const Ids& ids, const Weight& weight) {
+auto embedding(Context& context, const Ids& ids, const Weight& weight, const EmbeddingOptions& options = {}) {
   using Id = ElementOf<Ids>;
   using Stored = ElementOf<Weight>;
   using T = std::conditional_t<std::is_same_v<Stored, bf16>, float, Stored>;
@@ -56,7 +63,7 @@ auto embedding(Context& context, const Ids& ids, const Weight& weight) {
   std::array<Index, static_cast<std::size_t>(YShape::rank)> extents{};
   for (int axis = 0; axis < ShapeOf<Ids>::rank; ++axis) extents[static_cast<std::size_t>(axis)] = ids.shape()[axis];
   extents.back() = weight.extent(1);
-  const EmbeddingSize size{ids.size(), weight.extent(0), weight.extent(1)};
+  const EmbeddingSize size{ids.size(), weight.extent(0), weight.extent(1), options.padding_id};
 
   const auto positions = operand(context, ids);
   const auto weights = operand(context, weight);

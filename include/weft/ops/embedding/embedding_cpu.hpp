@@ -35,8 +35,8 @@ struct EmbeddingKernels<Cpu> {
     });
   }
 
-  /// dweight[ids[row]] += dy[row]. Ids repeat, so threads share out the columns: each element is summed by one thread,
-  /// from the first row to the last.
+  /// dweight[ids[row]] += dy[row], but for the padding. Ids repeat, so threads share out the columns: each element is
+  /// summed by one thread, from the first row to the last.
   template <class T, class Id>
   static void backward_weight(const EmbeddingSize& size, const Id* ids, const T* dy, GradientTarget<T> dweight) {
     if (!dweight.accumulate) {
@@ -50,8 +50,9 @@ struct EmbeddingKernels<Cpu> {
       const Index first = begin * line;
       const Index count = std::min(end * line, size.features) - first;
       for (Index row = 0; row < size.rows; ++row) {
-        add(count, dy + row * size.features + first,
-            dweight.data + static_cast<Index>(ids[row]) * size.features + first);
+        const auto id = static_cast<Index>(ids[row]);
+        if (id == size.padding_id) continue;
+        add(count, dy + row * size.features + first, dweight.data + id * size.features + first);
       }
     });
   }

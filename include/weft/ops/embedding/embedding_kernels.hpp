@@ -7,11 +7,12 @@
 
 namespace weft {
 
-/// The extents of a lookup: `rows` ids in a table of `vocabulary` rows.
+/// The extents of a lookup: `rows` ids in a table of `vocabulary` rows, of which `padding_id` takes no gradient.
 struct EmbeddingSize {
   Index rows;
   Index vocabulary;
   Index features;
+  Index padding_id = -1;  ///< negative: there is none
 };
 
 /// An id that is no row of the table, and where it stands.

@@ -17,10 +17,11 @@ void embedding_naive(const EmbeddingSize& size, const Id* ids, const Weight* wei
   }
 }
 
-/// dweight[ids[row]] += dy[row]
+/// dweight[ids[row]] += dy[row], but for the padding
 template <class T, class Id>
 void embedding_backward_naive(const EmbeddingSize& size, const Id* ids, const T* dy, T* dweight) {
   for (Index row = 0; row < size.rows; ++row) {
+    if (static_cast<Index>(ids[row]) == size.padding_id) continue;
     for (Index column = 0; column < size.features; ++column) {
       dweight[static_cast<Index>(ids[row]) * size.features + column] += dy[row * size.features + column];
     }
