@@ -67,7 +67,7 @@ struct LlamaConfig {
   int num_key_value_heads = 0;  ///< 0: as many as there are query heads; see `kv_heads()`
   int head_dim = 0;             ///< 0: hidden_size / num_attention_heads; see `head_size()`
   HiddenAct hidden_act = HiddenAct::silu;
-  int max_position_embeddings = 2048;  ///< longest text that the rotary tables are made for
+  int max_position_embeddings = 2048;  ///< where the `dynamic` scaling of positions begins; else no limit
   double initializer_range = 0.02;     ///< standard deviation of new weights
   double rms_norm_eps = 1e-6;
   bool tie_word_embeddings = false;  ///< the output layer uses the embedding's weight
