@@ -151,8 +151,23 @@ TEST_CASE("generation stops at a stop token and where a callback says so") {
   CHECK(generate(model, prompt, {.max_new_tokens = 0}).empty());
 }
 
-TEST_CASE("a steady-state decode step allocates nothing") {
-  const auto model = random_model<TinyGIN>(7);
+namespace {
+
+/// Every token beyond the eighth changes its rotary frequencies.
+struct TinyDynamicRope {
+  static constexpr LlamaConfig llama = [] {
+    LlamaConfig config = TinyLlama::llama;
+    config.max_position_embeddings = 8;
+    config.rope_scaling = {.type = RopeType::dynamic, .factor = 2};
+    return config;
+  }();
+  static constexpr GNNConfig gnn{};
+};
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("a steady-state decode step allocates nothing", "", TinyGIN, TinyDynamicRope) {
+  const auto model = random_model<TestType>(7);
   Generator generator(model, 64, {.sample = true, .temperature = 0.9, .top_k = 10, .top_p = 0.9, .seed = 1});
   generator.read(std::vector<std::int32_t>{3, 1, 4});
   for (int warm = 0; warm < 3; ++warm) generator.next();

@@ -32,7 +32,8 @@ class RotaryEmbedding {
         scaling_(scaling),
         longest_(max_position_embeddings) {
     check();
-    unscaled_ = frequencies_of(theta);
+    unscaled_.resize(static_cast<std::size_t>(head_dim / 2));
+    compute_frequencies(theta, unscaled_);
     frequencies_ = unscaled_;
     if (scaling.type == RopeType::linear) {
       for (float& frequency : frequencies_) frequency /= static_cast<float>(scaling.factor);
@@ -89,14 +90,12 @@ class RotaryEmbedding {
   }
 
   /// theta^(-2k / head_dim): the exponent, the power and its inverse each rounded to float.
-  std::vector<float> frequencies_of(double theta) const {
-    std::vector<float> frequencies(static_cast<std::size_t>(head_dim_ / 2));
+  void compute_frequencies(double theta, std::span<float> frequencies) const {
     for (std::size_t k = 0; k < frequencies.size(); ++k) {
       const float exponent = static_cast<float>(2 * k) / static_cast<float>(head_dim_);
       const double power = std::pow(static_cast<double>(static_cast<float>(theta)), static_cast<double>(exponent));
       frequencies[k] = 1.0F / static_cast<float>(power);
     }
-    return frequencies;
   }
 
   /// High frequencies stay, low ones are divided by the factor, those between are blended.
@@ -118,7 +117,7 @@ class RotaryEmbedding {
     if (length > longest_) {
       const double stretch = scaling_.factor * static_cast<double>(length) / static_cast<double>(max_positions_);
       const double dim = static_cast<double>(head_dim_);
-      frequencies_ = frequencies_of(theta_ * std::pow(stretch - (scaling_.factor - 1), dim / (dim - 2)));
+      compute_frequencies(theta_ * std::pow(stretch - (scaling_.factor - 1), dim / (dim - 2)), frequencies_);
       longest_ = length;
     } else if (length < max_positions_ && longest_ > max_positions_) {
       std::copy(unscaled_.begin(), unscaled_.end(), frequencies_.begin());
