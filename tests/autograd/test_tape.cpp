@@ -46,6 +46,17 @@ struct CheckpointedChain {
   }
 };
 
+/// Counts how often it is evaluated.
+struct Counted : Linear<4, 4, double> {
+  mutable int calls = 0;
+
+  template <class Context, class X>
+  auto operator()(Context& context, const X& x) const {
+    ++calls;
+    return Linear<4, 4, double>::operator()(context, x);
+  }
+};
+
 std::vector<double> gradients(const auto& layer) {
   std::vector<double> all;
   for_each_parameter(layer, [&](const ParameterName&, const auto& parameter) {
@@ -158,6 +169,49 @@ TEST_CASE("checkpointing changes neither values nor gradients, bit for bit") {
   const auto result =
       gradcheck([&](auto& context, auto& in) { return checkpointed(context, in); }, std::tie(x), checkpointed);
   CHECK(result.message == "gradcheck: 49 derivatives agree");
+}
+
+TEST_CASE("a checkpointed layer is computed again only where it or its input needs a gradient") {
+  const auto x = random_tensor<double>(Shape<Dyn, 4>(3), 1);
+  Linear<4, 4, double> head;
+  randomize_parameters(head, 2);
+  for (const bool trainable : {true, false}) {
+    for (const bool watched : {true, false}) {
+      Checkpointed<Counted> layer;
+      randomize_parameters(layer, 3);
+      set_trainable(layer, trainable);
+      Tape tape;
+      auto input = x.clone();
+      const auto net = [&](auto& context, const auto& in) { return head(context, layer(context, in)); };
+      if (watched) {
+        run_backward(tape, net, tape.watch(input));
+      } else {
+        run_backward(tape, net, input);
+      }
+      CHECK(layer.calls == (trainable || watched ? 2 : 1));
+      CHECK(layer.weight.has_gradient() == trainable);
+      tape.reset();
+      CHECK((layer(tape, input).gradient_slot() != nullptr) == trainable);
+    }
+  }
+}
+
+TEST_CASE("a checkpointed layer takes a tensor, and has the gradients of the layer") {
+  CheckpointedChain checkpointed;
+  randomize_parameters(checkpointed, 1);
+  const auto x = random_tensor<double>(Shape<Dyn, 4>(3), 2);
+  Tape tape;
+  run_backward(tape, checkpointed, x);
+  const auto found = gradients(checkpointed);
+  clear_gradients(checkpointed);
+  tape.reset();
+  run_backward(
+      tape,
+      [&](auto& context, const auto& in) {
+        return checkpointed.head(context, static_cast<const Chain&>(checkpointed.chain)(context, in));
+      },
+      x);
+  CHECK(gradients(checkpointed) == found);
 }
 
 TEST_CASE("gradients where results lay are the same, bit for bit, in less memory") {

@@ -231,6 +231,20 @@ class BasicTape {
     nodes_.release(nodes);
   }
 
+  /// Whether a gradient would flow through what `body` computes; what it records and computes is forgotten again. The values
+  /// of its result may still be read until the next one is made.
+  template <class Body>
+  auto rehearse(Body&& body) {
+    const auto values = values_.mark();
+    const auto nodes = nodes_.mark();
+    Node* const resume = last_;
+    const auto result = body();
+    last_ = resume;
+    values_.release(values);
+    nodes_.release(nodes);
+    return result;
+  }
+
  private:
   struct Node {
     void (*run)(const Node&, BasicTape&);

@@ -33,10 +33,21 @@ struct CheckpointBackward {
   }
 };
 
+/// What a tape keeps of an argument: a view of a tensor, which must outlive the step, and everything else by value.
+template <class Argument>
+auto kept(const Argument& argument) {
+  if constexpr (requires { argument.view(); }) {
+    return argument.view();
+  } else {
+    return argument;
+  }
+}
+
 }  // namespace detail
 
 /// A layer whose inner results are not kept for the backward pass but computed again (Chen et al., arXiv 1604.06174).
-/// The values and gradients are those of the layer, bit for bit. Further arguments of the call are kept by value.
+/// The values and gradients are those of the layer, bit for bit, and where the layer needs no gradient nothing is recorded or
+/// computed again. Arguments of the call are kept by value, tensors as views.
 ///
 ///     using Net = Stack<Checkpointed<Block>, 6>;
 template <class Layer>
@@ -49,26 +60,31 @@ class Checkpointed : public Layer {
 
   template <class Context, class X, class... Arguments>
   auto operator()(Context& context, const X& x, const Arguments&... arguments) const {
-    const Layer& layer = *this;
-    if constexpr (!Context::records) {
-      return layer(context, x, arguments...);
-    } else {
-      using Y = decltype(layer(context, x, arguments...));
-      using Element = typename Y::Element;
-      if (!context.recording()) return layer(context, x, arguments...);
-      const Rng dropout = context.dropout_state();
-      const auto mark = context.workspace().mark();
-      const auto inner = [&] {
-        const auto guard = context.no_grad();
-        return layer(context, x, arguments...);
-      }();
-      context.workspace().release(mark);
-      const Y y = context.template make<Element>(inner.shape(), true);
-      Context::Device::move(y.data(), inner.data(), static_cast<std::size_t>(y.size()) * sizeof(Element));
-      context.record(y.gradient_slot(), detail::CheckpointBackward<Layer, X, Y, Arguments...>{
-                                            &layer, x, y.gradient_slot(), {arguments...}, dropout});
-      return y;
+    if constexpr (Context::records) {
+      if (context.recording()) return record(context, detail::kept(x), detail::kept(arguments)...);
     }
+    return static_cast<const Layer&>(*this)(context, x, arguments...);
+  }
+
+ private:
+  /// Where x has no gradient, the layer's parameters and its other arguments may: what it would record tells.
+  template <class Context, class X, class... Arguments>
+  auto record(Context& context, const X& x, const Arguments&... arguments) const {
+    const Layer& layer = *this;
+    using Y = decltype(layer(context, x, arguments...));
+    using Element = typename Y::Element;
+    const Rng dropout = context.dropout_state();
+    const bool reaches_x = operand(context, x).gradient != nullptr;
+    const Y inner = context.rehearse([&] {
+      if (!reaches_x) return layer(context, x, arguments...);
+      const auto guard = context.no_grad();
+      return layer(context, x, arguments...);
+    });
+    const Y y = context.template make<Element>(inner.shape(), reaches_x || inner.gradient_slot() != nullptr);
+    Context::Device::move(y.data(), inner.data(), static_cast<std::size_t>(y.size()) * sizeof(Element));
+    context.record(y.gradient_slot(), detail::CheckpointBackward<Layer, X, Y, Arguments...>{
+                                          &layer, x, y.gradient_slot(), {arguments...}, dropout});
+    return y;
   }
 };
 
