@@ -83,8 +83,7 @@ TEST_CASE("what cannot be continued is refused with a sentence") {
   CHECK_THROWS_WITH(generator.read(none), "Generator::read(tokens): the text needs at least one token");
   generator.read(prompt);
   CHECK(generator.text().size() == 2);
-  CHECK_THROWS_WITH(generator.read(prompt),
-                    "Generator::read(tokens): 2 more tokens do not fit: 2 of 3 are taken");
+  CHECK_THROWS_WITH(generator.read(prompt), "Generator::read(tokens): 2 more tokens do not fit: 2 of 3 are taken");
 }
 
 TEST_CASE("a truncated cache continues differently but correctly") {
@@ -114,7 +113,7 @@ TEST_CASE("a cache serves inference only") {
 TEST_CASE("greedy generation takes the best token of the uncached logits each time") {
   const auto model = random_model<TinyGIN>(7);
   std::vector<std::int32_t> text{3, 1, 4};
-  const auto generated = generate(model, text, {.max_new_tokens = 8});
+  const auto generated = generate(model, text, {.max_new_tokens = 8, .stop_at_eos = false});
   for (const std::int32_t token : generated) {
     Ids ids(Shape<Dyn, Dyn>(1, static_cast<Index>(text.size())));
     std::copy(text.begin(), text.end(), ids.data());
@@ -131,8 +130,9 @@ TEST_CASE("sampling repeats itself for a seed and differs between seeds") {
   const auto model = random_model<TinyGIN>(7);
   const std::vector<std::int32_t> prompt{3};
   const auto with_seed = [&](std::uint64_t seed) {
-    return generate(model, prompt,
-                    {.max_new_tokens = 30, .sampling = {.sample = true, .temperature = 1.5, .seed = seed}});
+    return generate(
+        model, prompt,
+        {.max_new_tokens = 30, .sampling = {.sample = true, .temperature = 1.5, .seed = seed}, .stop_at_eos = false});
   };
   CHECK(with_seed(1) == with_seed(1));
   CHECK(with_seed(1) != with_seed(2));
@@ -141,13 +141,14 @@ TEST_CASE("sampling repeats itself for a seed and differs between seeds") {
 TEST_CASE("generation stops at a stop token and where a callback says so") {
   const auto model = random_model<TinyGIN>(7);
   const std::vector<std::int32_t> prompt{3};
-  const auto all = generate(model, prompt, {.max_new_tokens = 6});
+  const auto all = generate(model, prompt, {.max_new_tokens = 6, .stop_at_eos = false});
   const auto stop = Index{all[2]};
   const auto first = std::find(all.begin(), all.end(), all[2]) - all.begin();
   CHECK(generate(model, prompt, {.max_new_tokens = 6, .stop_tokens = {stop}}).size() ==
         static_cast<std::size_t>(first + 1));
   int calls = 0;
-  CHECK(generate(model, prompt, {.max_new_tokens = 6}, [&](std::int32_t) { return ++calls < 4; }).size() == 4);
+  const auto three_more = [&](std::int32_t) { return ++calls < 4; };
+  CHECK(generate(model, prompt, {.max_new_tokens = 6, .stop_at_eos = false}, three_more).size() == 4);
   CHECK(generate(model, prompt, {.max_new_tokens = 0}).empty());
 }
 
@@ -165,6 +166,25 @@ struct TinyDynamicRope {
 };
 
 }  // namespace
+
+TEST_CASE("generation stops at the configuration's end of text, unless the caller says otherwise") {
+  const std::vector<std::int32_t> prompt{3};
+  const auto all = generate(random_model<TinyGIN>(7), prompt, {.max_new_tokens = 6, .stop_at_eos = false});
+  REQUIRE(all.size() == 6);
+  const std::int32_t end = all[2];
+  const std::int32_t other = all[4] != end ? all[4] : all[5];
+  const auto length_to = [&](std::int32_t token) {
+    return static_cast<std::size_t>(std::find(all.begin(), all.end(), token) - all.begin()) + 1;
+  };
+  LlamaConfig config = TinyGIN::llama;
+  config.eos_token_id = {22, end};
+  LlamaForCausalLMWithGNN<TinyGIN> model(config, TinyGIN::gnn, Rng(7));
+  randomize_parameters(model, 7, 0.3);
+  CHECK(generate(model, prompt, {.max_new_tokens = 6}).size() == length_to(end));
+  CHECK(generate(model, prompt, {.max_new_tokens = 6}).back() == end);
+  CHECK(generate(model, prompt, {.max_new_tokens = 6, .stop_at_eos = false}) == all);
+  CHECK(generate(model, prompt, {.max_new_tokens = 6, .stop_tokens = {other}}).size() == length_to(other));
+}
 
 TEMPLATE_TEST_CASE("a steady-state decode step allocates nothing", "", TinyGIN, TinyDynamicRope) {
   const auto model = random_model<TestType>(7);

@@ -205,7 +205,7 @@ TEST_CASE("every variant generates the best token of its uncached logits") {
     INFO(variant.name);
     const auto model = make_variant(variant, 5);
     std::vector<std::int32_t> text{3, 1, 4};
-    for (const std::int32_t token : generate(model, text, {.max_new_tokens = 4})) {
+    for (const std::int32_t token : generate(model, text, {.max_new_tokens = 4, .stop_at_eos = false})) {
       Ids ids(Shape<Dyn, Dyn>(1, static_cast<Index>(text.size())));
       std::copy(text.begin(), text.end(), ids.data());
       const auto logits = logits_of(model, ids);
@@ -239,7 +239,7 @@ TEST_CASE("a decode step of any variant allocates nothing once a text was as lon
     INFO(variant.name);
     const auto model = make_variant(variant, 5);
     const std::vector<std::int32_t> prompt{3, 1, 4};
-    generate(model, prompt, {.max_new_tokens = 9});  // kernels have their scratch now
+    generate(model, prompt, {.max_new_tokens = 9, .stop_at_eos = false});  // kernels have their scratch now
     Generator generator(model, 12);
     generator.read(prompt);
     generator.next();

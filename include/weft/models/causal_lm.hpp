@@ -14,6 +14,7 @@
 #include "weft/models/additional_adjacency.hpp"
 #include "weft/models/decoder_layer.hpp"
 #include "weft/models/kv_cache.hpp"
+#include "weft/models/llama_config.hpp"
 #include "weft/models/packed_sequences.hpp"
 #include "weft/models/stack.hpp"
 #include "weft/ops/cross_entropy/cross_entropy.hpp"
@@ -35,6 +36,7 @@ struct CausalLMOptions {
   bool tie_word_embeddings = false;      ///< the head shares the embedding's weights
   double initializer_range = 0.02;       ///< standard deviation of the first weights
   Index padding_id = -1;                 ///< token whose embedding starts as 0 and is not trained; -1: none
+  TokenIds eos_token_id{};               ///< tokens that end a text: `generate` stops after them
   Index vocab_size = 0;
   Index hidden_size = 0;
 };

@@ -293,6 +293,7 @@ inline CausalLMOptions model_options(const LlamaConfig& llama, const GNNConfig& 
           .tie_word_embeddings = llama.tie_word_embeddings && *gnn.switches().tie_on_construct,
           .initializer_range = llama.initializer_range,
           .padding_id = llama.pad_token_id.empty() ? -1 : *llama.pad_token_id.begin(),
+          .eos_token_id = llama.eos_token_id,
           .vocab_size = llama.vocab_size,
           .hidden_size = llama.hidden_size};
 }

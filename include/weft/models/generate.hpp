@@ -16,11 +16,12 @@
 
 namespace weft {
 
-/// How `generate` goes on and when it ends: by default 100 tokens, whatever they are.
+/// How `generate` goes on and when it ends: by default after 100 tokens, or one that ends a text for the model.
 struct GenerationOptions {
   Index max_new_tokens = 100;
   SamplingOptions sampling{};
-  std::vector<Index> stop_tokens{};  ///< generation ends after one of these
+  std::vector<Index> stop_tokens{};  ///< ends after one of these; empty: after one of the model's `eos_token_id`
+  bool stop_at_eos = true;           ///< false: `eos_token_id` ends nothing
 };
 
 /// Continues one text. Where the model is incremental its keys and values are cached, and a step costs one token; where it
@@ -85,13 +86,25 @@ class Generator {
   Index capacity_;
   std::optional<KVCache<T>> cache_;  ///< empty where every step recomputes the text
   Tensor<std::int32_t, Shape<Dyn>> text_;
-  Index length_ = 0;                 ///< tokens of the text so far
+  Index length_ = 0;  ///< tokens of the text so far
   Sampler sampler_;
   std::span<const T> scores_;
 };
 
+namespace detail {
+
+/// Whether generation ends after a token: one of those that the caller gave, otherwise of those of the model.
+template <class Model>
+bool ends_text(const Model& model, const GenerationOptions& options, std::int32_t token) {
+  const std::vector<Index>& stops = options.stop_tokens;
+  if (!stops.empty()) return std::find(stops.begin(), stops.end(), Index{token}) != stops.end();
+  return options.stop_at_eos && model.model.options().eos_token_id.contains(token);
+}
+
+}  // namespace detail
+
 /// Continues `prompt` (at least one token) by up to `max_new_tokens`; calls `on_token(token)` after each, which may
-/// return false to stop. Returns the new tokens.
+/// return false to stop. Returns the new tokens, with the one that ended the text if one did.
 template <class Model, class OnToken>
 std::vector<std::int32_t> generate(const Model& model, std::span<const std::int32_t> prompt,
                                    const GenerationOptions& options, OnToken&& on_token) {
@@ -102,16 +115,14 @@ std::vector<std::int32_t> generate(const Model& model, std::span<const std::int3
   if (options.max_new_tokens <= 0) return tokens;
   const auto length = static_cast<Index>(prompt.size());
   if (options.max_new_tokens > std::numeric_limits<Index>::max() - length) {
-    fail(concat("generate(model, prompt): a prompt of ", length, " tokens and max_new_tokens = ",
-                options.max_new_tokens, " are more tokens than can be counted"));
+    fail(concat("generate(model, prompt): a prompt of ", length,
+                " tokens and max_new_tokens = ", options.max_new_tokens, " are more tokens than can be counted"));
   }
   Generator<Model> generator(model, length + options.max_new_tokens - 1, options.sampling);
   generator.read(prompt);
   while (static_cast<Index>(tokens.size()) < options.max_new_tokens) {
     tokens.push_back(generator.next());
-    const auto& stops = options.stop_tokens;
-    if (!on_token(tokens.back())) break;
-    if (std::find(stops.begin(), stops.end(), Index{tokens.back()}) != stops.end()) break;
+    if (!on_token(tokens.back()) || detail::ends_text(model, options, tokens.back())) break;
   }
   return tokens;
 }

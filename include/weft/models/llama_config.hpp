@@ -78,7 +78,7 @@ struct LlamaConfig {
   bool mlp_bias = false;      ///< biases in gate_proj, up_proj, down_proj
   TokenIds pad_token_id{};    ///< none, or the id whose embedding starts as 0, without a gradient
   TokenIds bos_token_id = 1;  ///< begins a text
-  TokenIds eos_token_id = 2;  ///< any of these ends a text
+  TokenIds eos_token_id = 2;  ///< any of these ends a text for `generate`
 
   constexpr int kv_heads() const { return num_key_value_heads != 0 ? num_key_value_heads : num_attention_heads; }
   constexpr int head_size() const {
