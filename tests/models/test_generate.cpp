@@ -186,6 +186,23 @@ TEST_CASE("generation stops at the configuration's end of text, unless the calle
   CHECK(generate(model, prompt, {.max_new_tokens = 6, .stop_tokens = {other}}).size() == length_to(other));
 }
 
+TEST_CASE("a callback for text is not called again once it has said stop") {
+  struct Letters {
+    struct Stream {
+      std::string push(std::int32_t) const { return "x"; }
+      std::string finish() const { return "end"; }
+    };
+    std::vector<std::int32_t> encode(std::string_view) const { return {3}; }
+    Stream stream() const { return {}; }
+  };
+  const auto model = random_model<TinyGIN>(7);
+  const GenerationOptions options{.max_new_tokens = 4, .stop_at_eos = false};
+  int calls = 0;
+  CHECK(generate(model, Letters{}, "", options, [&](std::string_view) { return ++calls < 2; }) == "xx");
+  CHECK(calls == 2);
+  CHECK(generate(model, Letters{}, "", options) == "xxxxend");
+}
+
 TEMPLATE_TEST_CASE("a steady-state decode step allocates nothing", "", TinyGIN, TinyDynamicRope) {
   const auto model = random_model<TestType>(7);
   Generator generator(model, 64, {.sample = true, .temperature = 0.9, .top_k = 10, .top_p = 0.9, .seed = 1});

@@ -135,7 +135,7 @@ std::vector<std::int32_t> generate(const Model& model, std::span<const std::int3
 }
 
 /// Continues a text. `on_text(piece)` receives whole characters as soon as they are complete and may return false to
-/// stop. Returns the continuation.
+/// stop; then it is not called again. Returns the continuation.
 template <class Model, class Tokenizer, class OnText>
 std::string generate(const Model& model, const Tokenizer& tokenizer, std::string_view prompt,
                      const GenerationOptions& options, OnText&& on_text) {
@@ -145,8 +145,10 @@ std::string generate(const Model& model, const Tokenizer& tokenizer, std::string
     text += piece;
     return piece.empty() || on_text(std::string_view(piece));
   };
-  generate(model, tokenizer.encode(prompt), options, [&](std::int32_t token) { return deliver(decoder.push(token)); });
-  deliver(decoder.finish());
+  bool goes_on = true;
+  generate(model, tokenizer.encode(prompt), options,
+           [&](std::int32_t token) { return goes_on = deliver(decoder.push(token)); });
+  if (goes_on) deliver(decoder.finish());
   return text;
 }
 
