@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "weft/io/text_file.hpp"
+#include "weft/models/byte_tokenizer.hpp"
 
 namespace weft {
 
@@ -41,10 +42,7 @@ inline std::size_t utf8_length(std::string_view text) {
 
 /// The tokens of a byte-level model: one of 256 for each byte.
 inline std::vector<std::int32_t> bytes_as_tokens(std::string_view text) {
-  std::vector<std::int32_t> tokens;
-  tokens.reserve(text.size());
-  for (const char byte : text) tokens.push_back(static_cast<unsigned char>(byte));
-  return tokens;
+  return ByteTokenizer{}.encode(text);
 }
 
 /// Where `text` stops being UTF-8; `std::string_view::npos` if it never does.
