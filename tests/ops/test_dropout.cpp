@@ -114,8 +114,7 @@ TEST_CASE("dropout gives the same bits for any number of threads") {
 TEST_CASE("dropout refuses what is not a probability below 1") {
   const Tensor<float, Shape<4>> x;
   Inference inference;
-  CHECK_THROWS_WITH(dropout(inference, x, 1.0),
-                    "dropout(x, probability): the probability must be in [0, 1), found 1");
+  CHECK_THROWS_WITH(dropout(inference, x, 1.0), "dropout(x, probability): the probability must be in [0, 1), found 1");
   CHECK_THROWS_AS(dropout(inference, x, -0.1), Error);
   CHECK_THROWS_AS(dropout(inference, x, std::nan("")), Error);
 }

@@ -85,8 +85,7 @@ TEST_CASE("gumbel_sigmoid switches by given noise or by a stream, and has its de
   CHECK(gradcheck(run, std::tie(logits)).passed);
   CHECK_THROWS_WITH(gumbel_sigmoid(inference, logits, logits),
                     "gumbel_sigmoid(logits, uniforms): there must be two numbers for each of 6 logits, found 6");
-  CHECK_THROWS_WITH(gumbel_sigmoid(inference, logits, rng, 0),
-                    "gumbel_sigmoid(logits): tau must be positive, found 0");
+  CHECK_THROWS_WITH(gumbel_sigmoid(inference, logits, rng, 0), "gumbel_sigmoid(logits): tau must be positive, found 0");
 }
 
 TEMPLATE_TEST_CASE("adj_rms_norm and gumbel_sigmoid agree with their naive forms", "", float, double) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "weft/tensor/error.hpp"
-
 #include <limits>
+
+#include "weft/tensor/error.hpp"
 
 #include "support/catch.hpp"
 

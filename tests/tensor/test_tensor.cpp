@@ -49,8 +49,7 @@ TEST_CASE("a clone has memory of its own") {
 
 TEST_CASE("extents that no memory can have are refused, whatever their product is") {
   using Rows = Shape<Dyn, Dyn>;
-  CHECK_THROWS_WITH((Tensor<float, Shape<Dyn>>(Shape<Dyn>(-1))),
-                    "Tensor: no extent may be negative, found shape [-1]");
+  CHECK_THROWS_WITH((Tensor<float, Shape<Dyn>>(Shape<Dyn>(-1))), "Tensor: no extent may be negative, found shape [-1]");
   CHECK_THROWS_WITH((Tensor<float, Rows>(Rows(-2, -3))), "Tensor: no extent may be negative, found shape [-2, -3]");
   CHECK_THROWS_WITH((Tensor<float, Rows>(Rows(Index{1} << 40, Index{1} << 24))),
                     "Tensor: shape [1099511627776, 16777216] of 4-byte elements is larger than any memory");

@@ -129,6 +129,7 @@ TEST_CASE("a text shorter than a block is refused with both numbers") {
   for (const Index longest : {std::numeric_limits<Index>::max(), std::numeric_limits<Index>::max() / 2 + 1}) {
     CHECK_THROWS_WITH(TokenDataset(counting(9), {.block_size = longest, .validation = 0.1}),
                       Catch::Matchers::ContainsSubstring("of " + std::to_string(longest)));
-    CHECK_THROWS_WITH(data.next_batch(longest), Catch::Matchers::ContainsSubstring("blocks of 3 tokens can be counted"));
+    CHECK_THROWS_WITH(data.next_batch(longest),
+                      Catch::Matchers::ContainsSubstring("blocks of 3 tokens can be counted"));
   }
 }

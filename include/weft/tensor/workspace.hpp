@@ -29,7 +29,8 @@ class BasicWorkspace {
   template <class T>
   T* allocate(Index count) {
     constexpr Index most = (std::numeric_limits<Index>::max() - Index{kAlignment}) / static_cast<Index>(sizeof(T));
-    if (count < 0 || count > most) [[unlikely]] fail_count(count, sizeof(T));
+    if (count < 0 || count > most) [[unlikely]]
+      fail_count(count, sizeof(T));
     const std::size_t bytes = align_up(static_cast<std::size_t>(std::max<Index>(count, 1)) * sizeof(T));
     while (current_ < blocks_.size() && blocks_[current_].bytes - used_ < bytes) {
       ++current_;

@@ -41,9 +41,7 @@ inline std::size_t utf8_length(std::string_view text) {
 }  // namespace detail
 
 /// The tokens of a byte-level model: one of 256 for each byte.
-inline std::vector<std::int32_t> bytes_as_tokens(std::string_view text) {
-  return ByteTokenizer{}.encode(text);
-}
+inline std::vector<std::int32_t> bytes_as_tokens(std::string_view text) { return ByteTokenizer{}.encode(text); }
 
 /// Where `text` stops being UTF-8; `std::string_view::npos` if it never does.
 inline std::size_t find_invalid_utf8(std::string_view text) {
