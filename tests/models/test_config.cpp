@@ -150,6 +150,23 @@ TEST_CASE("PNA attention and the feed-forward blocks on an adjacency have condit
   CHECK(refusal({}, pna).empty());
   pna.attention_GIN_MLP_GIN_use_ReLU_instead_of_softmax = false;
   CHECK_THAT(refusal({}, pna), ContainsSubstring("without ReLU, which would sum values with the mask"));
+  pna.attention_GIN_MLP_GIN_threshold_mode = weft::ThresholdMode::sigmoid_elementwise;
+  CHECK(refusal({}, pna).empty());
+  for (const auto mlp : {weft::MLPType::LlamaMLP_HalfwayGIN, weft::MLPType::LlamaMLP_HalfwayGIN_MultiHop,
+                         weft::MLPType::LlamaMLP_HalfwayGIN_MultiAggregation}) {
+    GNNConfig summed = pna;
+    summed.MLP_type = mlp;
+    summed.semantics = weft::Semantics::intended;
+    CHECK_THAT(refusal({}, summed), ContainsSubstring("use_softmax must be true without ReLU where a graph network"));
+  }
+  for (const auto mode : {GNNMode::single, GNNMode::per_head}) {
+    GNNConfig summed = pna;
+    summed.gnn_type = GNNType::causal_gin;
+    summed.gnn_mode = mode;
+    CHECK_THAT(refusal({}, summed), ContainsSubstring("which would be scores with the mask in them, found false"));
+    summed.attention_GIN_MLP_GIN_use_ReLU_instead_of_softmax = true;
+    CHECK(refusal({}, summed).empty());
+  }
   CHECK_THAT(refusal({}, {.use_GNN_from_attention = GNNFromAttention::LlamaAttentionPNA_LM,
                           .attention_GIN_MLP_GIN_threshold_value = -0.1}),
              ContainsSubstring("threshold_value must be at least 0 with LlamaAttentionPNA_LM"));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+#include "weft/attention/llama_attention_pna.hpp"
 #include "weft/models/config_options.hpp"
 
 #include "support/catch.hpp"
@@ -104,6 +105,22 @@ TEST_CASE("the sparse graph network gets its numbers, its place among the layers
   gnn.compatibility.norm_zero_guard = false;
   CHECK_FALSE(graph_options(three, gnn, 1).norm_zero_guard);
   CHECK_THROWS_WITH(graph_type(GNNType::causal_gnn), Catch::Matchers::ContainsSubstring("names no kind of layer"));
+}
+
+TEST_CASE("a decoder layer gives nobody bare scores for weights") {
+  using PNA = LlamaAttentionPNA<Dyn, Dyn, Dyn, Dyn>;
+  using Layer = GraphDecoderLayer<Dyn, PNA, NoMLP, NoGraph>;
+  GNNConfig gnn{.use_GNN_from_attention = GNNFromAttention::LlamaAttentionPNA,
+                .attention_GIN_MLP_GIN_threshold_mode = ThresholdMode::sigmoid_elementwise,
+                .attention_GIN_MLP_GIN_use_softmax = false,
+                .attention_GIN_MLP_GIN_use_ReLU_instead_of_softmax = false};
+  GraphDecoderLayerOptions options{.mlp_uses_weights = true, .hidden_size = 24};
+  CHECK_THROWS_WITH(Layer(PNA(pna_options(llama, gnn)), NoMLP(), std::nullopt, options),
+                    Catch::Matchers::ContainsSubstring("scores with the mask in them"));
+  gnn.attention_GIN_MLP_GIN_use_ReLU_instead_of_softmax = true;
+  CHECK_NOTHROW(Layer(PNA(pna_options(llama, gnn)), NoMLP(), std::nullopt, options));
+  gnn.attention_GIN_MLP_GIN_use_ReLU_instead_of_softmax = options.mlp_uses_weights = false;
+  CHECK_NOTHROW(Layer(PNA(pna_options(llama, gnn)), NoMLP(), std::nullopt, options));
 }
 
 TEST_CASE("causal_pna has its statistics and widths from the configuration") {

@@ -33,6 +33,16 @@ bool has_attention_diagonal([[maybe_unused]] const Attention& attention) {
   }
 }
 
+/// Whether the weights of an attention layer are bare scores, the mask among them, which nothing else can sum.
+template <class Attention>
+bool gives_attention_scores([[maybe_unused]] const Attention& attention) {
+  if constexpr (requires { attention.gives_scores(); }) {
+    return attention.gives_scores();
+  } else {
+    return false;
+  }
+}
+
 /// One of several attention layers with the same inputs and outputs, for models whose shape comes from a file.
 template <class... Kinds>
 class AnyAttention {
@@ -99,6 +109,9 @@ class AnyAttention {
   }
   bool has_diagonal() const {
     return std::visit([](const auto& kind) { return has_attention_diagonal(kind); }, kind_);
+  }
+  bool gives_scores() const {
+    return std::visit([](const auto& kind) { return gives_attention_scores(kind); }, kind_);
   }
   bool incremental() const {
     return std::visit([](const auto& kind) { return is_incremental_attention(kind); }, kind_);

@@ -110,6 +110,9 @@ class BasicLlamaAttentionPNA {
   /// Whether tokens can be added one at a time with a cache: not where a row of the adjacency depends on later tokens.
   bool incremental() const { return is_incremental(options_.threshold.mode) && !options_.pna_lm_negative_threshold; }
 
+  /// Whether the weights that it gives are bare scores, the mask among them (quirk A23).
+  bool gives_scores() const { return weights_kind() == AdjacencyWeights::raw; }
+
   void initialize(Rng& rng, double standard_deviation) {
     q_proj.initialize(rng, standard_deviation);
     k_proj.initialize(rng, standard_deviation);

@@ -123,10 +123,15 @@ constexpr void validate_gin(const LlamaConfig& c, const GNNConfig& g) {
 constexpr void validate_pna(const LlamaConfig& c, const GNNConfig& g) {
   validate_graph_attention(c, g);
   if (g.use_GNN_from_attention == GNNFromAttention::LlamaAttentionPNA) {
-    config_rule(g.attention_GIN_MLP_GIN_use_softmax || g.attention_GIN_MLP_GIN_use_ReLU_instead_of_softmax ||
-                    g.attention_GIN_MLP_GIN_threshold_mode != ThresholdMode::none,
+    const bool bounded = g.attention_GIN_MLP_GIN_use_softmax || g.attention_GIN_MLP_GIN_use_ReLU_instead_of_softmax;
+    config_rule(bounded || g.attention_GIN_MLP_GIN_threshold_mode != ThresholdMode::none,
                 "gnn_config.attention_GIN_MLP_GIN_use_softmax", g.attention_GIN_MLP_GIN_use_softmax,
                 "true with the threshold mode \"none\" and without ReLU, which would sum values with the mask");
+    // The threshold mode works on what PNA sums itself; whoever gets its weights would get the mask (quirk A23).
+    config_rule(bounded || (g.gnn_mode == GNNMode::none && !uses_adjacency(g.MLP_type)),
+                "gnn_config.attention_GIN_MLP_GIN_use_softmax", g.attention_GIN_MLP_GIN_use_softmax,
+                "true without ReLU where a graph network or an MLP on the adjacency works on the weights, which would "
+                "be scores with the mask in them");
   } else {
     config_rule(g.attention_GIN_MLP_GIN_threshold_value >= 0, "gnn_config.attention_GIN_MLP_GIN_threshold_value",
                 g.attention_GIN_MLP_GIN_threshold_value,

@@ -76,6 +76,7 @@ class GraphDecoderLayer {
   RMSNorm<HiddenSize, T, DeviceType> input_layernorm;
   RMSNorm<HiddenSize, T, DeviceType> post_attention_layernorm;
 
+  /// An error where the graph network or the feed-forward block would get bare scores, the mask among them (quirk A23).
   GraphDecoderLayer(AttentionType attention, MLPType feed_forward, std::optional<GraphType> network,
                     const GraphDecoderLayerOptions& options)
       : self_attn(std::move(attention)),
@@ -83,7 +84,14 @@ class GraphDecoderLayer {
         graph(std::move(network)),
         input_layernorm(options.rms_norm_eps, options.hidden_size),
         post_attention_layernorm(options.rms_norm_eps, options.hidden_size),
-        options_(options) {}
+        options_(options) {
+    if (needs_weights() && gives_attention_scores(self_attn)) {
+      fail(
+          "GraphDecoderLayer: attention without softmax and ReLU has no weights but scores with the mask in them, "
+          "which "
+          "a graph network or an MLP on the adjacency would sum; choose softmax or ReLU");
+    }
+  }
 
   /// \param x           [batch, tokens, hidden]
   /// \param additional  an adjacency to add to the network's own, [batch, 1 or heads, tokens, tokens], through which gradients
