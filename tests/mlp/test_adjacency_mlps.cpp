@@ -226,6 +226,11 @@ TEST_CASE("multi-aggregation refuses negative weights or clamps them") {
     MultiAggregation clamping(options);
     randomize_parameters(clamping, 3, 0.5);
     for (const float value : to_vector(clamping(inference, x, a))) CHECK(std::isfinite(value));
+    // But for the sum, which takes them as they are, they are zeros.
+    for (auto& alpha : clamping.alphas) alpha.data()[0] = 0;
+    auto zeroed = a.clone();
+    zeroed(0, 1, 2, 1) = 0;
+    CHECK(to_vector(clamping(inference, x, a)) == to_vector(clamping(inference, x, zeroed)));
   }
 }
 

@@ -177,6 +177,50 @@ TEST_CASE("PNA attention and the feed-forward blocks on an adjacency have condit
              ContainsSubstring("mlp_gin_available"));
 }
 
+TEST_CASE("multi-aggregation is refused where weights can be negative, unless they are clamped") {
+  GNNConfig gnn = gin();
+  gnn.MLP_type = weft::MLPType::LlamaMLP_HalfwayGIN_MultiAggregation;
+  CHECK(refusal({}, gnn).empty());
+  const auto negative = [&](auto&& change) {
+    GNNConfig changed = gnn;
+    change(changed);
+    changed.compatibility.multiagg_negative_weights = weft::NegativeWeights::clamp;
+    CHECK(refusal({}, changed).empty());
+    changed.compatibility = {};
+    changed.semantics = weft::Semantics::intended;
+    CHECK(refusal({}, changed).empty());
+    changed.semantics = weft::Semantics::reference;
+    return !refusal({}, changed).empty();
+  };
+  using weft::ThresholdMode;
+  CHECK(negative([](GNNConfig& g) { g.use_differential_attention = true; }));
+  for (int mode = 1; mode < 14; ++mode) {
+    INFO(mode);
+    const auto set = [&](GNNConfig& g) { g.attention_GIN_MLP_GIN_threshold_mode = static_cast<ThresholdMode>(mode); };
+    const bool silu = weft::name_of(static_cast<ThresholdMode>(mode)).starts_with("silu");
+    CHECK(negative(set) == silu);
+    CHECK(negative([&](GNNConfig& g) {
+            set(g);
+            g.attention_GIN_MLP_GIN_use_softmax = false;
+            g.attention_GIN_MLP_GIN_threshold_value = -0.1;
+          }) == silu);
+    CHECK_FALSE(negative([&](GNNConfig& g) {  // softmax(...) - t > 0
+      set(g);
+      g.attention_GIN_MLP_GIN_threshold_value = -0.1;
+    }));
+  }
+  CHECK_FALSE(negative([](GNNConfig& g) {  // scores of the network are not differences
+    g.use_differential_attention = true;
+    g.attention_GIN_MLP_use_scoring_fnct = true;
+  }));
+  gnn.use_differential_attention = true;
+  CHECK(refusal({}, gnn) ==
+        "gnn_config.MLP_type must be another where weights can be negative (differential attention, no softmax, "
+        "threshold "
+        "modes with silu), whose logarithm it takes, unless multiagg_negative_weights is \"clamp\", found "
+        "\"LlamaMLP_HalfwayGIN_MultiAggregation\"");
+}
+
 TEST_CASE("the conditions of GIN attention are checked only where it is used") {
   GNNConfig narrow = gin();
   narrow.attention_GIN_MLP_multiplier = 0.001;
@@ -216,7 +260,7 @@ TEST_CASE("one word sets every switch, and a switch set by itself stands") {
     CHECK(weft::resolve(one, weft::Semantics::reference) == one);
     CHECK(one != reference.switches());
   });
-  CHECK(meaningful == 14);
+  CHECK(meaningful == 15);
   CHECK(one == intended.switches());
   constexpr GNNConfig mixed{.semantics = weft::Semantics::intended, .compatibility = {.pna_max = weft::PNAMax::self}};
   static_assert(mixed.switches().pna_max == weft::PNAMax::self);

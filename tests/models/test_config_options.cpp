@@ -32,6 +32,7 @@ TEST_CASE("the layers' options are the reference's unless the semantics say othe
   const auto mlp = multi_aggregation_options(llama, as_reference);
   CHECK(mlp.multiagg_future_mask == FutureMask::soft_log);
   CHECK(mlp.multiagg_max == MultiAggregationMax::self);
+  CHECK(mlp.negative_weights == NegativeWeights::refuse);
 }
 
 TEST_CASE("the intended semantics reach every layer's options") {
@@ -51,6 +52,7 @@ TEST_CASE("the intended semantics reach every layer's options") {
   const auto mlp = multi_aggregation_options(llama, as_intended);
   CHECK(mlp.multiagg_future_mask == FutureMask::hard);
   CHECK(mlp.multiagg_max == MultiAggregationMax::neighbours);
+  CHECK(mlp.negative_weights == NegativeWeights::clamp);
 }
 
 TEST_CASE("a switch set by itself reaches its layer") {

@@ -108,6 +108,12 @@ inline std::vector<Variant> layer_variants() {
        {.use_GNN_from_attention = GNNFromAttention::LlamaAttentionPNA,
         .MLP_type = MLPType::LlamaMLP_HalfwayGIN_MultiAggregation,
         .semantics = Semantics::intended}},
+      {"MLP of several aggregates, intended, differential GIN",
+       {.use_GNN_from_attention = GNNFromAttention::LlamaAttentionGIN,
+        .attention_GIN_MLP_multiplier = 1,
+        .use_differential_attention = true,
+        .MLP_type = MLPType::LlamaMLP_HalfwayGIN_MultiAggregation,
+        .semantics = Semantics::intended}},
       {"original hidden states, MLP on the adjacency",
        {.use_original_hidden_states = true, .MLP_type = MLPType::LlamaMLP_HalfwayGIN}},
   };

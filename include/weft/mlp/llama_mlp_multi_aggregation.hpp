@@ -138,7 +138,7 @@ class LlamaMLP_HalfwayGIN_MultiAggregation {
     if (options_.negative_weights == NegativeWeights::refuse && has_negative(context, weights)) {
       fail(
           "LlamaMLP_HalfwayGIN_MultiAggregation: the weights of the adjacency must not be negative, because their "
-          "logarithm is taken; NegativeWeights::clamp treats negative ones as 0");
+          "logarithm is taken; NegativeWeights::clamp (multiagg_negative_weights) treats negative ones as 0");
     }
   }
 

@@ -52,6 +52,9 @@ inline constexpr std::array<std::string_view, 2> enum_names<FutureMask>{"soft_lo
 template <>
 inline constexpr std::array<std::string_view, 2> enum_names<MultiAggregationMax>{"self", "neighbours"};
 
+template <>
+inline constexpr std::array<std::string_view, 2> enum_names<NegativeWeights>{"refuse", "clamp"};
+
 /// The precision of adjacencies (quirks A5, P6): at least that of float, or `storage`, the parameters' own. They differ for
 /// 16-bit parameters alone; those of a model are float or double, so that the switch changes nothing yet.
 enum class ComputeDtype { fp32, storage };
@@ -75,6 +78,7 @@ struct Compatibility {
   std::optional<bool> cgi_mask_local{};                    ///< its local attention hides padding too (quirk P15)
   std::optional<FutureMask> multiagg_future_mask{};   ///< how later tokens are hidden (quirk F4: the soft form leaks)
   std::optional<MultiAggregationMax> multiagg_max{};  ///< its "max" aggregate (quirk F6)
+  std::optional<NegativeWeights> multiagg_negative_weights{};  ///< what its logarithm does with them (quirk F5)
   std::optional<bool> mlp_gin_available{};  ///< the MLPs on adjacencies can be chosen (quirks F1, F2); true in both
   std::optional<bool> norm_zero_guard{};    ///< norm_to_hidden_states divides no 0 by 0 (quirk D16); true in both
   std::optional<bool> tie_on_construct{};   ///< a tied model is tied from the start (quirk M2); true in both
@@ -101,6 +105,7 @@ constexpr void visit_compatibility(Switches& c, Visit&& visit) {
   visit("cgi_mask_local", c.cgi_mask_local, false, true);
   visit("multiagg_future_mask", c.multiagg_future_mask, FutureMask::soft_log, FutureMask::hard);
   visit("multiagg_max", c.multiagg_max, MultiAggregationMax::self, MultiAggregationMax::neighbours);
+  visit("multiagg_negative_weights", c.multiagg_negative_weights, NegativeWeights::refuse, NegativeWeights::clamp);
   visit("mlp_gin_available", c.mlp_gin_available, true, true);
   visit("norm_zero_guard", c.norm_zero_guard, true, true);
   visit("tie_on_construct", c.tie_on_construct, true, true);

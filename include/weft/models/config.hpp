@@ -163,10 +163,35 @@ constexpr void validate_coarse(const LlamaConfig& c, const GNNConfig& g) {
   }
 }
 
+/// Whether the weights that the attention gives can be below 0: those of GIN attention come after its threshold mode, and
+/// those of the other kinds are never negative (but for scores, which nobody gets: see `validate_pna`).
+constexpr bool may_give_negative_weights(const GNNConfig& g) {
+  if (g.use_GNN_from_attention != GNNFromAttention::LlamaAttentionGIN) return false;
+  const bool has_signs =
+      !g.attention_GIN_MLP_use_scoring_fnct && (g.use_differential_attention || !g.attention_GIN_MLP_GIN_use_softmax);
+  switch (g.attention_GIN_MLP_GIN_threshold_mode) {
+    case ThresholdMode::none:
+      return has_signs;
+    case ThresholdMode::silu_plus_binary:
+      if (g.attention_GIN_MLP_GIN_binary_scale < 0) return true;
+      [[fallthrough]];
+    case ThresholdMode::silu:
+    case ThresholdMode::silu_below_binary_above:  // silu(a - t) < 0 where a < t
+      return has_signs || g.attention_GIN_MLP_GIN_learnable_threshold || g.attention_GIN_MLP_GIN_threshold_value > 0;
+    default:
+      return false;
+  }
+}
+
 constexpr void validate_mlp(const LlamaConfig& c, const GNNConfig& g) {
   if (!uses_adjacency(g.MLP_type)) return;
   config_rule(*g.switches().mlp_gin_available, "gnn_config.MLP_type", g.MLP_type,
               "another while mlp_gin_available is false: the reference cannot select this one");
+  config_rule(g.MLP_type != MLPType::LlamaMLP_HalfwayGIN_MultiAggregation ||
+                  *g.switches().multiagg_negative_weights == NegativeWeights::clamp || !may_give_negative_weights(g),
+              "gnn_config.MLP_type", g.MLP_type,
+              "another where weights can be negative (differential attention, no softmax, threshold modes with silu), "
+              "whose logarithm it takes, unless multiagg_negative_weights is \"clamp\"");
   if (g.MLP_type == MLPType::LlamaMLP_HalfwayGIN_MultiHop) {
     config_rule(c.hidden_size % c.num_attention_heads == 0, "hidden_size", c.hidden_size,
                 "a multiple of num_attention_heads with LlamaMLP_HalfwayGIN_MultiHop");

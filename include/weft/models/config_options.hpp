@@ -159,15 +159,14 @@ inline AdjacencyMLPOptions adjacency_mlp_options(const LlamaConfig& llama) {
           .heads = llama.num_attention_heads};
 }
 
-/// The same for the one with several aggregates. Negative weights, which GIN attention can have, are
-/// refused when they occur.
+/// The same for the one with several aggregates.
 inline MultiAggregationOptions multi_aggregation_options(const LlamaConfig& llama, const GNNConfig& gnn) {
   const Compatibility switches = gnn.switches();
   return {.activation = activation_of(llama.hidden_act),
           .bias = llama.mlp_bias,
           .multiagg_future_mask = *switches.multiagg_future_mask,
           .multiagg_max = *switches.multiagg_max,
-          .negative_weights = NegativeWeights::refuse,
+          .negative_weights = *switches.multiagg_negative_weights,
           .hidden_size = llama.hidden_size,
           .intermediate_size = llama.intermediate_size,
           .heads = llama.num_attention_heads};
