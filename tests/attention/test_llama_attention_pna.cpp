@@ -231,6 +231,25 @@ TEST_CASE("PNA attention refuses what cannot be computed") {
   CHECK_THROWS_WITH(PNA_LM<>(options), Catch::Matchers::ContainsSubstring("top_k_fraction must be in (0, 1]"));
 }
 
+TEST_CASE("a threshold learned to below 0 counts as 0 where PNA_LM picks neighbours, unless it may be negative") {
+  auto options = small();
+  options.learnable_threshold = true;
+  options.threshold_value = 0;
+  const auto x = random_tensor<float>(Rows(1, 5, 6), 1);
+  const auto learned = [&](bool negative, float threshold) {
+    options.pna_lm_negative_threshold = negative;
+    PNA_LM<> layer(options);
+    randomize_parameters(layer, 3, 0.6);
+    layer.threshold->data()[0] = threshold;
+    return run(layer, x);
+  };
+  CHECK(learned(false, -0.1F) == learned(false, 0));
+  CHECK(learned(true, 0) == learned(false, 0));
+  // Below every entry all tokens are neighbours, the later ones too, so that all threshold values do the same.
+  CHECK(learned(true, -0.1F) != learned(false, 0));
+  CHECK(learned(true, -0.1F) == learned(true, -0.2F));
+}
+
 TEST_CASE("packed sequences give what they give alone") {
   auto options = small();
   for (const PNAMax max : {PNAMax::self, PNAMax::neighbours}) {

@@ -170,6 +170,10 @@ TEST_CASE("PNA attention and the feed-forward blocks on an adjacency have condit
   CHECK_THAT(refusal({}, {.use_GNN_from_attention = GNNFromAttention::LlamaAttentionPNA_LM,
                           .attention_GIN_MLP_GIN_threshold_value = -0.1}),
              ContainsSubstring("threshold_value must be at least 0 with LlamaAttentionPNA_LM"));
+  CHECK(refusal({}, {.use_GNN_from_attention = GNNFromAttention::LlamaAttentionPNA_LM,
+                     .attention_GIN_MLP_GIN_threshold_value = -0.1,
+                     .compatibility = {.pna_lm_negative_threshold = true}})
+            .empty());
   const GNNConfig halfway{.MLP_type = weft::MLPType::LlamaMLP_HalfwayGIN};
   CHECK_THAT(refusal({.intermediate_size = 33}, halfway),
              ContainsSubstring("intermediate_size must be a multiple of num_attention_heads"));

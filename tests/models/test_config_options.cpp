@@ -60,6 +60,9 @@ TEST_CASE("a switch set by itself reaches its layer") {
   gnn.compatibility = {.mask_after_scaling = false, .pna_empty_max = PNAEmptyMax::minus_inf};
   CHECK_FALSE(gin_options(llama, gnn).mask_after_scaling);
   CHECK(pna_options(llama, gnn).pna_empty_max == PNAEmptyMax::minus_inf);
+  CHECK_FALSE(pna_options(llama, gnn).pna_lm_negative_threshold);
+  gnn.compatibility.pna_lm_negative_threshold = true;
+  CHECK(pna_options(llama, gnn).pna_lm_negative_threshold);
   constexpr LlamaConfig tied{.tie_word_embeddings = true};
   CHECK(model_options(tied).tie_word_embeddings);
   CHECK_FALSE(model_options(tied, {.compatibility = {.tie_on_construct = false}}).tie_word_embeddings);

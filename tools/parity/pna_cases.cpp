@@ -29,6 +29,7 @@ weft::LlamaAttentionPNAOptions pna_options(const GoldenCase& golden, const weft:
   options.threshold.softplus_beta = gnn.attention_GIN_MLP_GIN_sharp_softplus_beta;
   options.threshold.top_k_fraction = gnn.attention_GIN_MLP_GIN_top_k_fraction_of_sequence_length;
   options.pna_empty_max = weft::PNAEmptyMax::minus_inf;
+  options.pna_lm_negative_threshold = true;
   options.hidden_size = llama.hidden_size;
   options.heads = llama.num_attention_heads;
   options.key_value_heads = llama.kv_heads();

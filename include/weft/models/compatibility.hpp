@@ -73,6 +73,7 @@ struct Compatibility {
   std::optional<PNAMax> pna_max{};                         ///< the "max" aggregate of PNA attention (quirk A19)
   std::optional<PNAEmptyMax> pna_empty_max{};              ///< the same in a row without neighbours (quirk A20)
   std::optional<PNAFallback> pna_lm_fallback{};            ///< of PNA_LM, without neighbours (quirk A25)
+  std::optional<bool> pna_lm_negative_threshold{};         ///< it counts as one, not as 0 (quirk A26); false in both
   std::optional<CGMask> cg_mask{};                         ///< who sees whom in CG_Attention (quirks P1, P2)
   std::optional<CGIAdjacency> cgi_adjacency{};             ///< what CG_Attention_Interpolate mixes (quirk P13)
   std::optional<bool> cgi_mask_local{};                    ///< its local attention hides padding too (quirk P15)
@@ -100,6 +101,7 @@ constexpr void visit_compatibility(Switches& c, Visit&& visit) {
   visit("pna_max", c.pna_max, PNAMax::self, PNAMax::neighbours);
   visit("pna_empty_max", c.pna_empty_max, PNAEmptyMax::guard, PNAEmptyMax::guard);
   visit("pna_lm_fallback", c.pna_lm_fallback, PNAFallback::first_token, PNAFallback::self);
+  visit("pna_lm_negative_threshold", c.pna_lm_negative_threshold, false, false);
   visit("cg_mask", c.cg_mask, CGMask::reference, CGMask::group_causal);
   visit("cgi_adjacency", c.cgi_adjacency, CGIAdjacency::reference, CGIAdjacency::active_latents);
   visit("cgi_mask_local", c.cgi_mask_local, false, true);

@@ -133,9 +133,10 @@ constexpr void validate_pna(const LlamaConfig& c, const GNNConfig& g) {
                 "true without ReLU where a graph network or an MLP on the adjacency works on the weights, which would "
                 "be scores with the mask in them");
   } else {
-    config_rule(g.attention_GIN_MLP_GIN_threshold_value >= 0, "gnn_config.attention_GIN_MLP_GIN_threshold_value",
-                g.attention_GIN_MLP_GIN_threshold_value,
-                "at least 0 with LlamaAttentionPNA_LM, which would select tokens without an edge");
+    config_rule(g.attention_GIN_MLP_GIN_threshold_value >= 0 || *g.switches().pna_lm_negative_threshold,
+                "gnn_config.attention_GIN_MLP_GIN_threshold_value", g.attention_GIN_MLP_GIN_threshold_value,
+                "at least 0 with LlamaAttentionPNA_LM, which would select tokens without an edge, unless "
+                "pna_lm_negative_threshold is true");
   }
 }
 

@@ -112,6 +112,7 @@ inline LlamaAttentionPNAOptions pna_options(const LlamaConfig& llama, const GNNC
           .pna_max = *switches.pna_max,
           .pna_empty_max = *switches.pna_empty_max,
           .pna_lm_fallback = *switches.pna_lm_fallback,
+          .pna_lm_negative_threshold = *switches.pna_lm_negative_threshold,
           .hidden_size = llama.hidden_size,
           .heads = llama.num_attention_heads,
           .key_value_heads = llama.kv_heads(),
