@@ -231,6 +231,16 @@ TEST_CASE("PNA attention refuses what cannot be computed") {
   CHECK_THROWS_WITH(PNA_LM<>(options), Catch::Matchers::ContainsSubstring("top_k_fraction must be in (0, 1]"));
 }
 
+TEST_CASE("a steepness that sharp_softplus would divide by is positive, but for PNA_LM, which has its own") {
+  auto options = small();
+  options.threshold.mode = ThresholdMode::sharp_softplus;
+  options.threshold.softplus_beta = 0;
+  CHECK_THROWS_WITH(PNA<>(options),
+                    "LlamaAttentionPNA: softplus_beta must be positive in the mode sharp_softplus, "
+                    "found 0.000000");
+  CHECK_NOTHROW(PNA_LM<>(options));
+}
+
 TEST_CASE("a threshold learned to below 0 counts as 0 where PNA_LM picks neighbours, unless it may be negative") {
   auto options = small();
   options.learnable_threshold = true;

@@ -124,6 +124,37 @@ TEST_CASE("a graph network that the reference cannot build is refused") {
   CHECK_THAT(with([](GNNConfig& g) { g.add_rope = true; }), ContainsSubstring("add_rope must be false with more than"));
 }
 
+TEST_CASE("numbers of causal_pna and of the GIN network's width are refused by name") {
+  const GNNConfig pna{.hidden_dim = 6,
+                      .gnn_type = GNNType::causal_pna,
+                      .gnn_mode = GNNMode::single,
+                      .semantics = weft::Semantics::intended};
+  const auto with = [](GNNConfig gnn, auto&& change) {
+    change(gnn);
+    return refusal({}, gnn);
+  };
+  CHECK(with(pna, [](GNNConfig& g) { g.towers = 3; }).empty());
+  for (const int towers : {0, -1, 4}) {
+    CHECK(with(pna, [&](GNNConfig& g) { g.towers = towers; }) ==
+          weft::concat("gnn_config.towers must be a positive divisor of hidden_dim, found ", towers));
+  }
+  CHECK(with(pna, [](GNNConfig& g) { g.pre_layers = 0; }) == "gnn_config.pre_layers must be positive, found 0");
+  CHECK(with(pna, [](GNNConfig& g) { g.post_layers = 0; }) == "gnn_config.post_layers must be positive, found 0");
+  CHECK(with(pna, [](GNNConfig& g) { g.aggregators = {}; }) ==
+        "gnn_config.aggregators must be a list of one name or more, found 0");
+  CHECK(with(pna, [](GNNConfig& g) { g.scalers = {}; }) ==
+        "gnn_config.scalers must be a list of one name or more, found 0");
+  CHECK(with(pna, [](GNNConfig& g) { g.act = weft::GNNActivation::prelu; }) ==
+        "gnn_config.act must be one of \"relu\", \"tanh\", \"gelu\", found \"prelu\"");
+  CHECK(with(pna, [](GNNConfig& g) { g.edge_dim = -3; }) ==
+        "gnn_config.edge_dim must be at least 0, which stands for hidden_dim, found -3");
+  const GNNConfig gin{.gnn_type = GNNType::causal_gin, .gnn_mode = GNNMode::single};
+  for (const double multiplier : {0.001, 1e12, std::numeric_limits<double>::quiet_NaN()}) {
+    CHECK_THAT(with(gin, [&](GNNConfig& g) { g.GIN_hidden_dim_multiplier = multiplier; }),
+               ContainsSubstring("GIN_hidden_dim_multiplier must be such that hidden_dim times it is a width, found "));
+  }
+}
+
 TEST_CASE("coarse-grained attention is refused where its groups do not fit or weights are wanted") {
   const auto coarse = [](GNNConfig gnn, bool interpolates = false) {
     gnn.use_GNN_from_attention =
@@ -136,6 +167,9 @@ TEST_CASE("coarse-grained attention is refused where its groups do not fit or we
   CHECK_THAT(coarse({.num_latents_list = {5}, .max_position_embeddings = 64}),
              ContainsSubstring("max_position_embeddings must be at most tokens_per_latent * num_latents"));
   CHECK(coarse({.num_latents_list = {5}, .max_position_embeddings = 64, .tokens_per_latent = 13}).empty());
+  CHECK_THAT(coarse({.num_latents_list = {4}, .max_position_embeddings = 16, .tokens_per_latent = -5}),
+             ContainsSubstring("tokens_per_latent must be at least 0, which stands for max_position_embeddings / "
+                               "num_latents, found -5"));
   CHECK_THAT(coarse({.num_latent_layers = 0}, true), ContainsSubstring("num_latent_layers must be positive"));
   CHECK_THAT(coarse({.num_latents_list = {}}), ContainsSubstring("num_latents_list must be a list of one number"));
   CHECK_THAT(coarse({.gnn_type = GNNType::causal_gin, .gnn_mode = GNNMode::single}),
@@ -235,6 +269,17 @@ TEST_CASE("the conditions of GIN attention are checked only where it is used") {
   top_k.attention_GIN_MLP_GIN_threshold_mode = weft::ThresholdMode::top_k;
   top_k.attention_GIN_MLP_GIN_top_k_fraction_of_sequence_length = 1.5;
   CHECK_THAT(refusal({}, top_k), ContainsSubstring("must be in (0, 1] with the threshold modes top_k"));
+  GNNConfig steep = gin();
+  steep.attention_GIN_MLP_GIN_sharp_softplus_beta = 0;
+  steep.attention_GIN_MLP_GIN_threshold_mode = weft::ThresholdMode::sharp_softplus;
+  CHECK_THAT(refusal({}, steep), ContainsSubstring("sharp_softplus_beta must be positive with the threshold mode"));
+  steep.use_GNN_from_attention = GNNFromAttention::LlamaAttentionPNA;
+  CHECK_THAT(refusal({}, steep), ContainsSubstring("found 0"));
+  steep.use_GNN_from_attention = GNNFromAttention::LlamaAttentionPNA_LM;  // its steepness is 10 (quirk A28)
+  CHECK(refusal({}, steep).empty());
+  steep = gin();
+  steep.attention_GIN_MLP_GIN_sharp_softplus_beta = 0;
+  CHECK(refusal({}, steep).empty());
   CHECK_THAT(refusal({.num_key_value_heads = 8}, gin()), ContainsSubstring("num_key_value_heads must be hidden_size"));
   const LlamaConfig wide{.hidden_size = 64, .num_attention_heads = 8, .num_key_value_heads = 4, .head_dim = 16};
   CHECK_THAT(refusal(wide, gin()), ContainsSubstring("unless attention_GIN_MLP_o_proj_at_end is true"));

@@ -94,6 +94,11 @@ constexpr void validate_graph_attention(const LlamaConfig& c, const GNNConfig& g
   config_rule(width >= 1 && width < 2147483648.0, "gnn_config.attention_GIN_MLP_multiplier",
               g.attention_GIN_MLP_multiplier, "such that head_dim times it is a width");
   const ThresholdMode mode = g.attention_GIN_MLP_GIN_threshold_mode;
+  const bool divides_by_beta = mode == ThresholdMode::sharp_softplus &&
+                               g.use_GNN_from_attention != GNNFromAttention::LlamaAttentionPNA_LM;  // quirk A28
+  config_rule(!divides_by_beta || g.attention_GIN_MLP_GIN_sharp_softplus_beta > 0,
+              "gnn_config.attention_GIN_MLP_GIN_sharp_softplus_beta", g.attention_GIN_MLP_GIN_sharp_softplus_beta,
+              "positive with the threshold mode sharp_softplus");
   const double fraction = g.attention_GIN_MLP_GIN_top_k_fraction_of_sequence_length;
   const bool selects = mode == ThresholdMode::top_k || mode == ThresholdMode::scaled_topk_causal_4d;
   config_rule(!selects || (fraction > 0 && fraction <= 1),
@@ -152,6 +157,8 @@ constexpr void validate_coarse(const LlamaConfig& c, const GNNConfig& g) {
               "a list of one number or more");
   config_rule(g.num_latent_layers >= (interpolates ? 1 : 0), "gnn_config.num_latent_layers", g.num_latent_layers,
               interpolates ? "positive with CG_Attention_Interpolate" : "at least 0");
+  config_rule(g.tokens_per_latent >= 0, "gnn_config.tokens_per_latent", g.tokens_per_latent,
+              "at least 0, which stands for max_position_embeddings / num_latents");
   const int positions = g.max_position_embeddings;
   config_rule(positions > 0, "gnn_config.max_position_embeddings", positions, "positive");
   for (const int latents : g.num_latents_list) {
@@ -202,17 +209,31 @@ constexpr void validate_mlp(const LlamaConfig& c, const GNNConfig& g) {
   }
 }
 
+/// The layers of `causal_pna`.
+constexpr void validate_causal_pna(const GNNConfig& g) {
+  config_rule(g.semantics == Semantics::intended, "gnn_config.gnn_type", g.gnn_type,
+              "another unless semantics is \"intended\": the reference cannot build this one");
+  config_rule(g.edge_dim >= 0, "gnn_config.edge_dim", g.edge_dim, "at least 0, which stands for hidden_dim");
+  config_rule(g.towers > 0 && g.hidden_dim % g.towers == 0, "gnn_config.towers", g.towers,
+              "a positive divisor of hidden_dim");
+  config_rule(g.pre_layers > 0, "gnn_config.pre_layers", g.pre_layers, "positive");
+  config_rule(g.post_layers > 0, "gnn_config.post_layers", g.post_layers, "positive");
+  config_rule(!g.aggregators.empty(), "gnn_config.aggregators", g.aggregators.size(), "a list of one name or more");
+  config_rule(!g.scalers.empty(), "gnn_config.scalers", g.scalers.size(), "a list of one name or more");
+  config_rule(g.act != GNNActivation::prelu, "gnn_config.act", g.act, "one of \"relu\", \"tanh\", \"gelu\"");
+}
+
 /// The network beside the attention. Its adjacency is checked here too.
 constexpr void validate_sparse_graph(const LlamaConfig& c, const GNNConfig& g) {
   config_rule(g.gnn_type != GNNType::causal_gnn, "gnn_config.gnn_type", g.gnn_type,
               "one of \"causal_gin\", \"causal_gcn\", \"causal_pna\", \"causal_recombination\" where gnn_mode is not "
               "\"none\"");
-  config_rule(g.gnn_type != GNNType::causal_pna || g.semantics == Semantics::intended, "gnn_config.gnn_type",
-              g.gnn_type, "another unless semantics is \"intended\": the reference cannot build this one");
   config_rule(g.num_layers >= 0, "gnn_config.num_layers", g.num_layers, "at least 0");
   config_rule(g.hidden_dim > 0, "gnn_config.hidden_dim", g.hidden_dim, "positive");
   config_rule(g.dropout >= 0 && g.dropout < 1, "gnn_config.dropout", g.dropout, "in [0, 1)");
-  config_rule(g.gnn_type != GNNType::causal_gin || g.hidden_dim * g.GIN_hidden_dim_multiplier >= 1,
+  if (g.gnn_type == GNNType::causal_pna) validate_causal_pna(g);
+  const double width = g.hidden_dim * g.GIN_hidden_dim_multiplier;
+  config_rule(g.gnn_type != GNNType::causal_gin || (width >= 1 && width < 2147483648.0),
               "gnn_config.GIN_hidden_dim_multiplier", g.GIN_hidden_dim_multiplier,
               "such that hidden_dim times it is a width");
   config_rule(g.adj_transform_hidden_dim > 0, "gnn_config.adj_transform_hidden_dim", g.adj_transform_hidden_dim,

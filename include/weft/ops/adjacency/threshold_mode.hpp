@@ -67,6 +67,9 @@ inline void validate_threshold(std::string_view owner, const ThresholdOptions& o
   if (selects && !(options.top_k_fraction > 0 && options.top_k_fraction <= 1)) {
     fail(concat(owner, ": top_k_fraction must be in (0, 1], found ", options.top_k_fraction));
   }
+  if (options.mode == ThresholdMode::sharp_softplus && !(options.softplus_beta > 0)) {
+    fail(concat(owner, ": softplus_beta must be positive in the mode sharp_softplus, found ", options.softplus_beta));
+  }
   const int mode = static_cast<int>(options.mode);
   if (mode < 0 || mode > static_cast<int>(ThresholdMode::softplus_below_binary_above)) {
     fail(concat(owner, ": not a value of ThresholdMode: ", mode));
