@@ -106,7 +106,7 @@ TEST_CASE("branches of the sparse graph network in which the reference raises wo
       {SINGLE R"(,"gnn_type":"causal_gat")", "gnn_type must be one of"},
       {SINGLE R"(,"gnn_type":"causal_gin")"},
       {SINGLE R"(,"gnn_type":"causal_gin","activation":"swish")", "activation must be one of"},
-      {SINGLE R"(,"gnn_type":"causal_pna")", "another unless semantics is \"intended\""},
+      {SINGLE R"(,"gnn_type":"causal_pna")", "another unless pna_form is \"corrected\""},
       {SINGLE R"(,"gnn_type":"causal_pna","num_layers":2,"semantics":"intended")"},
       {SINGLE R"(,"gnn_type":"causal_pna","edge_dim":3,"towers":2,"hidden_dim":8,"semantics":"intended",)"
               R"("aggregators":["std","max"],"scalers":["identity","attenuation"])"},

@@ -106,12 +106,17 @@ TEST_CASE("a graph network that the reference cannot build is refused") {
         "gnn_config.gnn_type must be one of \"causal_gin\", \"causal_gcn\", \"causal_pna\", \"causal_recombination\" "
         "where gnn_mode is not \"none\", found \"causal_gnn\"");
   GNNConfig pna{.gnn_type = GNNType::causal_pna, .gnn_mode = GNNMode::single};
-  CHECK(refusal({}, pna) ==
-        "gnn_config.gnn_type must be another unless semantics is \"intended\": the reference cannot build this one, "
-        "found "
-        "\"causal_pna\"");
+  CHECK(
+      refusal({}, pna) ==
+      "gnn_config.gnn_type must be another unless pna_form is \"corrected\" (or semantics \"intended\"): the reference "
+      "cannot build this one, found \"causal_pna\"");
+  pna.compatibility.pna_form = weft::PNAForm::corrected;
+  CHECK(refusal({}, pna).empty());
+  pna.compatibility = {};
   pna.semantics = weft::Semantics::intended;
   CHECK(refusal({}, pna).empty());
+  pna.compatibility.pna_form = weft::PNAForm::reference;
+  CHECK_THAT(refusal({}, pna), ContainsSubstring("unless pna_form is"));
   const GNNConfig gin{.gnn_type = GNNType::causal_gin, .gnn_mode = GNNMode::single};
   const auto with = [&](auto&& change) {
     GNNConfig changed = gin;
@@ -309,7 +314,7 @@ TEST_CASE("one word sets every switch, and a switch set by itself stands") {
     CHECK(weft::resolve(one, weft::Semantics::reference) == one);
     CHECK(one != reference.switches());
   });
-  CHECK(meaningful == 15);
+  CHECK(meaningful == 16);
   CHECK(one == intended.switches());
   constexpr GNNConfig mixed{.semantics = weft::Semantics::intended, .compatibility = {.pna_max = weft::PNAMax::self}};
   static_assert(mixed.switches().pna_max == weft::PNAMax::self);

@@ -134,8 +134,11 @@ TEST_CASE("causal_pna has its statistics and widths from the configuration") {
                       .aggregators = {PNAAggregator::max, PNAAggregator::sum},
                       .scalers = {PNAScaler::identity},
                       .towers = 2,
-                      .act = GNNActivation::tanh};
+                      .act = GNNActivation::tanh,
+                      .compatibility = {.pna_form = PNAForm::corrected}};
   const auto options = graph_pna_options(gnn);
+  CHECK(options.form == PNAForm::corrected);
+  CHECK(graph_pna_options(as_reference).form == PNAForm::reference);
   CHECK(options.edge_dim == 10);
   CHECK(options.towers == 2);
   CHECK(options.rules.aggregators.count == 2);

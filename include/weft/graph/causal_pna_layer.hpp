@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "weft/graph/graph_activation.hpp"
+#include "weft/graph/pna_form.hpp"
 #include "weft/graph/pna_networks.hpp"
 #include "weft/graph/senders.hpp"
 #include "weft/ops/columns/columns.hpp"
@@ -17,12 +18,6 @@
 #include "weft/ops/scale/scale.hpp"
 
 namespace weft {
-
-/// Which equations a `CausalPNALayer` follows.
-enum class PNAForm {
-  reference,  ///< what the reference executes in the few settings in which it runs at all (quirk L9); others are refused
-  corrected,  ///< what it means to
-};
 
 /// The run-time choices of `CausalPNALayer`. Extents are needed only where the type leaves them `Dyn`.
 struct CausalPNAOptions {

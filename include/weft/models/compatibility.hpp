@@ -7,6 +7,7 @@
 #include <array>
 #include <optional>
 
+#include "weft/graph/pna_form.hpp"
 #include "weft/mlp/multi_aggregation_options.hpp"
 #include "weft/models/enum_names.hpp"
 #include "weft/ops/adjacency/threshold_mode.hpp"
@@ -39,6 +40,9 @@ inline constexpr std::array<std::string_view, 2> enum_names<PNAEmptyMax>{"guard"
 
 template <>
 inline constexpr std::array<std::string_view, 2> enum_names<PNAFallback>{"first_token", "self"};
+
+template <>
+inline constexpr std::array<std::string_view, 2> enum_names<PNAForm>{"reference", "corrected"};
 
 template <>
 inline constexpr std::array<std::string_view, 2> enum_names<CGMask>{"reference", "group_causal"};
@@ -74,9 +78,10 @@ struct Compatibility {
   std::optional<PNAEmptyMax> pna_empty_max{};              ///< the same in a row without neighbours (quirk A20)
   std::optional<PNAFallback> pna_lm_fallback{};            ///< of PNA_LM, without neighbours (quirk A25)
   std::optional<bool> pna_lm_negative_threshold{};         ///< it counts as one, not as 0 (quirk A26); false in both
-  std::optional<CGMask> cg_mask{};                         ///< who sees whom in CG_Attention (quirks P1, P2)
-  std::optional<CGIAdjacency> cgi_adjacency{};             ///< what CG_Attention_Interpolate mixes (quirk P13)
-  std::optional<bool> cgi_mask_local{};                    ///< its local attention hides padding too (quirk P15)
+  std::optional<PNAForm> pna_form{};                  ///< of `causal_pna`; the reference's cannot be built (quirk L9)
+  std::optional<CGMask> cg_mask{};                    ///< who sees whom in CG_Attention (quirks P1, P2)
+  std::optional<CGIAdjacency> cgi_adjacency{};        ///< what CG_Attention_Interpolate mixes (quirk P13)
+  std::optional<bool> cgi_mask_local{};               ///< its local attention hides padding too (quirk P15)
   std::optional<FutureMask> multiagg_future_mask{};   ///< how later tokens are hidden (quirk F4: the soft form leaks)
   std::optional<MultiAggregationMax> multiagg_max{};  ///< its "max" aggregate (quirk F6)
   std::optional<NegativeWeights> multiagg_negative_weights{};  ///< what its logarithm does with them (quirk F5)
@@ -102,6 +107,7 @@ constexpr void visit_compatibility(Switches& c, Visit&& visit) {
   visit("pna_empty_max", c.pna_empty_max, PNAEmptyMax::guard, PNAEmptyMax::guard);
   visit("pna_lm_fallback", c.pna_lm_fallback, PNAFallback::first_token, PNAFallback::self);
   visit("pna_lm_negative_threshold", c.pna_lm_negative_threshold, false, false);
+  visit("pna_form", c.pna_form, PNAForm::reference, PNAForm::corrected);
   visit("cg_mask", c.cg_mask, CGMask::reference, CGMask::group_causal);
   visit("cgi_adjacency", c.cgi_adjacency, CGIAdjacency::reference, CGIAdjacency::active_latents);
   visit("cgi_mask_local", c.cgi_mask_local, false, true);

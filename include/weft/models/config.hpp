@@ -211,8 +211,9 @@ constexpr void validate_mlp(const LlamaConfig& c, const GNNConfig& g) {
 
 /// The layers of `causal_pna`.
 constexpr void validate_causal_pna(const GNNConfig& g) {
-  config_rule(g.semantics == Semantics::intended, "gnn_config.gnn_type", g.gnn_type,
-              "another unless semantics is \"intended\": the reference cannot build this one");
+  config_rule(
+      *g.switches().pna_form == PNAForm::corrected, "gnn_config.gnn_type", g.gnn_type,
+      "another unless pna_form is \"corrected\" (or semantics \"intended\"): the reference cannot build this one");
   config_rule(g.edge_dim >= 0, "gnn_config.edge_dim", g.edge_dim, "at least 0, which stands for hidden_dim");
   config_rule(g.towers > 0 && g.hidden_dim % g.towers == 0, "gnn_config.towers", g.towers,
               "a positive divisor of hidden_dim");

@@ -205,12 +205,12 @@ inline GraphActivation graph_activation(GNNActivation activation) {
   fail("graph_activation(activation): not a value of GNNActivation");
 }
 
-/// The options of the layers of `causal_pna`, in the form that runs (the reference's cannot be built, quirk L9).
+/// The options of the layers of `causal_pna`, in the form of the switch: the reference's cannot be built (quirk L9).
 inline CausalPNAOptions graph_pna_options(const GNNConfig& gnn) {
   PNARules rules{{}, {}};
   for (const PNAAggregator aggregator : gnn.aggregators) rules.aggregators.add(aggregator);
   for (const PNAScaler scaler : gnn.scalers) rules.scalers.add(scaler);
-  return {.form = PNAForm::corrected,
+  return {.form = *gnn.switches().pna_form,
           .rules = rules,
           .edge_dim = gnn.edge_dim > 0 ? gnn.edge_dim : gnn.hidden_dim,
           .towers = gnn.towers,
