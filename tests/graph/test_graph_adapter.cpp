@@ -178,6 +178,8 @@ TEST_CASE("The adapter refuses what has no meaning") {
   options.add_rope = true;
   CHECK_THROWS_WITH((GraphAdapter<Dyn>(options)),
                     Catch::Matchers::ContainsSubstring("add_rope is supported for one head"));
+  options.add_rope_per_head = true;
+  CHECK_NOTHROW(GraphAdapter<Dyn>(options));
   options = adapter_options();
   options.per_head = true;
   options.heads = 3;
@@ -210,6 +212,42 @@ TEST_CASE("Rotary positions enter the network of one head") {
   inputs.sin = sin;
   const auto apply = [&](auto& context, auto& x, auto& w) { return adapter(context, x, w, inputs); };
   CHECK(gradcheck(apply, std::tie(z, weights), adapter).passed);
+}
+
+TEST_CASE("Rotary positions of several heads turn the channels of each") {
+  auto options = adapter_options();
+  options.edge_direction = EdgeDirection::key_to_query;
+  options.adjacency.method = AdjacencyMethod::mean;
+  GraphAdapter<Dyn, double> plain(options);
+  randomize_parameters(plain, 3, 0.7);
+  options.add_rope = options.add_rope_per_head = true;
+  GraphAdapter<Dyn, double> turning(options);
+  randomize_parameters(turning, 3, 0.7);
+  auto z = random_tensor<double>(Shape<Dyn, Dyn, Dyn>(2, 3, 4), 1);
+  auto weights = causal_weights<double>(2, 2, 3);
+  const auto cos = random_tensor<double>(Shape<Dyn, Dyn, Dyn>(1, 3, 2), 7);
+  const auto sin = random_tensor<double>(Shape<Dyn, Dyn, Dyn>(1, 3, 2), 8);
+  auto inputs = causal_inputs();
+  inputs.cos = cos;
+  inputs.sin = sin;
+  // (a, b) becomes (a cos₀ - b sin₀, b cos₁ + a sin₁) in each head, for the network alone.
+  auto turned = z.clone();
+  for (Index b = 0; b < 2; ++b) {
+    for (Index t = 0; t < 3; ++t) {
+      for (Index c = 0; c < 4; c += 2) {
+        turned(b, t, c) = z(b, t, c) * cos(0, t, 0) - z(b, t, c + 1) * sin(0, t, 0);
+        turned(b, t, c + 1) = z(b, t, c + 1) * cos(0, t, 1) + z(b, t, c) * sin(0, t, 1);
+      }
+    }
+  }
+  Inference inference;
+  const auto y = to_vector(turning(inference, z, weights, inputs));
+  const auto on_turned = to_vector(plain(inference, turned, weights, inputs));
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    CHECK(y[i] == Approx(z.data()[i] + on_turned[i] - turned.data()[i]).margin(1e-12));
+  }
+  const auto apply = [&](auto& context, auto& x, auto& w) { return turning(context, x, w, inputs); };
+  CHECK(gradcheck(apply, std::tie(z, weights), turning).passed);
 }
 
 TEST_CASE("The adapter keeps every promise in every mode, and is finite for one token and one text") {

@@ -117,6 +117,7 @@ TEST_CASE("branches of the sparse graph network in which the reference raises wo
        "adj_construction_method must be one of"},
       {R"("gnn_mode":"per_head","gnn_type":"causal_gin","adj_construction_method":"learnable_aggregate")"},
       {SINGLE R"(,"gnn_type":"causal_gin","add_rope":true)", "add_rope must be false with more than one head"},
+      {SINGLE R"(,"gnn_type":"causal_gin","add_rope":true,"add_rope_per_head":true)"},
       {SINGLE R"(,"gnn_type":"causal_gin","add_rope":true)", "", R"("num_attention_heads":1,)"},
       {R"("gnn_mode":"per_head","gnn_type":"causal_gin","add_rope":true)"},
       {R"("threshold":1)"},

@@ -127,6 +127,12 @@ TEST_CASE("a graph network that the reference cannot build is refused") {
   CHECK_THAT(with([](GNNConfig& g) { g.dropout = 1; }), ContainsSubstring("gnn_config.dropout must be in [0, 1)"));
   CHECK_THAT(with([](GNNConfig& g) { g.threshold_any_tau = 0; }), ContainsSubstring("threshold_any_tau"));
   CHECK_THAT(with([](GNNConfig& g) { g.add_rope = true; }), ContainsSubstring("add_rope must be false with more than"));
+  GNNConfig turned = gin;
+  turned.add_rope = true;
+  turned.compatibility.add_rope_per_head = true;
+  CHECK(refusal({}, turned).empty());
+  CHECK_THAT(refusal({.hidden_size = 70, .num_attention_heads = 7, .head_dim = 6}, turned),
+             ContainsSubstring("add_rope must be false where the heads together are not as wide as hidden_size"));
 }
 
 TEST_CASE("numbers of causal_pna and of the GIN network's width are refused by name") {
@@ -314,7 +320,7 @@ TEST_CASE("one word sets every switch, and a switch set by itself stands") {
     CHECK(weft::resolve(one, weft::Semantics::reference) == one);
     CHECK(one != reference.switches());
   });
-  CHECK(meaningful == 16);
+  CHECK(meaningful == 17);
   CHECK(one == intended.switches());
   constexpr GNNConfig mixed{.semantics = weft::Semantics::intended, .compatibility = {.pna_max = weft::PNAMax::self}};
   static_assert(mixed.switches().pna_max == weft::PNAMax::self);

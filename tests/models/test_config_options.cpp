@@ -107,6 +107,8 @@ TEST_CASE("the sparse graph network gets its numbers, its place among the layers
   CHECK(intended.adjacency.respects_mask);
   CHECK(intended.edge_direction == EdgeDirection::key_to_query);
   CHECK(intended.norm_zero_guard);
+  CHECK_FALSE(options.add_rope_per_head);
+  CHECK(intended.add_rope_per_head);
   gnn.compatibility.norm_zero_guard = false;
   CHECK_FALSE(graph_options(three, gnn, 1).norm_zero_guard);
   CHECK_THROWS_WITH(graph_type(GNNType::causal_gnn), Catch::Matchers::ContainsSubstring("names no kind of layer"));

@@ -132,6 +132,7 @@ inline std::vector<Variant> graph_variants() {
   };
   return {
       {"sparse GIN", sparse({.activation = GNNActivation::prelu})},
+      {"sparse GIN with rotary positions, intended", sparse({.add_rope = true, .semantics = Semantics::intended})},
       {"sparse GIN, intended", sparse({.activation = GNNActivation::gelu, .semantics = Semantics::intended})},
       {"sparse GCN per head, intended, MLP of several hops, parallel",
        sparse({.activation = GNNActivation::tanh,

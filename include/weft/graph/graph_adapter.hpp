@@ -266,7 +266,7 @@ class GraphAdapter {
                  const AdjacencyEdges& choice, Senders senders) const {
     const auto graph = make_graph(context, edges, 0, choice);
     const Shape<Dyn, Dyn> rows(x.extent(0) * x.extent(1), x.extent(2));
-    const auto nodes = options_.add_rope ? rotary_embedding(context, x, inputs.cos, inputs.sin, 1) : x;
+    const auto nodes = options_.add_rope ? rotary_embedding(context, x, inputs.cos, inputs.sin, options_.heads) : x;
     const auto o = (*gnn)(context, nodes.reshape(rows), graph, edges, senders);
     return o.reshape(Shape<Dyn, HiddenSize>::from({rows[0], rows[1]}));
   }

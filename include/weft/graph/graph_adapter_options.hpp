@@ -25,6 +25,7 @@ struct GraphAdapterOptions {
   bool norm_to_hidden_states = false;      ///< o gets the root mean square of z, over the whole batch (quirk D16)
   bool norm_zero_guard = true;             ///< it divides no 0 by 0 (quirk D16); false: NaN there, as in the reference
   bool add_rope = false;                   ///< rotary positions on the network's input; one network: one head (D15)
+  bool add_rope_per_head = false;          ///< or each head's channels by themselves; the reference has no such form
   double lambda = 0.5;                     ///< `lambda_GNN`: first value of `trainable_scale` in the last layer
   std::optional<double> lambda_initial{};  ///< `lambda_GNN_initial`: that of the first layer, linear in between
   Index layer_index = 0;                   ///< of this layer, from 0
@@ -41,10 +42,10 @@ inline void expect_supported(const GraphAdapterOptions& o) {
     fail(concat("GraphAdapter: hidden_size must be a multiple of heads for one network a head, found ", o.hidden_size,
                 " and ", o.heads));
   }
-  if (o.add_rope && !o.per_head && o.heads != 1) {
+  if (o.add_rope && !o.per_head && o.heads != 1 && !o.add_rope_per_head) {
     fail(
         concat("GraphAdapter: add_rope is supported for one head, whose rotary tables are as wide as the hidden "
-               "states, found ",
+               "states, or with add_rope_per_head, found ",
                o.heads, " heads"));
   }
   if (o.gnn.type == GraphType::causal_pna && o.gnn.pna.form != PNAForm::corrected) {

@@ -79,6 +79,7 @@ struct Compatibility {
   std::optional<PNAFallback> pna_lm_fallback{};            ///< of PNA_LM, without neighbours (quirk A25)
   std::optional<bool> pna_lm_negative_threshold{};         ///< it counts as one, not as 0 (quirk A26); false in both
   std::optional<PNAForm> pna_form{};                  ///< of `causal_pna`; the reference's cannot be built (quirk L9)
+  std::optional<bool> add_rope_per_head{};            ///< it turns the channels of each head (quirk D15)
   std::optional<CGMask> cg_mask{};                    ///< who sees whom in CG_Attention (quirks P1, P2)
   std::optional<CGIAdjacency> cgi_adjacency{};        ///< what CG_Attention_Interpolate mixes (quirk P13)
   std::optional<bool> cgi_mask_local{};               ///< its local attention hides padding too (quirk P15)
@@ -108,6 +109,7 @@ constexpr void visit_compatibility(Switches& c, Visit&& visit) {
   visit("pna_lm_fallback", c.pna_lm_fallback, PNAFallback::first_token, PNAFallback::self);
   visit("pna_lm_negative_threshold", c.pna_lm_negative_threshold, false, false);
   visit("pna_form", c.pna_form, PNAForm::reference, PNAForm::corrected);
+  visit("add_rope_per_head", c.add_rope_per_head, false, true);
   visit("cg_mask", c.cg_mask, CGMask::reference, CGMask::group_causal);
   visit("cgi_adjacency", c.cgi_adjacency, CGIAdjacency::reference, CGIAdjacency::active_latents);
   visit("cgi_mask_local", c.cgi_mask_local, false, true);

@@ -242,8 +242,12 @@ constexpr void validate_sparse_graph(const LlamaConfig& c, const GNNConfig& g) {
   config_rule(g.threshold_any_tau > 0, "gnn_config.threshold_any_tau", g.threshold_any_tau, "positive");
   config_rule(g.gnn_mode != GNNMode::per_head || c.hidden_size % c.num_attention_heads == 0, "hidden_size",
               c.hidden_size, "a multiple of num_attention_heads where gnn_mode is \"per_head\"");
-  config_rule(!g.add_rope || g.gnn_mode == GNNMode::per_head || c.num_attention_heads == 1, "gnn_config.add_rope",
-              g.add_rope, "false with more than one head: the rotary tables are as wide as a head");
+  const bool turns = g.add_rope && g.gnn_mode != GNNMode::per_head;
+  config_rule(
+      !turns || c.num_attention_heads == 1 || *g.switches().add_rope_per_head, "gnn_config.add_rope", g.add_rope,
+      "false with more than one head unless add_rope_per_head is true: the rotary tables are as wide as a head");
+  config_rule(!turns || static_cast<double>(c.num_attention_heads) * c.head_size() == c.hidden_size,
+              "gnn_config.add_rope", g.add_rope, "false where the heads together are not as wide as hidden_size");
 }
 
 constexpr void validate_attention(const LlamaConfig& c, const GNNConfig& g) {

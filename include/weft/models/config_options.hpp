@@ -267,6 +267,7 @@ inline GraphAdapterOptions graph_options(const LlamaConfig& llama, const GNNConf
           .norm_to_hidden_states = gnn.norm_to_hidden_states,
           .norm_zero_guard = *gnn.switches().norm_zero_guard,
           .add_rope = gnn.add_rope,
+          .add_rope_per_head = *gnn.switches().add_rope_per_head,
           .lambda = gnn.lambda_GNN,
           .lambda_initial = gnn.lambda_GNN_initial,
           .layer_index = layer_idx,

@@ -49,7 +49,7 @@ struct GNNConfig {
   /// The network gets the layer's normed input; the attention's output is dropped, its weights are used (quirk D1).
   bool use_original_hidden_states = false;
   bool use_original_hidden_states_add_attention = false;  ///< without effect (quirk D2)
-  bool add_rope = false;  ///< rotary positions on the network's input; needs one head (quirk D15)
+  bool add_rope = false;  ///< rotary positions on the network's input; one head, or `add_rope_per_head` (quirk D15)
 
   // The adjacency that this network works on, made of attention weights.
 
