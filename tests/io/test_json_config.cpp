@@ -252,6 +252,20 @@ TEST_CASE("fields that are unknown come back") {
   CHECK(*written.find("gnn_config")->find("tokenizer") == 8);
 }
 
+TEST_CASE("texts and objects that have no effect come back, empty arguments of an activation too") {
+  for (const char* fields :
+       {R"({"act_kwargs":null})", R"({"act_kwargs":{}})", R"({"degree":[1.0,2.0],"tokenizer":null})",
+        R"({"attention_GIN_MLP_GIN_MLP_mode":"own","attention_GIN_MLP_GIN_fuse_mode":"sum",)"
+        R"("attention_GIN_MLP_attention_mix_mode":"B","attention_epsilon_strategy":"fixed",)"
+        R"("hierarchical_enc_dec_type":"none","model_type":"gnn","residual_epsilon_strategy":"fixed"})"}) {
+    INFO(fields);
+    const PretrainedConfig config = parse_config(weft::concat(R"({"gnn_config":)", fields, "}"));
+    CHECK(config.gnn == GNNConfig{});
+    CHECK(config.other == weft::concat(R"({"gnn_config":)", fields, "}"));
+    CHECK(parse_config(config_text(config)).other == config.other);
+  }
+}
+
 TEST_CASE("whole numbers are taken for real ones, and null where nothing is meant") {
   CHECK(parse_config(R"({"rope_theta":10000})").llama.rope_theta == 10000.0);
   CHECK(parse_config(R"({"gnn_config":{"initial_sharpening_value":2}})").gnn.initial_sharpening_value == 2.0);
@@ -336,6 +350,8 @@ TEST_CASE("a value of the wrong type is refused with file, field and what was fo
       {R"({"gnn_config":{"aggregators":["mean","median"]}})", "f: gnn_config.aggregators must be one of \"mean\""},
       {R"({"gnn_config":{"num_latents_list":8}})",
        "f: gnn_config.num_latents_list must be a list of at most 16 values, or null, found 8"},
+      {R"({"gnn_config":{"act_kwargs":{"negative_slope":0.1}}})",
+       "f: gnn_config.act_kwargs must be null or {}, found {\"negative_slope\":0.1}"},
       {R"({"vocab_size":1,"vocab_size":1})", "f: the key \"vocab_size\" must not appear twice"},
   };
   for (const auto& [text, message] : cases) {

@@ -110,9 +110,18 @@ inline void write_gnn_fields(Json::Object& json, GNNConfig gnn) {
   }
 }
 
-/// The fields of `gnn_config`; those that are left behind are unknown.
+/// `act_kwargs`, arguments of the activation inside `causal_pna`, is the only field that the reference reads and that is no
+/// member of GNNConfig: its activations take none here, so that it may say nothing.
+inline void expect_no_act_kwargs(const Json& gnn, std::string_view where) {
+  const Json* arguments = gnn.find("act_kwargs");
+  if (arguments == nullptr || arguments->is_null() || *arguments == Json(Json::Object())) return;
+  fail(concat(where, ": gnn_config.act_kwargs must be null or {}, found ", json_excerpt(*arguments)));
+}
+
+/// The fields of `gnn_config`; those that are left behind are unknown, or without effect.
 inline void read_gnn_fields(Json& json, std::string_view where, GNNConfig& gnn, std::vector<std::string>& notes) {
   Json::Object& object = expect_object(json, where, "gnn_config");
+  expect_no_act_kwargs(json, where);
   const Json* semantics = json.find("semantics");
   const Json* strict_config = json.find("strict_config");
   const bool intended = semantics != nullptr && *semantics == name_of(Semantics::intended);

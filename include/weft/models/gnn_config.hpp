@@ -16,7 +16,8 @@ namespace weft {
 /// without effect are without effect here too; they are at the end, for the way back into a file. Ten hold a
 /// text or an object (`model_type`, `tokenizer`, `degree`, `attention_epsilon_strategy`, `residual_epsilon_strategy`,
 /// `hierarchical_enc_dec_type`, `attention_GIN_MLP_GIN_MLP_mode`, `attention_GIN_MLP_attention_mix_mode`,
-/// `attention_GIN_MLP_GIN_fuse_mode`, `act_kwargs`) and are no members: `PretrainedConfig::other` keeps them.
+/// `attention_GIN_MLP_GIN_fuse_mode`, `act_kwargs`) and are no members: `PretrainedConfig::other` keeps them. The reference
+/// reads none of them but the last, for the activation of `causal_pna`; files in which that is not empty are refused.
 ///
 ///     static constexpr weft::GNNConfig gnn{.use_GNN_from_attention = weft::GNNFromAttention::LlamaAttentionGIN,
 ///                                          .attention_GIN_MLP_multiplier = 0.5,
