@@ -29,6 +29,14 @@ struct Scribe {
                                  .use_sharpening = true};
 };
 static_assert(validate(Scribe::llama, Scribe::gnn));
+static_assert(validate({}, {.gnn_type = GNNType::causal_pna,
+                            .gnn_mode = GNNMode::single,
+                            .add_rope = true,
+                            .use_GNN_from_attention = GNNFromAttention::LlamaAttentionPNA_LM,
+                            .attention_GIN_MLP_GIN_threshold_value = -0.1,
+                            .MLP_type = weft::MLPType::LlamaMLP_HalfwayGIN_MultiAggregation,
+                            .semantics = weft::Semantics::intended,
+                            .compatibility = {.pna_lm_negative_threshold = true}}));
 static_assert(Scribe::llama.head_size() == 32);
 static_assert(Scribe::gnn.gin_hidden_dim(Scribe::llama.head_size()) == 16);
 
