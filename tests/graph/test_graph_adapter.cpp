@@ -163,6 +163,21 @@ TEST_CASE("A network that says nothing is brought to the size of the states, or 
   for (const double value : to_vector(bare(inference, z, weights, causal_inputs()))) CHECK(std::isnan(value));
 }
 
+TEST_CASE("Packed sequences are refused where something is taken over a whole text") {
+  const auto z = random_tensor<double>(Shape<Dyn, Dyn, Dyn>(1, 3, 4), 1);
+  const auto weights = causal_weights<double>(1, 2, 3);
+  auto inputs = causal_inputs();
+  const std::int32_t first[] = {0, 1, 1};
+  inputs.first_key = first;
+  auto options = adapter_options();
+  options.gnn.gin.norm = GraphNormKind::graph;
+  const GraphAdapter<Dyn, double> adapter(options);
+  Inference inference;
+  CHECK_THROWS_WITH(adapter(inference, z, weights, inputs),
+                    "GraphAdapter: the graph norm looks at a whole row and cannot tell packed sequences apart; give it "
+                    "one sequence a row");
+}
+
 TEST_CASE("The scale grows from the first layer to the last") {
   auto options = adapter_options();
   options.lambda_initial = 0.1;

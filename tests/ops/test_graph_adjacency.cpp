@@ -51,7 +51,7 @@ TEST_CASE("The adjacency agrees with the naive form for every choice") {
   const auto weights = random_weights<double>(batch, heads, tokens);
   std::vector<std::int32_t> valid(static_cast<std::size_t>(batch * tokens), 1), first(valid.size(), 0);
   valid[0] = valid[20] = 0;
-  first[30] = 5;
+  std::fill(first.begin() + 24, first.end(), 5);  // the second text holds two sequences
   std::vector<double> additive(static_cast<std::size_t>(batch * tokens * tokens), 0);
   additive[7] = additive[100] = -3.4e38;
   const AdjacencyMethod untouched = AdjacencyMethod::mean;
@@ -114,6 +114,25 @@ TEST_CASE("The adjacency's derivatives agree with finite differences") {
     const auto shaped = [&](auto& context, auto& w, auto& e) { return shape_adjacency(context, w, mask, options, e); };
     const auto result = gradcheck(shaped, std::tie(weights, extra));
     CHECK(result.message == concat("gradcheck: ", 36 + extra.size(), " derivatives agree"));
+  });
+}
+
+TEST_CASE("No entry joins packed sequences, for every choice") {
+  auto weights = random_weights<double>(2, 2, 5);
+  const std::int32_t first[] = {0, 0, 2, 2, 4, 0, 1, 1, 1, 1};
+  for_each_choice([&](const GraphAdjacencyOptions& options) {
+    auto extra = random_tensor<double>(Maps(2, options.per_head ? 2 : 1, 5, 5), 6);
+    for (double& value : extra.span()) value = 0.5 + std::abs(value);
+    const GraphAdjacencyMask<double> mask{true, nullptr, nullptr, first};
+    const auto shaped = [&](auto& context, auto& w, auto& e) { return shape_adjacency(context, w, mask, options, e); };
+    Inference inference;
+    const auto edges = shaped(inference, weights, extra);
+    for (Index at = 0; at < edges.size(); ++at) {
+      const Index row = at / (25 * edges.extent(1)) * 5;
+      const bool together = first[row + at / 5 % 5] == first[row + at % 5];
+      CHECK((edges.data()[at] != 0) == together);
+    }
+    if (options.method == AdjacencyMethod::mean) CHECK(gradcheck(shaped, std::tie(weights, extra)).passed);
   });
 }
 

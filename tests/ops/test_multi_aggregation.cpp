@@ -73,6 +73,26 @@ TEST_CASE("offset_attention agrees with the naive form for awkward sizes and bot
   }
 }
 
+TEST_CASE("offset_attention keeps packed sequences apart, whatever the adjacency says") {
+  auto q = random_tensor<double>(Rows(2, 4, 6), 1);
+  auto k = random_tensor<double>(Rows(2, 4, 6), 2);
+  auto v = random_tensor<double>(Rows(2, 4, 6), 3);
+  auto a = edges<double>(Square(2, 2, 4, 4), false, 4);
+  const std::int32_t first[] = {0, 0, 2, 2, 0, 1, 1, 3};
+  for (const FutureMask mask : {FutureMask::soft_log, FutureMask::hard}) {
+    const OffsetAttentionInput<double> in{{2, 2, 4, 4, 3}, mask, 0.7, q.data(), k.data(), v.data(), a.data(), first};
+    std::vector<double> expected(static_cast<std::size_t>(v.size()));
+    kernels::offset_attention_naive(in, expected.data());
+    const auto packed = [&](auto& context, auto&... all) {
+      return offset_attention(context, all..., 0.7, mask, first);
+    };
+    Inference inference;
+    CHECK(largest_difference(to_vector(packed(inference, q, k, v, a)), expected) < 1e-12);
+    CHECK(expected[24] == v.data()[24]);  // the first sequence of the second text is one token
+    CHECK(gradcheck(packed, std::tie(q, k, v, a)).passed);
+  }
+}
+
 TEST_CASE("offset_attention's derivatives agree with finite differences") {
   auto q = random_tensor<double>(Rows(2, 4, 6), 1);
   auto k = random_tensor<double>(Rows(2, 4, 6), 2);

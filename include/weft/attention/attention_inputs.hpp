@@ -45,7 +45,7 @@ struct AttentionInputs {
   const T* additive_mask = nullptr;
 
   /// For a graph network beside the attention: [batch, 1 or heads, tokens, tokens], added to its adjacency behind the causal
-  /// cut, neither masked nor causal (see `shape_adjacency`). Empty: nothing.
+  /// cut, neither masked nor causal (see `shape_adjacency`), but for packed sequences kept apart. Empty: nothing.
   TensorView<const T, Shape<Dyn, Dyn, Dyn, Dyn>> additional_adj;
 
   /// Decoding: keys and values of the earlier tokens. Empty otherwise.

@@ -206,9 +206,9 @@ class GraphAdapter {
 
   Index head_width() const { return options_.hidden_size / options_.heads; }
 
-  static GraphAdjacencyMask<T> mask_of(const AttentionInputs<T>& inputs) {
-    GraphAdjacencyMask<T> mask{inputs.causal, inputs.key_valid, inputs.additive_mask, nullptr};
-    if constexpr (requires { inputs.first_key; }) mask.first_key = inputs.first_key;
+  GraphAdjacencyMask<T> mask_of(const AttentionInputs<T>& inputs) const {
+    if (inputs.first_key != nullptr && !incremental()) detail::refuse_packing(options_, network().incremental());
+    GraphAdjacencyMask<T> mask{inputs.causal, inputs.key_valid, inputs.additive_mask, inputs.first_key};
     if (inputs.cache) mask.past = inputs.cache.length;
     return mask;
   }

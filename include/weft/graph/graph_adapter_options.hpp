@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 
 #include "weft/graph/causal_graph_neural_network.hpp"
 #include "weft/ops/graph_adjacency/graph_adjacency_options.hpp"
@@ -51,6 +52,15 @@ inline void expect_supported(const GraphAdapterOptions& o) {
   if (o.gnn.type == GraphType::causal_pna && o.gnn.pna.form != PNAForm::corrected) {
     fail("GraphAdapter: causal_pna does not run inside a layer of the reference; PNAForm::corrected does");
   }
+}
+
+/// The error where packed sequences would each need what is taken over a whole row.
+[[noreturn]] inline void refuse_packing(const GraphAdapterOptions& o, bool network_is_incremental) {
+  std::string_view what = network_is_incremental ? "the softmax of learnable_aggregate" : "the graph norm";
+  if (o.adjacency.use_distance_scaling) what = "use_distance_scaling";
+  if (o.norm_to_hidden_states) what = "norm_to_hidden_states";
+  fail(concat("GraphAdapter: ", what,
+              " looks at a whole row and cannot tell packed sequences apart; give it one sequence a row"));
 }
 
 }  // namespace detail

@@ -18,6 +18,26 @@ concept TakesWeights = requires(const MLP& mlp, Context& context, const X& x, co
   mlp(context, x, weights, x);
 };
 
+/// Whether it wants to know of packed sequences beside the adjacency: `mlp(context, x, weights, residual, first_key)`.
+template <class MLP, class Context, class X, class Weights>
+concept TakesFirstKey = requires(const MLP& mlp, Context& context, const X& x, const Weights& weights,
+                                 const std::int32_t* first_key) {
+  mlp(context, x, weights, x, first_key);
+};
+
+/// `mlp` on x and, as far as it wants them, the adjacency and the packing.
+template <class MLP, class Context, class X, class Weights, class Residual>
+auto call_block(const MLP& mlp, Context& context, const X& x, const Weights& weights, const Residual& residual,
+                const std::int32_t* first_key) {
+  if constexpr (TakesFirstKey<MLP, Context, X, Weights>) {
+    return mlp(context, x, weights, residual, first_key);
+  } else if constexpr (TakesWeights<MLP, Context, X, Weights>) {
+    return mlp(context, x, weights, residual);
+  } else {
+    return mlp(context, x, residual);
+  }
+}
+
 /// Whether tokens can be added to a feed-forward block one at a time.
 template <class MLP>
 bool is_incremental_block([[maybe_unused]] const MLP& mlp) {
@@ -45,21 +65,16 @@ class AnyMLP {
   template <class Kind>
   requires(std::is_same_v<Kind, Kinds> || ...) AnyMLP(Kind kind) : kind_(std::move(kind)) {}
 
-  /// \param x         [batch, tokens, hidden]
-  /// \param weights   [batch, heads, tokens, tokens], read by the kinds that use an adjacency only
-  /// \param residual  [batch, tokens, hidden]
+  /// \param x          [batch, tokens, hidden]
+  /// \param weights    [batch, heads, tokens, tokens], read by the kinds that use an adjacency only
+  /// \param residual   [batch, tokens, hidden]
+  /// \param first_key  [batch, tokens]: where each token's packed sequence begins; null: one sequence a row
   template <class Context, class X, class Weights, class Residual>
-  auto operator()(Context& context, const X& x, const Weights& weights, const Residual& residual) const {
+  auto operator()(Context& context, const X& x, const Weights& weights, const Residual& residual,
+                  const std::int32_t* first_key = nullptr) const {
     using Y = typename Context::template Result<ElementOf<X>, ShapeOf<X>>;
-    return std::visit(
-        [&](const auto& kind) -> Y {
-          if constexpr (TakesWeights<std::decay_t<decltype(kind)>, Context, X, Weights>) {
-            return kind(context, x, weights, residual);
-          } else {
-            return kind(context, x, residual);
-          }
-        },
-        kind_);
+    return std::visit([&](const auto& kind) -> Y { return call_block(kind, context, x, weights, residual, first_key); },
+                      kind_);
   }
 
   /// The same for new tokens, given the earlier ones in a cache; kinds without an adjacency look at the new tokens alone.

@@ -63,16 +63,20 @@ class LlamaMLP_HalfwayGIN_MultiAggregation {
     aggregator_mlp_2.emplace(options.bias, width, width);
   }
 
-  /// \param x         [batch, tokens, hidden]
-  /// \param weights   [batch, heads, tokens, tokens]: the adjacency; gradients flow into it
-  /// \param residual  [batch, tokens, hidden], added to the result, or `none`
+  /// \param x          [batch, tokens, hidden]
+  /// \param weights    [batch, heads, tokens, tokens]: the adjacency; gradients flow into it
+  /// \param residual   [batch, tokens, hidden], added to the result, or `none`
+  /// \param first_key  [batch, tokens]: where each token's packed sequence begins (see PackedSequences), outside of which it
+  ///                   attends to nothing, whatever the mask; must outlive the step on a tape. Null: one sequence a row
   template <class Context, class X, class Weights, class Residual = None>
-  auto operator()(Context& context, const X& x, const Weights& weights, const Residual& residual = none) const {
+  auto operator()(Context& context, const X& x, const Weights& weights, const Residual& residual = none,
+                  const std::int32_t* first_key = nullptr) const {
     expect_weights(context, weights);
     const auto u = gated_product(context, gate_proj(context, x), up_proj(context, x), options_.activation);
     const auto q = grouped_linear<IntermediateSize>(context, u, attn_query_projs);
     const auto k = grouped_linear<IntermediateSize>(context, u, attn_key_projs);
-    const auto attended = offset_attention(context, q, k, u, weights, scale(), options_.multiagg_future_mask);
+    const auto attended =
+        offset_attention(context, q, k, u, weights, scale(), options_.multiagg_future_mask, first_key);
     return combine(context, u, u, weights, attended, residual);
   }
 

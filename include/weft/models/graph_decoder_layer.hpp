@@ -118,13 +118,13 @@ class GraphDecoderLayer {
       case GNNLogic::before_MLP: {
         const Hidden y = g(h);
         return feed_forward(context, options_.use_original_hidden_states ? Hidden(add(context, y, x)) : y, weights,
-                            inputs.cache);
+                            inputs);
       }
       case GNNLogic::after_MLP:
-        return g(feed_forward(context, h, weights, inputs.cache));
+        return g(feed_forward(context, h, weights, inputs));
       case GNNLogic::parallel_GNN_MLP: {
         const Hidden m = post_attention_layernorm(context, h);
-        const Hidden with_mlp = call_mlp(context, m, weights, inputs.cache, h);
+        const Hidden with_mlp = call_mlp(context, m, weights, inputs, h);
         return post_attention_layernorm(context, add(context, with_mlp, g(m)));
       }
     }
@@ -197,25 +197,22 @@ class GraphDecoderLayer {
   /// y + f(N(y)), or N(y) where there is no block.
   template <class Context, class Hidden>
   Hidden feed_forward(Context& context, const Hidden& y, const WeightsOf<Context>& weights,
-                      const CachedKeysValues<T>& cache) const {
+                      const AttentionInputs<T>& inputs) const {
     const Hidden m = post_attention_layernorm(context, y);
-    return has_mlp() ? call_mlp(context, m, weights, cache, y) : m;
+    return has_mlp() ? call_mlp(context, m, weights, inputs, y) : m;
   }
 
   template <class Context, class Hidden>
   Hidden call_mlp(Context& context, const Hidden& m, const WeightsOf<Context>& weights,
-                  [[maybe_unused]] const CachedKeysValues<T>& cache, const Hidden& residual) const {
-    if constexpr (TakesWeights<MLPType, Context, Hidden, WeightsOf<Context>>) {
-      if constexpr (!Context::records) {
-        if (cache.block != nullptr) {
-          RowCache<T> remembered(cache.block, m.extent(0), cache.capacity, cache.length);
-          return mlp.decode(context, m, weights, remembered, residual);
-        }
+                  const AttentionInputs<T>& inputs, const Hidden& residual) const {
+    if constexpr (TakesWeights<MLPType, Context, Hidden, WeightsOf<Context>> && !Context::records) {
+      const CachedKeysValues<T>& cache = inputs.cache;
+      if (cache.block != nullptr) {
+        RowCache<T> remembered(cache.block, m.extent(0), cache.capacity, cache.length);
+        return mlp.decode(context, m, weights, remembered, residual);
       }
-      return mlp(context, m, weights, residual);
-    } else {
-      return mlp(context, m, residual);
     }
+    return call_block(mlp, context, m, weights, residual, inputs.first_key);
   }
 
   bool has_mlp() const {

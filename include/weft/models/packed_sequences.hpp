@@ -13,7 +13,7 @@ namespace weft {
 
 /// Where sequences begin in rows of tokens, given as cumulative lengths (`cu_seq_lens` of the reference's
 /// FlashAttentionKwargs). Tokens see only their own sequence, in attention and in every graph layer, and positions start
-/// anew in each. Attention costs the sum of the squared lengths.
+/// anew in each. Attention costs the sum of the squared lengths. Layers that take something over a whole row refuse them.
 ///
 ///     const std::int32_t ends[] = {0, 5, 12, 20};                     // three sequences in one row of 20 tokens
 ///     const weft::PackedSequences packed(ends, 1, 20);

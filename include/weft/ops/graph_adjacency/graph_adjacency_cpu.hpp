@@ -24,7 +24,7 @@ struct GraphAdjacencyKernels<Cpu> {
       std::fill(to + row.columns(), to + row.width(), T{0});
       if (additional == nullptr) return;
       const T* extra = additional + row.offset(problem.maps, row.map);
-      for (Index j = 0; j < row.width(); ++j) to[j] += std::min(extra[j], T{1});
+      for (Index j = 0; j < row.width(); ++j) to[j] += row.apart(j) ? T{0} : std::min(extra[j], T{1});
     });
   }
 
@@ -38,7 +38,7 @@ struct GraphAdjacencyKernels<Cpu> {
       const Index at = row.offset(problem.maps, row.map);
       if (dadditional) {
         for (Index j = 0; j < row.width(); ++j)
-          store(dadditional, at + j, additional[at + j] <= 1 ? dadjacency[at + j] : 0);
+          store(dadditional, at + j, additional[at + j] <= 1 && !row.apart(j) ? dadjacency[at + j] : 0);
       }
       if (!dweights) return;
       T* combined = thread_scratch<Combined, T>(row.width());

@@ -21,6 +21,7 @@ T graph_adjacency_entry_naive(const GraphAdjacencyProblem<T>& p, const T* weight
   const auto soft = [&](Index head) {
     return sigma((weight(head) - static_cast<T>(o.threshold)) / static_cast<T>(o.tau));
   };
+  if (p.mask.apart(p.tokens, b, i, j)) return 0;
   T value = p.combine == GraphAdjacencyCombine::sigmoid ? soft(map) : weight(map);
   for (Index head = 0; head < p.heads && p.combine != GraphAdjacencyCombine::keep; ++head) {
     if (p.combine == GraphAdjacencyCombine::any) value = head == 0 ? soft(0) : std::max(value, soft(head));

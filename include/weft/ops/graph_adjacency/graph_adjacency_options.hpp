@@ -42,13 +42,14 @@ struct GraphAdjacencyOptions {
   DistanceScaling distance_scaling = DistanceScaling::power;
 };
 
-/// Which keys a query sees. Everything given has to allow a pair; a hidden pair is multiplied by 0.
+/// Which keys a query sees. Everything given has to allow a pair; a hidden pair is multiplied by 0, which a transform may make
+/// something else of (quirk D7), but never where its tokens are of different sequences.
 template <class T>
 struct GraphAdjacencyMask {
   bool causal = false;                      ///< keys up to the query only
   const std::int32_t* key_valid = nullptr;  ///< [batch, tokens]: 1 = token, 0 = padding
   const T* additive = nullptr;              ///< [batch, 1, tokens, tokens]: hidden where not above -1e10
-  const std::int32_t* first_key = nullptr;  ///< [batch, tokens]: query i sees keys from first_key[i] on
+  const std::int32_t* first_key = nullptr;  ///< [batch, tokens]: where the sequence of query i begins
   Index past =
       0;  ///< keys before that of the first query, which are columns of the weights, key_valid and additive too
 
@@ -61,6 +62,13 @@ struct GraphAdjacencyMask {
     if (key_valid != nullptr && key_valid[b * keys + j] == 0) return false;
     if (first_key != nullptr && j < first_key[b * tokens + i]) return false;
     return additive == nullptr || additive[(b * tokens + i) * keys + j] > T(-1e10);
+  }
+
+  /// Whether key j is of another packed sequence than query i: then nothing ever joins the two.
+  bool apart(Index tokens, Index b, Index i, Index j) const {
+    if (first_key == nullptr) return false;
+    const std::int32_t* first = first_key + b * tokens;
+    return j < first[i] || (j > past + i && first[j - past] > first[i]);
   }
 };
 

@@ -33,6 +33,7 @@ struct GraphAdjacencyRow {
     return problem.distance_factors == nullptr ? T{1} : problem.distance_factors[own() < j ? j - own() : own() - j];
   }
   bool sees(Index column) const { return problem.mask.sees(tokens(), b, i, key(column)); }
+  bool apart(Index column) const { return problem.mask.apart(tokens(), b, i, key(column)); }
 
   /// row[j] = sigmoid((row[j] - threshold) factor)
   void transform(T* row, double factor) const {
@@ -81,6 +82,7 @@ struct GraphAdjacencyRow {
 
   /// Steps 5 and 6: whether an entry with that value stays.
   bool keeps(Index j, T value) const {
+    if (apart(j)) return false;
     if (problem.options.zero_below_epsilon && !(value > static_cast<T>(problem.options.epsilon_threshold)))
       return false;
     return !(problem.options.remove_self_connections && own() == key(j));

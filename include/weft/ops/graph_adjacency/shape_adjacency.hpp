@@ -64,7 +64,7 @@ inline GraphAdjacencyCombine combine_of(const GraphAdjacencyOptions& options) {
 /// sigmoid((w - threshold) / tau); with `per_head` they stay apart, and `learnable_aggregate` expects the network's
 /// result here), (2) times the distance factors, (3) 0 where the mask hides, (4) sigmoid(alpha (E - threshold)) where
 /// alpha > 0, (5) 0 where not above `epsilon_threshold`, (6) no self connections, lower triangle, (7) plus
-/// min(additional, 1), neither masked nor causal. Every step is differentiated; comparisons carry no gradient.
+/// min(additional, 1), neither masked nor causal. Between packed sequences everything is 0, (7) too. Every step is differentiated; comparisons carry no gradient.
 ///
 /// \param weights     [batch, heads, tokens, tokens], row = query; the last rows alone, [batch, heads, tokens, past + tokens];
 ///                    or the diagonal alone, [batch, heads, tokens, 1]

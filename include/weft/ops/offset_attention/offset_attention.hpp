@@ -34,12 +34,14 @@ struct OffsetAttentionBackward {
 /// For every head y = softmax(scale q kᵀ + log(A + 1e-9)) v, by blocks of rows: the weights are not stored. Negative
 /// entries of A count as 0.
 ///
-/// \param q, k, v  [batch, tokens, heads * dim]
-/// \param a        [batch, heads, tokens, tokens]
-/// \return         the shape of v
+/// \param q, k, v    [batch, tokens, heads * dim]
+/// \param a          [batch, heads, tokens, tokens]
+/// \param first_key  [batch, tokens]: where each token's packed sequence begins, outside of which it has no weights; must
+///                   outlive the step on a tape. Null: one sequence a row
+/// \return           the shape of v
 template <class Context, class Q, class K, class V, class Adjacency>
 auto offset_attention(Context& context, const Q& q, const K& k, const V& v, const Adjacency& a, double scale,
-                      FutureMask mask = FutureMask::soft_log) {
+                      FutureMask mask = FutureMask::soft_log, const std::int32_t* first_key = nullptr) {
   using T = ElementOf<V>;
   using Device = typename Context::Device;
   const HeadAggregateSize size = detail::head_aggregate_size("offset_attention(q, k, v, a)", a, v);
@@ -58,7 +60,8 @@ auto offset_attention(Context& context, const Q& q, const K& k, const V& v, cons
                                    qs.data,
                                    ks.data,
                                    vs.data,
-                                   as.data};
+                                   as.data,
+                                   first_key};
   OffsetAttentionKernels<Device>::forward(in, y.data());
   if constexpr (Context::records) {
     context.record(y.gradient_slot(), detail::OffsetAttentionBackward<T, Device>{
@@ -87,6 +90,7 @@ auto offset_attention(Context& context, const Q& q, const CachedRows<T>& k, cons
                               k.data,
                               v.data,
                               a.data(),
+                              nullptr,
                               v.capacity},
       y.data());
   return y;

@@ -54,7 +54,16 @@ struct OffsetBlock {
         const Vector<T> nothing(-std::numeric_limits<T>::infinity());
         access.store(w + j, in.mask == FutureMask::soft_log ? logit : xsimd::select(edge > zero, logit, nothing));
       });
+      if (in.first_key != nullptr) hide_other_sequences(first + r, w);
       softmax_row(T{1}, w, size.keys, size.keys, w);
+    }
+  }
+
+  /// Of packed sequences a query looks at its own alone, whatever the adjacency says.
+  void hide_other_sequences(Index query, T* logits) const {
+    const std::int32_t* first_key = in.first_key + batch * in.size.keys;
+    for (Index j = 0; j < in.size.keys; ++j) {
+      if (first_key[j] != first_key[query]) logits[j] = -std::numeric_limits<T>::infinity();
     }
   }
 

@@ -34,6 +34,8 @@ struct OffsetAttentionInput {
   const T* k;
   const T* v;
   const T* a;
+  const std::int32_t* first_key =
+      nullptr;         ///< [batch, tokens]: where each token's packed sequence begins; null: one a row
   Index capacity = 0;  ///< where k and v are caches, the rows that each of their texts has room for; 0: `size.keys`
 };
 

@@ -25,7 +25,9 @@ void offset_attention_naive(const OffsetAttentionInput<T>& in, T* y) {
       const double edge = std::max(0.0, static_cast<double>(in.a[at * size.keys + j]));
       double score = std::log(edge + 1e-9);
       for (Index c = 0; c < size.dim; ++c) score += static_cast<double>(in.scale * q[c]) * row(in.k, j)[c];
-      const bool counts = in.mask == FutureMask::soft_log || edge > 0;
+      const std::int32_t* first = in.first_key != nullptr ? in.first_key + b * size.keys : nullptr;
+      const bool together = first == nullptr || first[i] == first[j];
+      const bool counts = together && (in.mask == FutureMask::soft_log || edge > 0);
       sum += w[static_cast<std::size_t>(j)] = counts ? std::exp(score) : 0;
     }
     for (Index c = 0; c < size.dim; ++c) {
