@@ -111,6 +111,9 @@ TEST_CASE("the sparse graph network gets its numbers, its place among the layers
   CHECK(intended.add_rope_per_head);
   gnn.compatibility.norm_zero_guard = false;
   CHECK_FALSE(graph_options(three, gnn, 1).norm_zero_guard);
+  CHECK(intended.adjacency.distance_zero_guard);
+  gnn.compatibility.distance_zero_guard = false;
+  CHECK_FALSE(graph_options(three, gnn, 1).adjacency.distance_zero_guard);
   CHECK_THROWS_WITH(graph_type(GNNType::causal_gnn), Catch::Matchers::ContainsSubstring("names no kind of layer"));
 }
 

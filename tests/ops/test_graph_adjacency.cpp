@@ -151,14 +151,34 @@ TEST_CASE("The known answers of the adjacency's transform") {
   }
 }
 
-TEST_CASE("One token with linear distances is not a number, which zeroing removes") {
-  Tensor<float, Shape<1, 1, 1, 1>> weights;
-  weights(0, 0, 0, 0) = 1;
-  GraphAdjacencyOptions options{.use_distance_scaling = true, .distance_scaling = DistanceScaling::linear};
-  Inference inference;
-  CHECK(shape_adjacency(inference, weights, {}, options).data()[0] == 0);
-  options.zero_below_epsilon = false;
-  CHECK(std::isnan(shape_adjacency(inference, weights, {}, options).data()[0]));
+TEST_CASE("Linear distances that are all 0 scale to 0, or divide 0 by 0 as in the reference") {
+  const auto first_entry = [](Index tokens, double strength, bool guard, bool zeroes) {
+    const auto weights = random_weights<float>(1, 1, tokens);
+    const GraphAdjacencyOptions options{.alpha = 0,
+                                        .zero_below_epsilon = zeroes,
+                                        .use_distance_scaling = true,
+                                        .distance_strength = strength,
+                                        .distance_scaling = DistanceScaling::linear,
+                                        .distance_zero_guard = guard};
+    Inference inference;
+    return shape_adjacency(inference, weights, {}, options).data()[0];
+  };
+  for (const auto& [tokens, strength] : {std::pair(Index{1}, 1.0), std::pair(Index{3}, 0.0)}) {
+    CHECK(first_entry(tokens, strength, true, false) == 0);
+    CHECK(std::isnan(first_entry(tokens, strength, false, false)));
+    CHECK(first_entry(tokens, strength, false, true) == 0);  // a comparison with NaN keeps nothing
+  }
+}
+
+TEST_CASE("Factors of distances are finite where the values themselves overflow") {
+  for (const auto method : {DistanceScaling::exp, DistanceScaling::power}) {
+    std::vector<double> factors(2000);
+    detail::fill_distance_factors({.distance_strength = 150, .distance_scaling = method}, 2000, factors.data());
+    CHECK(factors[1999] == 1);
+    CHECK(factors[0] == 0);
+    const double ratio = method == DistanceScaling::exp ? std::exp(-150) : std::pow(299701.0 / 299851.0, 150);
+    CHECK(factors[1998] == Approx(ratio).epsilon(1e-9));
+  }
 }
 
 TEST_CASE("The network over heads agrees with its definition and with finite differences") {

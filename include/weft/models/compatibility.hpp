@@ -86,10 +86,11 @@ struct Compatibility {
   std::optional<FutureMask> multiagg_future_mask{};   ///< how later tokens are hidden (quirk F4: the soft form leaks)
   std::optional<MultiAggregationMax> multiagg_max{};  ///< its "max" aggregate (quirk F6)
   std::optional<NegativeWeights> multiagg_negative_weights{};  ///< what its logarithm does with them (quirk F5)
-  std::optional<bool> mlp_gin_available{};  ///< the MLPs on adjacencies can be chosen (quirks F1, F2); true in both
-  std::optional<bool> norm_zero_guard{};    ///< norm_to_hidden_states divides no 0 by 0 (quirk D16); true in both
-  std::optional<bool> tie_on_construct{};   ///< a tied model is tied from the start (quirk M2); true in both
-  std::optional<bool> strict_config{};      ///< unknown names of layers in files are errors (quirk C3)
+  std::optional<bool> mlp_gin_available{};    ///< the MLPs on adjacencies can be chosen (quirks F1, F2); true in both
+  std::optional<bool> norm_zero_guard{};      ///< norm_to_hidden_states divides no 0 by 0 (quirk D16); true in both
+  std::optional<bool> distance_zero_guard{};  ///< nor distance scaling by linear (quirk D9); true in both
+  std::optional<bool> tie_on_construct{};     ///< a tied model is tied from the start (quirk M2); true in both
+  std::optional<bool> strict_config{};        ///< unknown names of layers in files are errors (quirk C3)
   std::optional<ComputeDtype> compute_dtype{};
 
   constexpr bool operator==(const Compatibility&) const = default;
@@ -118,6 +119,7 @@ constexpr void visit_compatibility(Switches& c, Visit&& visit) {
   visit("multiagg_negative_weights", c.multiagg_negative_weights, NegativeWeights::refuse, NegativeWeights::clamp);
   visit("mlp_gin_available", c.mlp_gin_available, true, true);
   visit("norm_zero_guard", c.norm_zero_guard, true, true);
+  visit("distance_zero_guard", c.distance_zero_guard, true, true);
   visit("tie_on_construct", c.tie_on_construct, true, true);
   visit("strict_config", c.strict_config, false, true);
   visit("compute_dtype", c.compute_dtype, ComputeDtype::fp32, ComputeDtype::fp32);

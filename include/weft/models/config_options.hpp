@@ -250,7 +250,8 @@ inline GraphAdjacencyOptions graph_adjacency_options(const GNNConfig& gnn) {
           .respects_mask = *gnn.switches().threshold_respects_mask,
           .use_distance_scaling = gnn.use_distance_scaling,
           .distance_strength = gnn.distance_weight_strength,
-          .distance_scaling = gnn.distance_scaling_method};
+          .distance_scaling = gnn.distance_scaling_method,
+          .distance_zero_guard = *gnn.switches().distance_zero_guard};
 }
 
 /// The options of the sparse graph network beside the attention, with every extent given.

@@ -17,7 +17,7 @@ enum class AdjacencyMethod {
 
 /// How the weight of a pair depends on the distance d = |i - j| * strength (`distance_scaling_method`). The result is
 /// divided by its largest value over the tokens, so that weights grow with the distance and depend on their number
-/// (quirk D9).
+/// (quirk D9). Where all distances are 0, of one token or with strength 0, `linear` divides 0 by 0.
 enum class DistanceScaling {
   sigmoid,  ///< sigmoid d
   exp,      ///< exp d
@@ -40,6 +40,7 @@ struct GraphAdjacencyOptions {
   bool use_distance_scaling = false;     ///< entries are multiplied by a function of the distance
   double distance_strength = 1;          ///< `distance_weight_strength`
   DistanceScaling distance_scaling = DistanceScaling::power;
+  bool distance_zero_guard = true;  ///< 0 stays 0 where `linear` divides it by 0; false: NaN, as in the reference
 };
 
 /// Which keys a query sees. Everything given has to allow a pair; a hidden pair is multiplied by 0, which a transform may make

@@ -29,19 +29,25 @@ struct ShapeAdjacencyBackward {
   }
 };
 
-/// The distance factors of step 2, by |i - j|, in a text of `tokens`.
+/// The distance factors of step 2, by |i - j|, in a text of `tokens`: of exp and power as e to the difference of two
+/// logarithms, because the values themselves overflow where their ratio does not.
 template <class T>
 void fill_distance_factors(const GraphAdjacencyOptions& options, Index tokens, T* factors) {
-  double largest = 0;
+  const DistanceScaling method = options.distance_scaling;
+  const bool logarithmic = method == DistanceScaling::exp || method == DistanceScaling::power;
   const auto raw = [&](Index difference) {
     const double distance = static_cast<double>(difference) * options.distance_strength;
-    if (options.distance_scaling == DistanceScaling::sigmoid) return 1 / (1 + std::exp(-distance));
-    if (options.distance_scaling == DistanceScaling::exp) return std::exp(distance);
-    if (options.distance_scaling == DistanceScaling::power) return std::pow(distance + 1, options.distance_strength);
+    if (method == DistanceScaling::sigmoid) return 1 / (1 + std::exp(-distance));
+    if (method == DistanceScaling::power) return options.distance_strength * std::log(distance + 1);
     return distance;
   };
-  for (Index d = 0; d < tokens; ++d) largest = d == 0 ? raw(0) : std::max(largest, raw(d));
-  for (Index d = 0; d < tokens; ++d) factors[d] = static_cast<T>(raw(d) / largest);
+  double largest = raw(0);
+  for (Index d = 1; d < tokens; ++d) largest = std::max(largest, raw(d));
+  const bool all_zero = !logarithmic && options.distance_zero_guard && largest == 0;
+  for (Index d = 0; d < tokens; ++d) {
+    const double factor = logarithmic ? std::exp(raw(d) - largest) : raw(d) / largest;
+    factors[d] = all_zero ? T{0} : static_cast<T>(factor);
+  }
 }
 
 inline GraphAdjacencyCombine combine_of(const GraphAdjacencyOptions& options) {
