@@ -168,6 +168,25 @@ TEST_CASE("coarse-grained attention with interpolation is causal for every lengt
   }
 }
 
+TEST_CASE("padding in front of a text does not reach it through latents that see nothing else") {
+  const std::vector<std::int32_t> valid{0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+  const auto inputs = causal_inputs<double>(valid.data());
+  for (const auto interpolation : {AdjacencyInterpolation::nearest, AdjacencyInterpolation::bilinear}) {
+    const auto layer = perceiver<double>({0.4, CGIAdjacency::active_latents, interpolation, true}, 1);
+    const auto x = random_tensor<double>(Shape<Dyn, Dyn, Dyn>(1, 11, 4), 2);
+    const auto before = values_of(layer, x, inputs);
+    const auto same_rows = [&](Index changed, Index begin, Index end) {
+      auto other = x.clone();
+      for (Index c = 0; c < 4; ++c) other(0, changed, c) += 1.5;
+      const auto after = values_of(layer, other, inputs);
+      return std::equal(before.begin() + 4 * begin, before.begin() + 4 * end, after.begin() + 4 * begin);
+    };
+    for (Index padding = 0; padding < 2; ++padding) CHECK(same_rows(padding, 2, 11));
+    for (Index t = 3; t < 11; ++t) CHECK(same_rows(t, 2, t));
+    CHECK_FALSE(same_rows(2, 2, 11));
+  }
+}
+
 TEST_CASE("a latent layer of coarse-grained attention with interpolation learns only where it matters") {
   auto x = random_tensor<float>(Shape<Dyn, Dyn, Dyn>(1, 7, 4), 2);
   auto reference = perceiver<float>({0.4});

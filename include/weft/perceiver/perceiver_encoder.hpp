@@ -9,6 +9,7 @@
 
 #include "weft/attention/attention_inputs.hpp"
 #include "weft/layers/extent_rules.hpp"
+#include "weft/ops/multiply/multiply.hpp"
 #include "weft/ops/table_rows/table_rows.hpp"
 #include "weft/perceiver/latent_transformer_layer.hpp"
 #include "weft/perceiver/perceiver_options.hpp"
@@ -26,6 +27,7 @@ struct LatentPlan {
   double position_factor;                      ///< how often the table of positions is added
   kernels::CrossAttentionMask<T> mask;         ///< of latents against tokens
   kernels::CrossAttentionMask<T> latent_mask;  ///< of latents against latents
+  const T* kept = nullptr;                     ///< null, or [batch, latents, hidden]: 0 for latents that say nothing, 1
 };
 
 /// Refuses what no coarse-grained attention can do.
@@ -156,6 +158,10 @@ class PerceiverEncoder {
     const auto tokens = norm2(context, table_rows(context, input_pos_emb, {plan.tokens, 0, plan.position_factor}, x));
     const auto queries = norm1(context, table_rows(context, latent_pos_emb, {plan.latents}, latent_array));
     auto latents = input_to_latent(context, queries, tokens, tokens, plan.mask);
+    if (plan.kept != nullptr) {
+      const TensorView<const T, ShapeOf<decltype(latents)>> kept(plan.kept, latents.shape());
+      latents = multiply(context, latents, kept);
+    }
     for (std::size_t layer = 0; layer < layers; ++layer) {
       latents = latent_transformer[layer](context, latents, plan.latent_mask);
     }

@@ -14,7 +14,8 @@ namespace weft {
 ///
 /// In the reference's form S is 1 for every j <= i that is not padding: local causal attention blended with a plain mean
 /// of all earlier tokens. The latents have no effect, are not computed, and get zero gradients. With
-/// `CGIAdjacency::active_latents` S is the attention among the latents of the groups in use, from the last latent layer.
+/// `CGIAdjacency::active_latents` S is the attention among the latents of the groups in use, from the last latent layer;
+/// a latent that sees padding alone then says nothing.
 /// Parameters: those of the encoder (`decoder_queries` is never used), `mix_weights` [1], `sequence_self_attention.*`.
 template <auto HiddenSize, auto Heads, class T = float, class DeviceType = Cpu>
 class PerceiverAR_Fixed_Token_Per_Latent_Scaling
@@ -112,9 +113,28 @@ class PerceiverAR_Fixed_Token_Per_Latent_Scaling
   /// The attention of the last latent layer among the groups in use, [batch, heads, groups, groups].
   template <class Context, class X>
   auto adjacency_of_latents(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
-    const auto plan = this->reference_plan(inputs, x.extent(1), this->active_latents(x.extent(1)));
+    auto plan = this->reference_plan(inputs, x.extent(1), this->active_latents(x.extent(1)));
+    plan.kept = latents_with_tokens(context, plan, x.extent(0));
     const auto latents = this->run_layers(context, x, plan, this->latent_transformer.size() - 1);
     return this->latent_transformer.back().causal_weights(context, latents);
+  }
+
+  /// 1 for latents that see a token, 0 for those in front of a text, which see padding alone: they would take the mean of
+  /// all that it hides, later tokens too. [batch, latents, hidden]; null where no row is dense.
+  template <class Context>
+  const T* latents_with_tokens(Context& context, const detail::LatentPlan<T>& plan, Index batch) const {
+    const kernels::TokenMask<T>& mask = plan.mask.tokens;
+    if (!mask.dense()) return nullptr;
+    const Index width = this->options().hidden_size;
+    T* kept = context.workspace().template allocate<T>(batch * plan.latents * width);
+    for (Index row = 0; row < batch * plan.latents; ++row) {
+      bool sees = false;
+      for (Index j = 0; j < plan.tokens && !sees; ++j) {
+        sees = mask.at(row / plan.latents, row % plan.latents, j) > static_cast<T>(kernels::detail::kHiddenBelow);
+      }
+      std::fill_n(kept + row * width, width, sees ? T{1} : T{0});
+    }
+    return kept;
   }
 
   /// Zero gradients for everything that leads to the entry which is always 1: all of the encoder up to the weights of the
