@@ -10,7 +10,7 @@ namespace weft {
 /// What the weights of an adjacency mean to `offset_attention`.
 enum class FutureMask {
   soft_log,  ///< log(A + 1e-9) is added, so that no edge is -20.7: large scores reach the future all the same (quirk F4)
-  hard       ///< the same on edges, A > 0; without an edge there is no weight at all
+  hard       ///< the same on edges, A > 0; without an edge, whatever made A 0 there, there is no weight at all
 };
 
 /// q, v: [batch, queries, heads * dim] and [batch, keys, heads * dim]; k like v; A [batch, heads, queries, keys].
