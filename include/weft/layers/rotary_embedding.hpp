@@ -44,6 +44,10 @@ class RotaryEmbedding {
 
   Index head_dim() const { return head_dim_; }
 
+  /// Whether a position's angles are the same in every text: with `dynamic` scaling they follow the text's length, so that
+  /// keys which were turned earlier are not those of the longer text.
+  bool incremental() const { return scaling_.type != RopeType::dynamic; }
+
   /// One for each pair of channels, radians per position. With `dynamic` scaling they are those of the last `fill`.
   std::span<const float> inverse_frequencies() const { return frequencies_; }
 

@@ -146,15 +146,17 @@ class DecoderModel {
     return shared;
   }
 
-  /// Whether every layer can go on from what it remembers of earlier tokens. Where not, a new token recomputes the text.
-  bool incremental() const { return layers[0].incremental(); }
+  /// Whether every layer can go on from what it remembers of earlier tokens, and none of it changes as the text grows, as keys
+  /// do with `dynamic` rotary scaling. Where not, a new token recomputes the text.
+  bool incremental() const { return layers[0].incremental() && rotary_.incremental(); }
 
   /// Room for `capacity` tokens of `batch` texts. An error where the layers are not incremental.
   KVCache<T> make_cache(Index batch, Index capacity) const {
     if (!incremental()) {
       fail(
-          "model.make_cache(batch, capacity): layers of this model look at the whole text for each token; run it on "
-          "the whole text, without a cache, as generate does");
+          "model.make_cache(batch, capacity): layers of this model look at the whole text for each token, or its "
+          "rotary "
+          "scaling is dynamic; run it on the whole text, without a cache, as generate does");
     }
     const Layer& layer = layers[0];
     return KVCache<T>(layers.size(), batch, capacity, layer.self_attn.key_width(), layer.self_attn.value_width(),
