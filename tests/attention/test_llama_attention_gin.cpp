@@ -175,7 +175,7 @@ TEST_CASE("GIN attention decodes with a cache what it computes at once, weights 
 
 TEST_CASE("GIN attention stays finite for one token, and where padding leaves rows with nothing to see") {
   const std::int32_t key_valid[] = {0, 0, 1, 1, 1, 1, 1, 0};
-  auto masked = random_tensor<double>(Shape<2, 1, 4, 4>(), 4);
+  Tensor<double, Shape<Dyn, 1, Dyn, Dyn>> masked(Shape<Dyn, 1, Dyn, Dyn>(2, 4, 4));
   for (double& value : masked.span()) value = std::numeric_limits<double>::lowest();
   const auto finite = [](const std::vector<double>& values) {
     return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
@@ -195,7 +195,7 @@ TEST_CASE("GIN attention stays finite for one token, and where padding leaves ro
     CHECK(finite(to_vector(y)));
     CHECK(finite(to_vector(tape.gradient(h))));
     inputs.all.key_valid = nullptr;
-    inputs.all.additive_mask = masked.data();
+    inputs.all.additive_mask = masked;
     CHECK(finite(to_vector(layer(inference, x, inputs.all))));
   }
 }

@@ -21,7 +21,7 @@ using Sequence = Tensor<T, Shape<Dyn, Dyn, Dyn>>;
 template <class T>
 struct Masks {
   std::vector<std::int32_t> valid;
-  Tensor<T, Shape<Dyn>> additive = random_tensor<T>(Shape<Dyn>(2 * 80 * 80), 9);
+  Tensor<T, Shape<Dyn>> additive = random_tensor<T>(Shape<Dyn>(2 * 83 * 83), 9);
 
   Masks() {
     for (Index i = 0; i < 2 * 80; ++i) valid.push_back(i % 5 == 0 || i % 7 == 3 ? 0 : 1);
@@ -34,7 +34,8 @@ struct Masks {
                                    {true, nullptr, nullptr, queries / 2 + 1, keys},
                                    {false, valid.data(), nullptr, queries, keys},
                                    {true, valid.data(), nullptr, queries, keys / 2 + 1},
-                                   {false, nullptr, additive.data(), queries, keys}};
+                                   {false, nullptr, additive.data(), queries, keys, queries * keys, keys},
+                                   {false, nullptr, additive.data(), queries, keys, 0, keys + 3}};
     std::vector<CrossAttentionMask<T>> masks;
     for (const auto& token_mask : tokens) {
       for (const auto groups : {KeyGroups::none, KeyGroups::of_query, KeyGroups::of_key, KeyGroups::only_of_query,

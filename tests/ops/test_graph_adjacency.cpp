@@ -57,7 +57,8 @@ TEST_CASE("The adjacency agrees with the naive form for every choice") {
   const AdjacencyMethod untouched = AdjacencyMethod::mean;
   for_each_choice([&](const GraphAdjacencyOptions& options) {
     GraphAdjacencyMask<double> mask;
-    if (options.method != untouched) mask = {true, valid.data(), additive.data(), first.data()};
+    if (options.method != untouched)
+      mask = {true, valid.data(), additive.data(), first.data(), 0, tokens * tokens, tokens};
     const Index maps = options.per_head ? heads : 1;
     const auto extra = random_tensor<double>(Maps(batch, maps, tokens, tokens), 6);
     std::vector<double> factors(static_cast<std::size_t>(tokens));

@@ -40,13 +40,13 @@ std::vector<double> group_causal_naive(const PerceiverAR_Fixed_Token_Per_Latent<
     for (Index n = 0; n < groups; ++n) decoding.push_back((n + 1) * size <= t + 1 && any_valid(n) ? 0 : lowest);
   }
   kernels::CrossAttentionMask<double> mask;
-  mask.tokens = {false, nullptr, encoding.data(), groups, tokens};
+  mask.tokens = {false, nullptr, encoding.data(), groups, tokens, groups * tokens, tokens};
   const auto normed = layer.norm2(context, positioned);
   auto latents = layer.input_to_latent(context, layer.norm1(context, queries), normed, normed, mask);
-  mask.tokens = {false, nullptr, latent_mask.data(), groups, groups};
+  mask.tokens = {false, nullptr, latent_mask.data(), groups, groups, groups * groups, groups};
   for (const auto& stage : layer.latent_transformer) latents = stage(context, latents, mask);
   latents = layer.final_norm(context, latents);
-  mask.tokens = {false, nullptr, decoding.data(), tokens, groups};
+  mask.tokens = {false, nullptr, decoding.data(), tokens, groups, tokens * groups, groups};
   const auto asked = layer.decoder_queries.value().view();
   const TensorView<const double, Shape<Dyn, Dyn, Dyn>> asked_first(asked.data(),
                                                                    Shape<Dyn, Dyn, Dyn>(1, tokens, hidden));
@@ -106,17 +106,20 @@ TEST_CASE("the causal mask by flag, as padding without padded tokens and as a te
   for (const Index tokens : {1, 2, 3, 7, 12}) {
     const auto layer = two_levels<float>(CGMask::reference, false);
     const auto x = random_tensor<float>(Shape<Dyn, Dyn, Dyn>(2, tokens, 4), 2);
-    std::vector<float> mask;
-    for (Index i = 0; i < 2 * tokens * tokens; ++i) {
-      mask.push_back(i % tokens > i / tokens % tokens ? std::numeric_limits<float>::lowest() : 0);
-    }
     const std::vector<std::int32_t> valid(static_cast<std::size_t>(2 * tokens), 1);
-    AttentionInputs<float> additive;
-    additive.additive_mask = mask.data();
     const auto fast = values_of(layer, x, causal_inputs<float>());
     CAPTURE(tokens);
     CHECK(largest_difference(values_of(layer, x, causal_inputs<float>(valid.data())), fast) < 1e-5);
-    CHECK(largest_difference(values_of(layer, x, additive), fast) < 1e-5);
+    // Of a wider mask the first columns count, and one text's mask may serve all.
+    for (const auto& [texts, columns] : {std::pair{Index{2}, tokens}, {Index{2}, tokens + 3}, {Index{1}, tokens}}) {
+      Tensor<float, Shape<Dyn, 1, Dyn, Dyn>> mask(Shape<Dyn, 1, Dyn, Dyn>(texts, tokens, columns));
+      for (Index i = 0; i < mask.size(); ++i) {
+        mask.data()[i] = i % columns > i / columns % tokens ? std::numeric_limits<float>::lowest() : 0;
+      }
+      AttentionInputs<float> additive;
+      additive.additive_mask = mask;
+      CHECK(largest_difference(values_of(layer, x, additive), fast) < 1e-5);
+    }
   }
 }
 
@@ -201,7 +204,7 @@ TEST_CASE("coarse-grained attention refuses what it cannot do") {
                     ContainsSubstring("must not have more than 12 tokens (max_position_embeddings), found 13"));
   AttentionInputs<float> inputs;
   float memory[64] = {};
-  inputs.additive_mask = memory;
+  inputs.additive_mask = {memory, Shape<Dyn, 1, Dyn, Dyn>(1, 3, 3)};
   CHECK_THROWS_WITH(layer(inference, short_x, inputs), ContainsSubstring("group_causal needs padding as key_valid"));
   inputs = {};
   inputs.cache = {memory, memory, 8, 0, 4, 4};

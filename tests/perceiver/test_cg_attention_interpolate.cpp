@@ -107,7 +107,7 @@ TEST_CASE("attention mixed with that of the groups agrees with its definition") 
   Hidden<double> queries(Shape<Dyn, Dyn, Dyn>(1, 4, 4));
   for (Index i = 0; i < 16; ++i) queries.data()[i] = layer.latent_array.data()[i] + layer.latent_pos_emb.data()[i];
   kernels::CrossAttentionMask<double> encoding, causal;
-  encoding.tokens = {false, nullptr, mask.data(), 4, tokens};
+  encoding.tokens = {false, nullptr, mask.data(), 4, tokens, 4 * tokens, tokens};
   causal.causal = true;
   const auto normed = layer.norm2(context, positioned);
   const auto latents = layer.input_to_latent(context, layer.norm1(context, queries), normed, normed, encoding);

@@ -3,6 +3,8 @@
 /// What the golden files of attention and decoder layers share: configuration, masks, rotary tables.
 #pragma once
 
+#include <numeric>
+
 #include "parity/run_layer.hpp"
 
 namespace parity {
@@ -18,11 +20,20 @@ inline weft::RotaryEmbedding rotary_of(const weft::LlamaConfig& llama) {
   return weft::RotaryEmbedding(llama.head_size(), llama.rope_theta, llama.max_position_embeddings, llama.rope_scaling);
 }
 
+/// The positions of the tokens; where a case has none, it counts from 0.
+inline Tensor<std::int64_t, Shape<Dyn, Dyn>> positions_of(const GoldenCase& golden) {
+  if (golden.has("in.position_ids")) return golden.tensor<std::int64_t, Dyn, Dyn>("in.position_ids");
+  Tensor<std::int64_t, Shape<Dyn, Dyn>> positions(
+      Shape<Dyn, Dyn>(1, golden.file().tensor("in.hidden_states").shape[1]));
+  std::iota(positions.data(), positions.data() + positions.size(), std::int64_t{0});
+  return positions;
+}
+
 /// Masks and rotary tables of an attention case, with the memory they lie in.
 struct AttentionCase {
   Hidden cos;
   Hidden sin;
-  Tensor<float, Shape<Dyn, Dyn, Dyn, Dyn>> mask;
+  Tensor<float, Shape<Dyn, 1, Dyn, Dyn>> mask;
   weft::AttentionInputs<float> inputs;
 
   AttentionCase(const GoldenCase& golden, const weft::LlamaConfig& llama) {
@@ -30,7 +41,7 @@ struct AttentionCase {
       cos = golden.tensor<float, Dyn, Dyn, Dyn>("in.cos");
       sin = golden.tensor<float, Dyn, Dyn, Dyn>("in.sin");
     } else {
-      const auto positions = golden.tensor<std::int64_t, Dyn, Dyn>("in.position_ids");
+      const auto positions = positions_of(golden);
       const Shape<Dyn, Dyn, Dyn> shape(positions.extent(0), positions.extent(1), llama.head_size());
       cos = Hidden(shape);
       sin = Hidden(shape);
@@ -39,8 +50,8 @@ struct AttentionCase {
     inputs.cos = cos;
     inputs.sin = sin;
     if (golden.has("in.attention_mask")) {
-      mask = golden.tensor<float, Dyn, Dyn, Dyn, Dyn>("in.attention_mask");
-      inputs.additive_mask = mask.data();
+      mask = golden.mask("in.attention_mask");
+      inputs.additive_mask = mask;
     }
   }
 };

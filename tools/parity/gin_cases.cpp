@@ -11,7 +11,6 @@ namespace parity {
 
 namespace {
 
-using Adjacency = Tensor<float, Shape<Dyn, Dyn, Dyn, Dyn>>;
 using GINAttention = weft::LlamaAttentionGIN<Dyn, Dyn, Dyn, Dyn>;
 
 void gin_layer_case(GoldenCase& golden) {
@@ -20,8 +19,8 @@ void gin_layer_case(GoldenCase& golden) {
   weft::GINLayer<Dyn, Dyn> layer({.rms_norm_eps = config.llama.rms_norm_eps}, arguments.at("input_dim"),
                                  arguments.at("hidden_dim"));
   load_layer(golden, layer);
-  auto x = golden.tensor<float, Dyn, Dyn, Dyn>("in.x");
-  auto adjacency = golden.tensor<float, Dyn, Dyn, Dyn>("in.adjacency");
+  auto x = golden.stacked<2>("in.x");
+  auto adjacency = golden.stacked<2>("in.adjacency");
   run_layer(
       golden, layer, [&](auto& context, const auto& in, const auto& a) { return layer(context, in, a); },
       {"x", "adjacency"}, x, adjacency);
@@ -45,11 +44,11 @@ void process_case(GoldenCase& golden, const weft::GNNConfig& gnn, GINAttention& 
 void scoring_case(GoldenCase& golden, GINAttention& layer) {
   load_layer(golden, layer);
   auto x = golden.tensor<float, Dyn, Dyn, Dyn>("in.hidden_states");
-  Adjacency mask;
+  Tensor<float, Shape<Dyn, 1, Dyn, Dyn>> mask;
   weft::AttentionInputs<float> inputs;
   if (golden.has("in.attention_mask")) {
-    mask = golden.tensor<float, Dyn, Dyn, Dyn, Dyn>("in.attention_mask");
-    inputs.additive_mask = mask.data();
+    mask = golden.mask("in.attention_mask");
+    inputs.additive_mask = mask;
   }
   run_layer(
       golden, layer, [&](auto& context, const auto& in) { return layer.scoring_weights(context, in, inputs); },
@@ -72,17 +71,14 @@ void gin_attention_case(GoldenCase& golden) {
 
 void adj_rms_norm_case(GoldenCase& golden) {
   const auto arguments = golden.json("ctor");
-  weft::AdjRMSNorm<> layer(arguments.at("eps"), arguments.at("scalar_weight"));
+  weft::AdjRMSNorm<> layer(arguments.value("eps", 1e-8), arguments.value("scalar_weight", true));
   load_layer(golden, layer);
-  const auto run = [&](auto x) {
-    run_layer(
-        golden, layer, [&](auto& context, const auto& in) { return layer(context, in); }, {"x"}, x);
-  };
-  if (golden.file().tensor("in.x").shape.size() == 4) {
-    run(golden.tensor<float, Dyn, Dyn, Dyn, Dyn>("in.x"));
-  } else {
-    run(golden.tensor<float, Dyn, Dyn, Dyn>("in.x"));
-  }
+  auto flat = golden.stacked<0>("in.x");
+  const auto& shape = golden.file().tensor("in.x").shape;
+  const Index samples = shape.empty() ? 1 : shape[0];
+  auto x = flat.reshape(Shape<Dyn, Dyn>(samples, samples > 0 ? flat.size() / samples : 0));
+  run_layer(
+      golden, layer, [&](auto& context, const auto& in) { return layer(context, in); }, {"x"}, x);
 }
 
 void flow_threshold_case(GoldenCase& golden) {
@@ -90,7 +86,7 @@ void flow_threshold_case(GoldenCase& golden) {
   const double s1 = arguments.value("sharpness_1", 5.0);
   const double s2 = arguments.value("sharpness_2", 50.0);
   weft::NoParameters none;
-  auto x = golden.tensor<float, Dyn, Dyn, Dyn>("in.x");
+  auto x = golden.stacked<0>("in.x");
   Tensor<float, Shape<>> threshold;
   golden.file().load_into(threshold, "in.threshold");
   run_layer(
@@ -100,26 +96,20 @@ void flow_threshold_case(GoldenCase& golden) {
 }
 
 void sharp_softplus_case(GoldenCase& golden) {
-  const double beta = golden.json("ctor").at("beta");
+  const double beta = golden.json("ctor").value("beta", 1.0);
   weft::NoParameters none;
-  const auto run = [&](auto x) {
-    run_layer(
-        golden, none, [&](auto& context, const auto& in) { return weft::sharp_softplus(context, in, beta); }, {"x"}, x);
-  };
-  if (golden.file().tensor("in.x").shape.size() == 3) {
-    run(golden.tensor<float, Dyn, Dyn, Dyn>("in.x"));
-  } else {
-    run(golden.tensor<float, Dyn, Dyn>("in.x"));
-  }
+  auto x = golden.stacked<0>("in.x");
+  run_layer(
+      golden, none, [&](auto& context, const auto& in) { return weft::sharp_softplus(context, in, beta); }, {"x"}, x);
 }
 
 void gumbel_sigmoid_case(GoldenCase& golden) {
   const auto arguments = golden.json("ctor");
-  const double tau = arguments.at("tau");
-  const double eps = arguments.at("eps");
+  const double tau = arguments.value("tau", 1.0);
+  const double eps = arguments.value("eps", 1e-10);
   weft::NoParameters none;
-  auto logits = golden.tensor<float, Dyn, Dyn, Dyn>("in.logits");
-  const auto uniforms = golden.tensor<float, Dyn, Dyn, Dyn, Dyn>("in.U");
+  auto logits = golden.stacked<0>("in.logits");
+  const auto uniforms = golden.stacked<1>("in.U");
   run_layer(
       golden, none,
       [&](auto& context, const auto& in) { return weft::gumbel_sigmoid(context, in, uniforms, tau, eps); }, {"logits"},

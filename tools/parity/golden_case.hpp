@@ -57,6 +57,40 @@ class GoldenCase {
     return result;
   }
 
+  /// A tensor of any number of axes: the last `kept` stay, and those before them become one; axes of extent 1 stand for
+  /// missing ones. Enough for whatever treats the earlier axes alike.
+  template <int Kept>
+  auto stacked(const std::string& name) const {
+    static_assert(Kept >= 0 && Kept <= 2);
+    const auto& shape = file_.tensor(name).shape;
+    std::array<Index, static_cast<std::size_t>(Kept + 1)> extents;
+    extents.fill(1);
+    for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+      const std::size_t from_last = shape.size() - 1 - axis;
+      extents[from_last < std::size_t{Kept} ? std::size_t{Kept} - from_last : 0] *= shape[axis];
+    }
+    using Stacked =
+        std::conditional_t<Kept == 0, Shape<Dyn>, std::conditional_t<Kept == 1, Shape<Dyn, Dyn>, Shape<Dyn, Dyn, Dyn>>>;
+    Tensor<float, Stacked> result(Stacked::from(extents));
+    result.assign(values(name));
+    return result;
+  }
+
+  /// An additive mask [1 or batch, 1, rows, columns], whose first axes may be missing.
+  Tensor<float, Shape<Dyn, 1, Dyn, Dyn>> mask(const std::string& name) const {
+    const auto& shape = file_.tensor(name).shape;
+    const bool one_for_all_heads =
+        shape.size() < 3 || (shape.size() == 3 && shape[0] == 1) || (shape.size() == 4 && shape[1] == 1);
+    if (!one_for_all_heads) {
+      weft::fail(name + " must be [batch, 1, rows, columns], found " + file_.tensor(name).type_text());
+    }
+    const auto flat = stacked<2>(name);
+    Tensor<float, Shape<Dyn, 1, Dyn, Dyn>> result(
+        Shape<Dyn, 1, Dyn, Dyn>(flat.extent(0), flat.extent(1), flat.extent(2)));
+    result.assign(flat.span());
+    return result;
+  }
+
   /// Compares with an expected tensor: max(10 d, 2e-6 m, 1e-7), with [d, m] from the file and, for gradients, m the
   /// largest of all gradients of the case. NaN has to meet NaN.
   void compare(const std::string& name, const float* found, Index count) {

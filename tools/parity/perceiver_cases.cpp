@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cross attention, the perceivers, and the coarse-grained attention made of them.
+#include <cstring>
+
 #include "weft/perceiver/cg_attention.hpp"
 #include "weft/perceiver/cg_attention_interpolate.hpp"
 
@@ -11,7 +13,7 @@ namespace parity {
 namespace {
 
 using Hidden = Tensor<float, Shape<Dyn, Dyn, Dyn>>;
-using Scores = Tensor<float, Shape<Dyn, Dyn, Dyn, Dyn>>;
+using Mask = Tensor<float, Shape<Dyn, 1, Dyn, Dyn>>;
 
 weft::CrossAttentionLayerOptions cross_options(const GoldenCase& golden) {
   const auto arguments = golden.json("ctor");
@@ -20,24 +22,48 @@ weft::CrossAttentionLayerOptions cross_options(const GoldenCase& golden) {
 
 /// The masks of a cross attention case.
 struct CrossMask {
-  Scores additive;
+  Mask additive;
   weft::kernels::CrossAttentionMask<float> mask;
 
-  explicit CrossMask(const GoldenCase& golden) {
+  CrossMask(const GoldenCase& golden, const Hidden& queries, const Hidden& keys) {
+    const Index rows = queries.extent(1);
+    const Index columns = keys.extent(1);
     mask.causal = golden.has("in.causal_mask");
+    if (mask.causal) expect_causal(golden, rows, columns);
     if (!golden.has("in.attention_mask")) return;
-    additive = golden.tensor<float, Dyn, Dyn, Dyn, Dyn>("in.attention_mask");
-    mask.tokens = {false, nullptr, additive.data(), additive.extent(2), additive.extent(3)};
+    additive = golden.mask("in.attention_mask");
+    const auto fits = [](Index extent, Index count) { return extent == count || extent == 1; };
+    if (!fits(additive.extent(0), keys.extent(0)) || !fits(additive.extent(2), rows) || additive.extent(3) != columns) {
+      weft::fail("in.attention_mask must have a row for each query and a column for each key, found shape " +
+                 additive.shape().text());
+    }
+    mask.tokens = {false, nullptr, additive.data(), rows, columns};
+    mask.tokens.additive_batch_stride = additive.extent(0) == 1 ? 0 : additive.size() / additive.extent(0);
+    mask.tokens.additive_row_stride = additive.extent(2) == 1 ? 0 : columns;
+  }
+
+ private:
+  /// The layers know the causal mask by flag; another one cannot be run.
+  static void expect_causal(const GoldenCase& golden, Index rows, Index columns) {
+    const auto& source = golden.file().tensor("in.causal_mask");
+    std::vector<std::int64_t> hidden(source.bytes.size() / sizeof(std::int64_t));
+    std::memcpy(hidden.data(), source.bytes.data(), hidden.size() * sizeof(std::int64_t));
+    bool causal = source.dtype == "I64" && static_cast<Index>(hidden.size()) % std::max<Index>(1, rows * columns) == 0;
+    for (std::size_t at = 0; causal && at < hidden.size(); ++at) {
+      const Index i = static_cast<Index>(at) / columns % rows, j = static_cast<Index>(at) % columns;
+      causal = (hidden[at] != 0) == (j > i);
+    }
+    if (!causal) weft::fail("in.causal_mask must hide the keys after each query, found " + source.type_text());
   }
 };
 
 void cross_attention_case(GoldenCase& golden) {
   weft::CrossAttention<Dyn, Dyn, Dyn> layer(cross_options(golden));
-  const CrossMask cross(golden);
   load_layer(golden, layer);
   auto query = golden.tensor<float, Dyn, Dyn, Dyn>("in.query");
   auto key = golden.tensor<float, Dyn, Dyn, Dyn>("in.key");
   auto value = golden.tensor<float, Dyn, Dyn, Dyn>("in.value");
+  const CrossMask cross(golden, query, key);
   run_layer(
       golden, layer,
       [&](auto& context, const auto& q, const auto& k, const auto& v) { return layer(context, q, k, v, cross.mask); },
@@ -46,11 +72,11 @@ void cross_attention_case(GoldenCase& golden) {
 
 void cross_attention_plus_case(GoldenCase& golden) {
   weft::CrossAttentionPlus<Dyn, Dyn, Dyn> layer(cross_options(golden));
-  const CrossMask cross(golden);
   load_layer(golden, layer);
   auto query = golden.tensor<float, Dyn, Dyn, Dyn>("in.query");
   auto key = golden.tensor<float, Dyn, Dyn, Dyn>("in.key");
   auto value = golden.tensor<float, Dyn, Dyn, Dyn>("in.value");
+  const CrossMask cross(golden, query, key);
   weft::kernels::CrossAttentionMixing<float> mixing;
   weft::Inference inference;
   if (!golden.has("in.supplied_attn")) {
@@ -77,8 +103,8 @@ template <class Layer>
 void latent_layer_case(GoldenCase& golden) {
   Layer layer(cross_options(golden));
   load_layer(golden, layer);
-  const CrossMask cross(golden);
   auto x = golden.tensor<float, Dyn, Dyn, Dyn>("in.x");
+  const CrossMask cross(golden, x, x);
   run_layer(
       golden, layer, [&](auto& context, const auto& in) { return layer(context, in, cross.mask); }, {"x"}, x);
   if (!golden.has("out.attn")) return;
@@ -106,22 +132,22 @@ weft::PerceiverScalingOptions scaling_options(const GoldenCase& golden) {
 
 /// The masks of a case with hidden states.
 struct CoarseCase {
-  Scores additive;
+  Mask additive;
   weft::AttentionInputs<float> inputs;
 
   explicit CoarseCase(const GoldenCase& golden) {
     if (!golden.has("in.attention_mask")) return;
-    additive = golden.tensor<float, Dyn, Dyn, Dyn, Dyn>("in.attention_mask");
-    inputs.additive_mask = additive.data();
+    additive = golden.mask("in.attention_mask");
+    inputs.additive_mask = additive;
   }
 
   /// Whether the mask is the causal one, which can be said by a flag too.
-  bool is_causal() const {
-    if (additive.size() == 0) return false;
-    const Index tokens = additive.extent(2);
+  bool is_causal(Index tokens) const {
+    if (additive.size() == 0 || additive.extent(2) != tokens) return false;
+    const Index columns = additive.extent(3);  // may be more
     for (Index i = 0; i < additive.size(); ++i) {
-      const bool later = i % tokens > i / tokens % tokens;
-      if ((additive.data()[i] != 0) != later) return false;
+      const Index row = i / columns % tokens, column = i % columns;
+      if (column < tokens && (additive.data()[i] != 0) != (column > row)) return false;
     }
     return true;
   }
@@ -150,7 +176,7 @@ void run_coarse(GoldenCase& golden, Layer& layer) {
     }
   };
   run();
-  if (!coarse.is_causal()) return;
+  if (!coarse.is_causal(x.extent(1))) return;
   coarse.inputs = {};
   coarse.inputs.causal = true;
   run();

@@ -41,8 +41,12 @@ struct AttentionInputs {
   /// sequence a row. Needs `causal`, excludes `key_valid`; see PackedSequences.
   const std::int32_t* first_key = nullptr;
 
-  /// An additive mask [batch, 1, tokens, keys], or null: added to the scores in the tensor's precision.
-  const T* additive_mask = nullptr;
+  /// An additive mask [1 or batch, 1, 1 or tokens, keys or more], added to the scores in the tensor's precision; columns
+  /// beyond the keys are left out. Empty: none. See `causal_mask`.
+  TensorView<const T, Shape<Dyn, 1, Dyn, Dyn>> additive_mask;
+
+  /// Whether a mask of any kind but `first_key` is given.
+  bool masked() const { return causal || key_valid != nullptr || additive_mask.data() != nullptr; }
 
   /// For a graph network beside the attention: [batch, 1 or heads, tokens, tokens], added to its adjacency behind the causal
   /// cut, neither masked nor causal (see `shape_adjacency`), but for packed sequences kept apart. Empty: nothing.

@@ -5,7 +5,7 @@
 
 #include <optional>
 
-#include "weft/attention/attention_inputs.hpp"
+#include "weft/attention/additive_mask.hpp"
 #include "weft/ops/attention/attention.hpp"
 #include "weft/ops/attention/attention_diagonal.hpp"
 #include "weft/ops/attention/attention_weights.hpp"
@@ -24,10 +24,11 @@ struct AttentionHeads {
 namespace detail {
 
 template <class T>
-AttentionOptions<T> attention_options(const AttentionInputs<T>& inputs, const AttentionHeads& heads, Index queries,
-                                      Index keys) {
-  const kernels::AttentionMask<T> mask{inputs.causal, inputs.key_valid, inputs.additive_mask, queries * keys,
-                                       keys,          inputs.first_key};
+AttentionOptions<T> attention_options(const AttentionInputs<T>& inputs, const AttentionHeads& heads, Index batch,
+                                      Index queries, Index keys) {
+  const AdditiveRows<T> added = additive_rows(inputs, batch, queries, keys);
+  const kernels::AttentionMask<T> mask{inputs.causal,      inputs.key_valid, added.data,
+                                       added.batch_stride, added.row_stride, inputs.first_key};
   return {heads.heads, heads.key_value_heads, heads.scale, heads.sharpness, mask, heads.dropout};
 }
 
@@ -98,7 +99,7 @@ template <class Context, class Q, class K, class V, class T, class Sharpness>
 auto attend(Context& context, const Q& q, const K& k, const V& v, const Sharpness& sharpness,
             const AttentionInputs<T>& inputs, const AttentionHeads& heads) {
   const Index keys = (inputs.cache ? inputs.cache.length : 0) + k.extent(1);
-  const auto options = detail::attention_options(inputs, heads, q.extent(1), keys);
+  const auto options = detail::attention_options(inputs, heads, q.extent(0), q.extent(1), keys);
   using Attended = decltype(scaled_dot_product_attention(context, q, k, v, options, sharpness));
   if constexpr (!Context::records) {
     if (inputs.cache) {
@@ -116,7 +117,7 @@ template <class Context, class Q, class K, class T, class Sharpness>
 auto dense_attention_weights(Context& context, const Q& q, const K& k, const Sharpness& sharpness,
                              const AttentionInputs<T>& inputs, const AttentionHeads& heads) {
   const Index keys = (inputs.cache ? inputs.cache.length : 0) + k.extent(1);
-  const auto options = detail::attention_options(inputs, heads, q.extent(1), keys);
+  const auto options = detail::attention_options(inputs, heads, q.extent(0), q.extent(1), keys);
   using WeightsShape = Shape<Dyn, Dyn, Dyn, Dyn>;
   if constexpr (!Context::records) {
     if (inputs.cache) {
@@ -135,7 +136,7 @@ template <class Context, class Q, class K, class T, class Sharpness>
 auto diagonal_attention_weights(Context& context, const Q& q, const K& k, const Sharpness& sharpness,
                                 const AttentionInputs<T>& inputs, const AttentionHeads& heads) {
   const Index keys = (inputs.cache ? inputs.cache.length : 0) + k.extent(1);
-  const auto options = detail::attention_options(inputs, heads, q.extent(1), keys);
+  const auto options = detail::attention_options(inputs, heads, q.extent(0), q.extent(1), keys);
   if constexpr (!Context::records) {
     if (inputs.cache) {
       const auto in = detail::cached_input(q, inputs.cache, keys, options, detail::sharpness_value<T>(sharpness));

@@ -156,7 +156,7 @@ class LlamaAttentionGIN {
   auto scoring_weights(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
     static_assert(kAnyAdjacency, "LlamaAttentionGIN: scoring_weights needs a type with GINAdjacency::any");
     if (!scoring) fail("LlamaAttentionGIN: scoring_weights needs use_scoring_fnct");
-    auto options = adjacency_options(context, detail::causal_by_default(inputs), x.extent(1), x.extent(1));
+    auto options = adjacency_options(context, detail::causal_by_default(inputs), x, x.extent(1));
     options.rules.threshold = {};
     return adjacency_weights<AdjacencyShape<Context, X>>(context, scoring->adjacency(context, x, {}, options));
   }
@@ -224,11 +224,11 @@ class LlamaAttentionGIN {
     return rotary_embedding_in_place(context, projection(context, x), inputs.cos, inputs.sin, heads);
   }
 
-  template <class Context>
-  AdjacencyOptions<T> adjacency_options(Context& context, const AttentionInputs<T>& inputs, Index queries,
+  template <class Context, class X>
+  AdjacencyOptions<T> adjacency_options(Context& context, const AttentionInputs<T>& inputs, const X& x,
                                         Index keys) const {
     AdjacencyOptions<T> options;
-    options.attention = detail::attention_options(inputs, heads(context), queries, keys);
+    options.attention = detail::attention_options(inputs, heads(context), x.extent(0), x.extent(1), keys);
     options.rules = options_.adjacency_rules();
     options.threshold = options_.threshold_value;
     return options;
@@ -239,9 +239,9 @@ class LlamaAttentionGIN {
   auto visit_adjacency(Context& context, const X& x, const AttentionInputs<T>& given, Body&& body) const {
     const AttentionInputs<T> inputs = detail::causal_by_default(given);
     const Index past = inputs.cache && !Context::records ? inputs.cache.length : 0;
-    auto options = adjacency_options(context, inputs, x.extent(1), past + x.extent(1));
+    auto options = adjacency_options(context, inputs, x, past + x.extent(1));
     // Raw scores may keep the penalty: the reference takes -1e9 where it has to make the mask itself.
-    const bool own_mask = !given.causal && given.key_valid == nullptr && given.additive_mask == nullptr;
+    const bool own_mask = !given.masked();
     if (own_mask) options.later = T(-1e9);
     if constexpr (kAnyAdjacency) {
       if (scoring) return body(scoring->adjacency(context, x, inputs.cache, options, threshold));

@@ -106,8 +106,9 @@ inline void validate_gin_attention(const LlamaAttentionGINOptions& options) {
 /// An error unless a layer with these choices can follow the masks and the cache of a call.
 template <class T>
 void refuse_unsupported(const LlamaAttentionGINOptions& options, const AttentionInputs<T>& inputs) {
-  const bool masked = inputs.causal || inputs.key_valid != nullptr || inputs.additive_mask != nullptr;
-  if (!options.use_softmax && !options.use_scoring_fnct && options.threshold.mode == ThresholdMode::none && masked) {
+  const bool sums_scores =
+      !options.use_softmax && !options.use_scoring_fnct && options.threshold.mode == ThresholdMode::none;
+  if (sums_scores && inputs.masked()) {
     fail(
         "LlamaAttentionGIN: without softmax, threshold mode \"none\" would sum values with the mask itself; choose "
         "another mode, or use_softmax");
@@ -124,7 +125,7 @@ namespace detail {
 /// The reference masks with -1e9 above the diagonal when it is given no mask; those weights are exactly 0.
 template <class T>
 AttentionInputs<T> causal_by_default(AttentionInputs<T> inputs) {
-  if (inputs.additive_mask == nullptr) inputs.causal = true;
+  if (inputs.additive_mask.data() == nullptr) inputs.causal = true;
   return inputs;
 }
 

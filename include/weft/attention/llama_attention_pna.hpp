@@ -200,17 +200,17 @@ class BasicLlamaAttentionPNA {
     return rectified ? AdjacencyWeights::relu : AdjacencyWeights::raw;
   }
 
+  template <class X>
   AdjacencyOptions<T> adjacency_options(AttentionInputs<T> inputs, const ThresholdOptions& mode,
-                                        const std::optional<DropoutMask>& dropout, Index queries, Index keys) const {
+                                        const std::optional<DropoutMask>& dropout, const X& x, Index keys) const {
     AdjacencyOptions<T> options;
     // The reference takes -1e9 where it has to make the mask itself, and the smallest number otherwise.
-    const bool own_mask = !inputs.causal && inputs.key_valid == nullptr && inputs.additive_mask == nullptr;
-    if (own_mask) options.later = T(-1e9);
-    if (inputs.additive_mask == nullptr) inputs.causal = true;
+    if (!inputs.masked()) options.later = T(-1e9);
+    if (inputs.additive_mask.data() == nullptr) inputs.causal = true;
     const AttentionHeads heads{options_.heads, options_.key_value_heads,
                                1 / std::sqrt(static_cast<double>(options_.head_dim)), 1 / options_.softmax_temperature,
                                dropout};
-    options.attention = detail::attention_options(inputs, heads, queries, keys);
+    options.attention = detail::attention_options(inputs, heads, x.extent(0), x.extent(1), keys);
     options.rules.weights = weights_kind();
     options.rules.threshold = mode;
     options.threshold = options_.threshold_value;
@@ -225,7 +225,7 @@ class BasicLlamaAttentionPNA {
     const auto k =
         rotary_embedding_in_place(context, k_proj(context, x), inputs.cos, inputs.sin, options_.key_value_heads);
     const auto keys = remembered_keys(context, k, inputs.cache);
-    const auto options = adjacency_options(inputs, mode, dropout, x.extent(1), keys.tokens);
+    const auto options = adjacency_options(inputs, mode, dropout, x, keys.tokens);
     return body(pair_adjacency(context, rows_operand(context, q), keys, options, none, threshold));
   }
 

@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "weft/attention/attention_inputs.hpp"
+#include "weft/attention/additive_mask.hpp"
 #include "weft/graph/aggregated_learnable_adjacency_transformer.hpp"
 #include "weft/graph/graph_adapter_options.hpp"
 #include "weft/graph/step_adjacency.hpp"
@@ -83,7 +83,7 @@ class GraphAdapter {
   template <class Context, class Weights, class Additional = None>
   auto adjacency(Context& context, const Weights& weights, const AttentionInputs<T>& inputs,
                  const Additional& additional = none) const {
-    const auto mask = mask_of(inputs);
+    const auto mask = mask_of(inputs, weights, inputs.cache ? inputs.cache.length : 0);
     if constexpr (std::is_same_v<Additional, None>) {
       if (inputs.additional_adj.data() != nullptr) return shaped(context, weights, mask, inputs.additional_adj);
       return shaped(context, weights, mask, none);
@@ -120,8 +120,7 @@ class GraphAdapter {
       fail("GraphAdapter: later tokens change what these networks make of earlier ones; run them on the whole text");
     }
     cache.expect_room_for("GraphAdapter", z.extent(0), z.extent(1));
-    auto mask = mask_of(inputs);
-    mask.past = cache.length();
+    const auto mask = mask_of(inputs, weights, cache.length());
     if (reads_diagonal()) {
       const auto edges = shaped(context, detail::diagonal_of(context, detail::as_result(context, weights)), mask, none);
       cache.advance(z.extent(1));
@@ -206,11 +205,13 @@ class GraphAdapter {
 
   Index head_width() const { return options_.hidden_size / options_.heads; }
 
-  GraphAdjacencyMask<T> mask_of(const AttentionInputs<T>& inputs) const {
+  /// \param past  tokens before those of the weights
+  template <class Weights>
+  GraphAdjacencyMask<T> mask_of(const AttentionInputs<T>& inputs, const Weights& weights, Index past) const {
     if (inputs.first_key != nullptr && !incremental()) detail::refuse_packing(options_, network().incremental());
-    GraphAdjacencyMask<T> mask{inputs.causal, inputs.key_valid, inputs.additive_mask, inputs.first_key};
-    if (inputs.cache) mask.past = inputs.cache.length;
-    return mask;
+    const Index tokens = weights.extent(2);
+    const auto added = detail::additive_rows(inputs, weights.extent(0), tokens, past + tokens);
+    return {inputs.causal, inputs.key_valid, added.data, inputs.first_key, past, added.batch_stride, added.row_stride};
   }
 
   template <class Context, class Weights, class Additional>

@@ -78,13 +78,13 @@ class PerceiverAR_Fixed_Token_Per_Latent
   auto decode_by_reference(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
     const Index tokens = x.extent(1);
     kernels::CrossAttentionMask<T> mask;
-    mask.tokens = detail::token_mask(inputs, tokens);
+    mask.tokens = detail::token_mask(inputs, x);
     mask.groups = kernels::KeyGroups::of_key;
     mask.group_size = this->group_size();
     // By groups: with weight 1 on one latent and all of that weight kept, a group has one result.
     const bool by_groups = !mask.tokens.dense() && !latent_to_output.drops(context);
     const Index count = mask.tokens.dense() ? this->options().num_latents : this->active_latents(tokens);
-    const auto plan = this->reference_plan(inputs, tokens, count);
+    const auto plan = this->reference_plan(inputs, x, count);
     const auto latents = this->final_norm(context, this->run_layers(context, x, plan, this->latent_transformer.size()));
     using Decoded = decltype(latent_to_output.of_single_keys(context, latents));
     if (by_groups) {
@@ -102,7 +102,7 @@ class PerceiverAR_Fixed_Token_Per_Latent
   /// of complete groups, 0..⌊(t + 1) / P⌋ - 1. A token before which no group is complete and valid gets nothing.
   template <class Context, class X>
   auto decode_causal_groups(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
-    if (inputs.additive_mask != nullptr) {
+    if (inputs.additive_mask.data() != nullptr) {
       fail(
           "PerceiverAR_Fixed_Token_Per_Latent: cg_mask group_causal needs padding as key_valid, not as an additive "
           "mask");

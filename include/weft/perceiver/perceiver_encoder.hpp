@@ -7,7 +7,7 @@
 #include <cmath>
 #include <vector>
 
-#include "weft/attention/attention_inputs.hpp"
+#include "weft/attention/additive_mask.hpp"
 #include "weft/layers/extent_rules.hpp"
 #include "weft/ops/multiply/multiply.hpp"
 #include "weft/ops/table_rows/table_rows.hpp"
@@ -39,10 +39,12 @@ void check_coarse_inputs(std::string_view name, const AttentionInputs<T>& inputs
   if (inputs.first_key != nullptr) fail(concat(name, ": packed texts (first_key) are not supported"));
 }
 
-/// The mask that the model gives to every layer, as the perceivers use it.
-template <class T>
-kernels::TokenMask<T> token_mask(const AttentionInputs<T>& inputs, Index tokens) {
-  return {inputs.causal, inputs.key_valid, inputs.additive_mask, tokens, tokens};
+/// The mask that the model gives to every layer, as the perceivers use it for x.
+template <class T, class X>
+kernels::TokenMask<T> token_mask(const AttentionInputs<T>& inputs, const X& x) {
+  const Index tokens = x.extent(1);
+  const AdditiveRows<T> added = additive_rows(inputs, x.extent(0), tokens, tokens);
+  return {inputs.causal, inputs.key_valid, added.data, tokens, tokens, added.batch_stride, added.row_stride};
 }
 
 /// Parameters: `input_pos_emb`, `decoder_queries` [1, M, H], `latent_pos_emb`, `latent_array` [1, N, H],
@@ -100,8 +102,8 @@ class PerceiverEncoder {
   auto encode(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
     check_tokens(x.extent(1));
     check_coarse_inputs(name_, inputs);
-    return final_norm(context, run_layers(context, x, reference_plan(inputs, x.extent(1), options_.num_latents),
-                                          latent_transformer.size()));
+    return final_norm(
+        context, run_layers(context, x, reference_plan(inputs, x, options_.num_latents), latent_transformer.size()));
   }
 
   /// Tables from N(0, 1) / sqrt(hidden); projections from N(0, standard_deviation²), their biases 0.
@@ -142,9 +144,11 @@ class PerceiverEncoder {
 
   /// Steps (3) and (4): the penalty for tokens of other groups, and row n of the token mask for latent n. Under a causal
   /// mask latent n sees tokens 0..n, so that the later ones need not be looked at.
-  LatentPlan<T> reference_plan(const AttentionInputs<T>& inputs, Index tokens, Index latents) const {
+  template <class X>
+  LatentPlan<T> reference_plan(const AttentionInputs<T>& inputs, const X& x, Index latents) const {
+    const Index tokens = x.extent(1);
     LatentPlan<T> plan{latents, tokens, 2, {}, {}};
-    plan.mask.tokens = token_mask(inputs, tokens);
+    plan.mask.tokens = token_mask(inputs, x);
     plan.mask.groups = kernels::KeyGroups::of_query;
     plan.mask.group_size = group_size();
     plan.latent_mask.causal = true;

@@ -80,7 +80,8 @@ class PerceiverAR_Fixed_Token_Per_Latent_Scaling
                       kernels::CrossAttentionMixing<T> mixing, const Supplied& supplied) const {
     kernels::CrossAttentionMask<T> mask;
     mask.causal = true;
-    mixing.visible = {false, inputs.key_valid, inputs.additive_mask, x.extent(1), x.extent(1)};
+    mixing.visible = detail::token_mask(inputs, x);
+    mixing.visible.causal = false;  // said by the mask of scores already
     if (scaling_.mask_local) mask.tokens = mixing.visible;
     const auto normed = this->norm1(context, x);
     return this->final_norm(
@@ -113,7 +114,7 @@ class PerceiverAR_Fixed_Token_Per_Latent_Scaling
   /// The attention of the last latent layer among the groups in use, [batch, heads, groups, groups].
   template <class Context, class X>
   auto adjacency_of_latents(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
-    auto plan = this->reference_plan(inputs, x.extent(1), this->active_latents(x.extent(1)));
+    auto plan = this->reference_plan(inputs, x, this->active_latents(x.extent(1)));
     plan.kept = latents_with_tokens(context, plan, x.extent(0));
     const auto latents = this->run_layers(context, x, plan, this->latent_transformer.size() - 1);
     return this->latent_transformer.back().causal_weights(context, latents);

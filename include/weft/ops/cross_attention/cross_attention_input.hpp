@@ -31,9 +31,11 @@ template <class T>
 struct TokenMask {
   bool causal = false;                      ///< token i sees tokens 0..i
   const std::int32_t* key_valid = nullptr;  ///< [batch, columns], 0 = padding
-  const T* additive = nullptr;              ///< [batch, rows, columns]; -inf counts as the smallest number
+  const T* additive = nullptr;              ///< by the strides below; -inf counts as the smallest number
   Index rows = 0;
   Index columns = 0;
+  Index additive_batch_stride = 0;  ///< entry (i, j) of batch b: additive[b * batch_stride + i * row_stride + j]
+  Index additive_row_stride = 0;
 
   bool given() const { return causal || dense(); }
   /// Whether a row may see any set of keys, not only a range of them.
@@ -43,7 +45,8 @@ struct TokenMask {
     constexpr T lowest = std::numeric_limits<T>::lowest();
     if (causal && j > i) return lowest;
     if (key_valid != nullptr && key_valid[batch * columns + j] == 0) return lowest;
-    return additive != nullptr ? std::max(additive[(batch * rows + i) * columns + j], lowest) : T{0};
+    if (additive == nullptr) return T{0};
+    return std::max(additive[batch * additive_batch_stride + i * additive_row_stride + j], lowest);
   }
 };
 

@@ -49,10 +49,12 @@ template <class T>
 struct GraphAdjacencyMask {
   bool causal = false;                      ///< keys up to the query only
   const std::int32_t* key_valid = nullptr;  ///< [batch, tokens]: 1 = token, 0 = padding
-  const T* additive = nullptr;              ///< [batch, 1, tokens, tokens]: hidden where not above -1e10
+  const T* additive = nullptr;              ///< by the strides below: hidden where not above -1e10
   const std::int32_t* first_key = nullptr;  ///< [batch, tokens]: where the sequence of query i begins
   Index past =
       0;  ///< keys before that of the first query, which are columns of the weights, key_valid and additive too
+  Index additive_batch_stride = 0;  ///< entry (i, j) of batch b: additive[b * batch_stride + i * row_stride + j]
+  Index additive_row_stride = 0;
 
   bool hides_something() const { return causal || key_valid != nullptr || additive != nullptr || first_key != nullptr; }
 
@@ -62,7 +64,7 @@ struct GraphAdjacencyMask {
     const Index keys = past + tokens;
     if (key_valid != nullptr && key_valid[b * keys + j] == 0) return false;
     if (first_key != nullptr && j < first_key[b * tokens + i]) return false;
-    return additive == nullptr || additive[(b * tokens + i) * keys + j] > T(-1e10);
+    return additive == nullptr || additive[b * additive_batch_stride + i * additive_row_stride + j] > T(-1e10);
   }
 
   /// Whether key j is of another packed sequence than query i: then nothing ever joins the two.
