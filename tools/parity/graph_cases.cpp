@@ -4,6 +4,7 @@
 #include "weft/graph/causal_graph_neural_network.hpp"
 
 #include "parity/layer_cases.hpp"
+#include "parity/names.hpp"
 #include "parity/run_layer.hpp"
 
 namespace parity {
@@ -16,12 +17,12 @@ using Matrix = Tensor<float, Shape<Dyn, Dyn>>;
 struct GraphCase {
   Matrix x;
   Tensor<std::int64_t, Shape<Dyn, Dyn>> edge_index;
-  Tensor<std::int64_t, Shape<Dyn>> batch;
+  Tensor<std::int64_t, Shape<Dyn>> batch;  ///< empty: one graph
 
   explicit GraphCase(const GoldenCase& golden)
-      : x(golden.tensor<float, Dyn, Dyn>("in.x")),
-        edge_index(golden.tensor<std::int64_t, Dyn, Dyn>("in.edge_index")),
-        batch(golden.tensor<std::int64_t, Dyn>("in.batch")) {}
+      : x(golden.tensor<float, Dyn, Dyn>("in.x")), edge_index(golden.tensor<std::int64_t, Dyn, Dyn>("in.edge_index")) {
+    if (golden.has("in.batch")) batch = golden.tensor<std::int64_t, Dyn>("in.batch");
+  }
 
   template <class Context>
   weft::Graph graph(Context& context, weft::EdgeFilter filter) const {
@@ -33,11 +34,15 @@ struct GraphCase {
 };
 
 weft::GraphActivation activation_named(const std::string& name) {
-  if (name == "relu") return weft::GraphActivation::relu;
-  if (name == "tanh") return weft::GraphActivation::tanh;
-  if (name == "gelu") return weft::GraphActivation::gelu;
-  if (name == "prelu") return weft::GraphActivation::prelu;
-  weft::fail("unknown activation " + name);
+  return weft::graph_activation(named<weft::GNNActivation>(name));
+}
+
+weft::GraphNormKind norm_named(const std::string& name) {
+  const std::string letters = lowered(name);
+  if (letters == "layer") return weft::GraphNormKind::layer;
+  if (letters == "graph") return weft::GraphNormKind::graph;
+  if (letters == "instance") return weft::GraphNormKind::instance;
+  weft::fail("unknown norm_type " + name);
 }
 
 /// Runs a layer with the weights of the edges, where the case has them, or without.
@@ -59,7 +64,7 @@ void run_on_graph(GoldenCase& golden, Layer& layer, weft::EdgeFilter filter,
         {"x", edge_input}, graph.x, edges);
   };
   if (edge_input == "edge_weight") {
-    run(golden.tensor<float, Dyn>("in.edge_weight"));
+    run(golden.stacked<0>("in.edge_weight"));
   } else {
     run(golden.tensor<float, Dyn, Dyn>("in." + edge_input));
   }
@@ -67,26 +72,24 @@ void run_on_graph(GoldenCase& golden, Layer& layer, weft::EdgeFilter filter,
 
 void gin_case(GoldenCase& golden) {
   const auto c = golden.json("ctor");
-  weft::CausalGINOptions options{.use_mlp = c.at("GIN_use_MLP"),
-                                 .hidden_multiplier = c.at("GIN_hidden_dim_multiplier"),
-                                 .edge_weight_scaling = c.at("edge_weight_scaling"),
-                                 .bias = c.at("bias"),
-                                 .activation = activation_named(c.at("activation_fn")),
-                                 .in_channels = c.at("in_channels"),
-                                 .out_channels = c.at("out_channels")};
-  const std::string norm = c.at("norm_type");
-  options.norm = !c.at("GIN_use_norm").get<bool>() ? weft::GraphNormKind::none
-                 : norm == "layer"                 ? weft::GraphNormKind::layer
-                 : norm == "graph"                 ? weft::GraphNormKind::graph
-                                                   : weft::GraphNormKind::instance;
+  const bool has_norm = c.value("GIN_use_norm", true);
+  const weft::CausalGINOptions options{
+      .use_mlp = c.value("GIN_use_MLP", true),
+      .hidden_multiplier = c.value("GIN_hidden_dim_multiplier", 1.0),
+      .norm = has_norm ? norm_named(c.value("norm_type", "layer")) : weft::GraphNormKind::none,
+      .edge_weight_scaling = c.value("edge_weight_scaling", false),
+      .bias = c.value("bias", true),
+      .activation = activation_named(c.value("activation_fn", "relu")),
+      .in_channels = c.at("in_channels"),
+      .out_channels = c.at("out_channels")};
   weft::CausalGINLayer<Dyn, Dyn> layer(options);
   run_on_graph(golden, layer, layer.kFilter);
 }
 
 void gcn_case(GoldenCase& golden) {
   const auto c = golden.json("ctor");
-  weft::CausalGCNLayer<Dyn, Dyn> layer({.bias = c.at("bias"),
-                                        .activation = activation_named(c.at("activation_fn")),
+  weft::CausalGCNLayer<Dyn, Dyn> layer({.bias = c.value("bias", true),
+                                        .activation = activation_named(c.value("activation_fn", "relu")),
                                         .in_channels = c.at("in_channels"),
                                         .out_channels = c.at("out_channels")});
   run_on_graph(golden, layer, layer.kFilter);
@@ -95,39 +98,31 @@ void gcn_case(GoldenCase& golden) {
 void recombination_case(GoldenCase& golden) {
   const auto c = golden.json("ctor");
   weft::CausalGNNRecombinationLayer<Dyn> layer(
-      {.activation = activation_named(c.at("activation_fn")), .hidden_dim = c.at("hidden_dim")});
+      {.activation = activation_named(c.value("activation_fn", "relu")), .hidden_dim = c.at("hidden_dim")});
   run_on_graph(golden, layer, layer.kFilter);
 }
 
 weft::PNARules rules_of(const nlohmann::json& c) {
-  static const std::map<std::string, weft::PNAAggregator> aggregators{{"mean", weft::PNAAggregator::mean},
-                                                                      {"sum", weft::PNAAggregator::sum},
-                                                                      {"min", weft::PNAAggregator::min},
-                                                                      {"max", weft::PNAAggregator::max},
-                                                                      {"std", weft::PNAAggregator::std}};
-  static const std::map<std::string, weft::PNAScaler> scalers{{"identity", weft::PNAScaler::identity},
-                                                              {"amplification", weft::PNAScaler::amplification},
-                                                              {"attenuation", weft::PNAScaler::attenuation}};
   weft::PNARules rules{{}, {}};
-  for (const std::string name : c.at("aggregators")) rules.aggregators.add(aggregators.at(name));
-  for (const std::string name : c.at("scalers")) rules.scalers.add(scalers.at(name));
+  for (const std::string name : c.at("aggregators")) rules.aggregators.add(named<weft::PNAAggregator>(name));
+  for (const std::string name : c.at("scalers")) rules.scalers.add(named<weft::PNAScaler>(name));
   return rules;
 }
 
 weft::CausalPNAOptions pna_options(const nlohmann::json& c) {
   return {.rules = rules_of(c),
           .edge_dim = c.at("edge_dim"),
-          .towers = c.at("towers"),
-          .pre_layers = c.at("pre_layers"),
-          .post_layers = c.at("post_layers"),
-          .divide_input = c.at("divide_input"),
-          .act = activation_named(c.at("act"))};
+          .towers = c.value("towers", 1),
+          .pre_layers = c.value("pre_layers", 1),
+          .post_layers = c.value("post_layers", 1),
+          .divide_input = c.value("divide_input", false),
+          .act = activation_named(c.value("act", "relu"))};
 }
 
 void pna_case(GoldenCase& golden) {
   const auto c = golden.json("ctor");
   auto options = pna_options(c);
-  options.activation = activation_named(c.at("activation_fn"));
+  options.activation = activation_named(c.value("activation_fn", "relu"));
   options.in_channels = c.at("in_channels");
   options.out_channels = c.at("out_channels");
   weft::CausalPNALayer<Dyn, Dyn> layer(options);
@@ -136,26 +131,21 @@ void pna_case(GoldenCase& golden) {
 
 void network_case(GoldenCase& golden) {
   const auto g = golden.json("config").at("gnn_config");
-  const std::string type = g.at("gnn_type");
   weft::CausalGraphNeuralNetworkOptions options{
+      .type = weft::graph_type(named<weft::GNNType>(g.at("gnn_type"))),
       .activation = activation_named(g.at("activation")),
       .num_layers = g.at("num_layers"),
       .residual = g.at("gnn_residual"),
       .dropout = g.at("dropout"),
       .transformer_hidden_dim = golden.json("ctor").at("transformer_hidden_dim"),
       .hidden_dim = g.at("hidden_dim")};
-  if (type == "causal_gin") {
+  if (options.type == weft::GraphType::causal_gin) {
     const bool has_norm = g.at("GIN_use_norm");
     options.gin = {.use_mlp = g.at("GIN_use_MLP"),
                    .hidden_multiplier = g.at("GIN_hidden_dim_multiplier"),
                    .norm = has_norm ? weft::GraphNormKind::layer : weft::GraphNormKind::none,
                    .edge_weight_scaling = g.at("GIN_edge_weight_scaling")};
-  } else if (type == "causal_gcn") {
-    options.type = weft::GraphType::causal_gcn;
-  } else if (type == "causal_recombination") {
-    options.type = weft::GraphType::causal_recombination;
-  } else {
-    options.type = weft::GraphType::causal_pna;
+  } else if (options.type == weft::GraphType::causal_pna) {
     options.pna = pna_options(g);
   }
   weft::CausalGraphNeuralNetwork<Dyn> layer(options);
@@ -164,8 +154,9 @@ void network_case(GoldenCase& golden) {
 
 void learnable_adjacency_case(GoldenCase& golden) {
   const auto c = golden.json("ctor");
-  weft::AggregatedLearnableAdjacencyTransformer<Dyn> layer(c.at("activation") == "softmax", c.at("num_heads"),
-                                                           c.at("adj_transform_hidden_dim"));
+  const auto last = named<weft::AggregateActivation>(c.value("activation", "softmax"));
+  weft::AggregatedLearnableAdjacencyTransformer<Dyn> layer(last == weft::AggregateActivation::softmax,
+                                                           c.at("num_heads"), c.at("adj_transform_hidden_dim"));
   load_layer(golden, layer);
   auto weights = golden.tensor<float, Dyn, Dyn, Dyn, Dyn>("in.attn_weights");
   run_layer(

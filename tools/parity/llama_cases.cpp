@@ -13,7 +13,7 @@ void rms_norm_case(GoldenCase& golden) {
   const auto arguments = golden.json("ctor");
   weft::RMSNorm<Dyn> layer(arguments.at("eps"), arguments.at("hidden_size"));
   load_layer(golden, layer);
-  auto x = golden.tensor<float, Dyn, Dyn, Dyn>("in.x");
+  auto x = golden.stacked<1>("in.x");
   run_layer(
       golden, layer, [&](auto& context, const auto& in) { return layer(context, in); }, {"x"}, x);
 }
@@ -35,7 +35,7 @@ void mlp_case(GoldenCase& golden) {
   weft::LlamaMLP<Dyn, Dyn> layer(weft::activation_of(llama.hidden_act), llama.mlp_bias, llama.hidden_size,
                                  llama.intermediate_size);
   load_layer(golden, layer);
-  auto x = golden.tensor<float, Dyn, Dyn, Dyn>("in.x");
+  auto x = golden.stacked<1>("in.x");
   run_layer(
       golden, layer, [&](auto& context, const auto& in) { return layer(context, in); }, {"x"}, x);
 }

@@ -15,7 +15,7 @@ namespace {
 template <class Layer>
 void run_mlp(GoldenCase& golden, Layer& layer) {
   load_layer(golden, layer);
-  auto x = golden.tensor<float, Dyn, Dyn, Dyn>("in.x");
+  auto x = golden.stacked<1>("in.x");
   run_layer(
       golden, layer, [&](auto& context, const auto& in) { return layer(context, in); }, {"x"}, x);
 }
