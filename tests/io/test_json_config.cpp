@@ -193,6 +193,13 @@ TEST_CASE("a graph configuration understands the reference's looser forms") {
   CHECK(gnn(R"("lambda_GNN_initial":0)").lambda_GNN_initial == 0.0);
   CHECK(gnn(R"("aggregators":null)").aggregators.size() == 4);
   CHECK(gnn(R"("num_latents_list":[9,3])").num_latents_list == weft::FixedList<int, 16>{9, 3});
+  const auto interpolation = [](const char* name) {
+    const std::string text = weft::concat(R"({"gnn_config":{"interpolation_method_for_adj_scaling":")", name, "\"}}");
+    return parse_config(text).gnn.interpolation_method_for_adj_scaling;
+  };
+  CHECK(interpolation("nearest-exact") == weft::AdjacencyInterpolation::nearest_exact);
+  CHECK(interpolation("bicubic") == weft::AdjacencyInterpolation::bicubic);
+  CHECK_THROWS_WITH(interpolation("trilinear"), ContainsSubstring("\"trilinear\""));
 }
 
 TEST_CASE("every configuration of the goldens is read") {

@@ -189,6 +189,12 @@ TEST_CASE("coarse-grained attention is refused where its groups do not fit or we
   CHECK_THAT(coarse({.num_latents_list = {4}, .max_position_embeddings = 16, .tokens_per_latent = -5}),
              ContainsSubstring("tokens_per_latent must be at least 0, which stands for max_position_embeddings / "
                                "num_latents, found -5"));
+  GNNConfig scaled{.num_latents_list = {32}, .max_position_embeddings = 64};
+  scaled.interpolation_method_for_adj_scaling = weft::AdjacencyInterpolation::area;
+  CHECK(coarse(scaled, true).empty());
+  scaled.compatibility.cgi_adjacency = weft::CGIAdjacency::active_latents;
+  CHECK(coarse(scaled).empty());
+  CHECK_THAT(coarse(scaled, true), ContainsSubstring("interpolation_method_for_adj_scaling must be \"nearest\" or"));
   CHECK_THAT(coarse({.num_latent_layers = 0}, true), ContainsSubstring("num_latent_layers must be positive"));
   CHECK_THAT(coarse({.num_latents_list = {}}), ContainsSubstring("num_latents_list must be a list of one number"));
   CHECK_THAT(coarse({.gnn_type = GNNType::causal_gin, .gnn_mode = GNNMode::single}),

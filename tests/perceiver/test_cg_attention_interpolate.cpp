@@ -229,11 +229,12 @@ TEST_CASE("coarse-grained attention with interpolation refuses what it cannot do
   CHECK_THROWS_WITH((Scaling<float>({4, 2, 12, 5, 0, 1, 0})), ContainsSubstring("must not exceed tokens_per_latent"));
   CHECK_THROWS_WITH((Scaling<float>({4, 2, 12, 4, 0, 0, 0})),
                     ContainsSubstring("num_latent_layers must be 1 or more, found 0"));
-  CHECK_THROWS_WITH(adjacency_interpolation_of("linear", CGIAdjacency::reference), ContainsSubstring("found linear"));
-  CHECK_THROWS_WITH(adjacency_interpolation_of("bicubic", CGIAdjacency::active_latents),
-                    ContainsSubstring("must be nearest or bilinear"));
-  CHECK(adjacency_interpolation_of("area", CGIAdjacency::reference) == AdjacencyInterpolation::nearest);
-  CHECK(adjacency_interpolation_of("bilinear", CGIAdjacency::active_latents) == AdjacencyInterpolation::bilinear);
+  for (const auto kind :
+       {AdjacencyInterpolation::bicubic, AdjacencyInterpolation::area, AdjacencyInterpolation::nearest_exact}) {
+    CHECK_NOTHROW(Scaling<float>({4, 2, 12, 4, 0, 1, 0}, {0.5, CGIAdjacency::reference, kind}));
+    CHECK_THROWS_WITH((Scaling<float>({4, 2, 12, 4, 0, 1, 0}, {0.5, CGIAdjacency::active_latents, kind})),
+                      ContainsSubstring("interpolation must be nearest or bilinear"));
+  }
   const CG_Attention_Interpolate<4, 2> layer({{0, 0, 12, 0, 0, 1, 0}, {4}});
   const auto x = random_tensor<float>(Shape<Dyn, Dyn, Dyn>(1, 13, 4), 2);
   Inference inference;

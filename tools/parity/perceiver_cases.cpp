@@ -6,6 +6,7 @@
 #include "weft/perceiver/cg_attention_interpolate.hpp"
 
 #include "parity/layer_cases.hpp"
+#include "parity/names.hpp"
 #include "parity/run_layer.hpp"
 
 namespace parity {
@@ -125,8 +126,8 @@ weft::PerceiverScalingOptions scaling_options(const GoldenCase& golden) {
   const auto gnn = golden.json("config").at("gnn_config");
   weft::PerceiverScalingOptions options;
   options.mix_weights_initial = gnn.at("mix_weights_initial");
-  options.interpolation = weft::adjacency_interpolation_of(
-      gnn.value("interpolation_method_for_adj_scaling", std::string("nearest")), options.adjacency);
+  options.interpolation =
+      named<weft::AdjacencyInterpolation>(gnn.value("interpolation_method_for_adj_scaling", "nearest"));
   return options;
 }
 

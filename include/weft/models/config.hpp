@@ -159,6 +159,9 @@ constexpr void validate_coarse(const LlamaConfig& c, const GNNConfig& g) {
               interpolates ? "positive with CG_Attention_Interpolate" : "at least 0");
   config_rule(g.tokens_per_latent >= 0, "gnn_config.tokens_per_latent", g.tokens_per_latent,
               "at least 0, which stands for max_position_embeddings / num_latents");
+  config_rule(!interpolates || scales_up(g.interpolation_method_for_adj_scaling, *g.switches().cgi_adjacency),
+              "gnn_config.interpolation_method_for_adj_scaling", g.interpolation_method_for_adj_scaling,
+              "\"nearest\" or \"bilinear\" with cgi_adjacency \"active_latents\"");
   const int positions = g.max_position_embeddings;
   config_rule(positions > 0, "gnn_config.max_position_embeddings", positions, "positive");
   for (const int latents : g.num_latents_list) {

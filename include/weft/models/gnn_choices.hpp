@@ -113,7 +113,8 @@ template <>
 inline constexpr std::array<std::string_view, 3> enum_names<PNAScaler>{"identity", "amplification", "attenuation"};
 
 template <>
-inline constexpr std::array<std::string_view, 2> enum_names<AdjacencyInterpolation>{"nearest", "bilinear"};
+inline constexpr std::array<std::string_view, 5> enum_names<AdjacencyInterpolation>{"nearest", "bilinear", "bicubic",
+                                                                                    "area", "nearest-exact"};
 
 /// Whether a feed-forward block works on the attention's weights.
 constexpr bool uses_adjacency(MLPType type) {

@@ -22,19 +22,15 @@ enum class CGIAdjacency {
   active_latents,  ///< ours: the attention of the last latent layer among the groups in use, scaled up to tokens
 };
 
-/// How the adjacency of latents becomes one of tokens. Without effect in the reference's form.
-enum class AdjacencyInterpolation { nearest, bilinear };
+/// How the adjacency of latents becomes one of tokens: `interpolation_method_for_adj_scaling`. In the reference's form
+/// everything that torch accepts on an image means the same, because a single number is scaled up (quirk P14);
+/// `active_latents` distinguishes nearest and bilinear and knows no other.
+enum class AdjacencyInterpolation { nearest, bilinear, bicubic, area, nearest_exact };
 
-/// `interpolation_method_for_adj_scaling`. In the reference's form everything that torch accepts on an image means the
-/// same, because a single number is scaled up (quirk P14); `active_latents` distinguishes nearest and bilinear.
-inline AdjacencyInterpolation adjacency_interpolation_of(std::string_view name, CGIAdjacency adjacency) {
-  if (name == "nearest") return AdjacencyInterpolation::nearest;
-  if (name == "bilinear") return AdjacencyInterpolation::bilinear;
-  const bool constant = name == "bicubic" || name == "area" || name == "nearest-exact";
-  if (constant && adjacency == CGIAdjacency::reference) return AdjacencyInterpolation::nearest;
-  fail(concat(
-      "interpolation_method_for_adj_scaling must be nearest or bilinear, or bicubic, area or nearest-exact with ",
-      "the reference's adjacency, found ", name));
+/// Whether an adjacency of latents can be scaled up so.
+constexpr bool scales_up(AdjacencyInterpolation interpolation, CGIAdjacency adjacency) {
+  return adjacency == CGIAdjacency::reference || interpolation == AdjacencyInterpolation::nearest ||
+         interpolation == AdjacencyInterpolation::bilinear;
 }
 
 /// Extents that both perceivers have. hidden_size and heads are needed only where the type leaves them `Dyn`.

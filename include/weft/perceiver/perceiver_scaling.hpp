@@ -41,6 +41,11 @@ class PerceiverAR_Fixed_Token_Per_Latent_Scaling
     if (options.num_latent_layers < 1) {
       fail("PerceiverAR_Fixed_Token_Per_Latent_Scaling: num_latent_layers must be 1 or more, found 0");
     }
+    if (!scales_up(scaling.interpolation, scaling.adjacency)) {
+      fail(
+          concat("PerceiverAR_Fixed_Token_Per_Latent_Scaling: with CGIAdjacency::active_latents interpolation must be ",
+                 "nearest or bilinear"));
+    }
     fill_constant(mix_weights, static_cast<T>(scaling.mix_weights_initial));
   }
 
