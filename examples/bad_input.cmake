@@ -40,7 +40,9 @@ refused("an unwritable folder" "file/below" --corpus ${CORPUS} --output ${folder
 refused("steps that are no number" "--steps.*many" --corpus ${CORPUS} --steps many)
 refused("no steps" "--steps" --corpus ${CORPUS} --steps 0)
 refused("nothing to resume" "checkpoint" --corpus ${CORPUS} --output ${folder}/unused --resume)
-refused("a negative seed" "--seed" --corpus ${CORPUS} --seed -1 --output ${folder}/unused)
+foreach(seed IN ITEMS -1 1.5 99999999999999999999 many)
+  refused("the seed ${seed}" "--seed.*whole number" --corpus ${CORPUS} --steps 1 --seed ${seed} --output ${folder}/unused)
+endforeach()
 
 execute_process(COMMAND ${PROGRAM} --corpus ${CORPUS} --steps 1 --output ${folder}/good
   COMMAND_ERROR_IS_FATAL ANY OUTPUT_QUIET ERROR_QUIET)

@@ -12,6 +12,7 @@
 #include "weft/io.hpp"
 #include "weft/weft.hpp"
 
+#include "support/arguments.hpp"
 #include "support/curves_picture.hpp"
 #include "support/fasta.hpp"
 #include "support/progress_bar.hpp"
@@ -163,7 +164,9 @@ int main(int argc, char** argv) {
       [](const CLI::App*, const CLI::Error& error) { return std::string("compare_variants: ") + error.what() + "\n"; });
   Arguments arguments;
   const auto positive = CLI::Range(1, 1'000'000'000);
-  app.add_option("--corpus", arguments.corpus, "text, or protein sequences as FASTA")->required();
+  app.add_option("--corpus", arguments.corpus, "text, or protein sequences as FASTA")
+      ->required()
+      ->check(examples::some_text());
   app.add_option("--steps", arguments.steps, "updates of the weights, for each variant")->check(positive);
   app.add_option("--batch-size", arguments.batch_size, "blocks in one step")->check(CLI::Range(1, 1 << 16));
   app.add_option("--block-size", arguments.block_size, "tokens in a block")->check(CLI::Range(16, 1 << 16));
@@ -171,8 +174,8 @@ int main(int argc, char** argv) {
   app.add_option("--layers", arguments.layers, "decoder layers")->check(CLI::Range(1, 1 << 10));
   app.add_option("--heads", arguments.heads, "attention heads")->check(CLI::Range(1, 1 << 10));
   app.add_option("--learning-rate", arguments.learning_rate)->check(CLI::Range(1e-8, 1.0));
-  app.add_option("--seed", arguments.seed, "of weights and data order")->check(CLI::NonNegativeNumber);
-  app.add_option("--output", arguments.output, "folder for metrics, table and picture");
+  app.add_option("--seed", arguments.seed, "of weights and data order")->check(examples::seed());
+  app.add_option("--output", arguments.output, "folder for metrics, table and picture")->check(examples::some_text());
   app.add_option("--only", arguments.only, "names of the variants to train")->delimiter(',');
   for (CLI::Option* option : app.get_options()) option->capture_default_str();
   CLI11_PARSE(app, argc, argv);

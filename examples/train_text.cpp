@@ -12,6 +12,7 @@
 #include "weft/io.hpp"
 #include "weft/weft.hpp"
 
+#include "support/arguments.hpp"
 #include "support/progress_bar.hpp"
 #include "support/text_pictures.hpp"
 
@@ -175,21 +176,21 @@ int main(int argc, char** argv) {
       [](const CLI::App*, const CLI::Error& error) { return std::string("train_text: ") + error.what() + "\n"; });
   Arguments arguments;
   const auto positive = CLI::Range(1, 1'000'000'000);
-  const CLI::Validator some(
-      [](const std::string& text) { return std::string(text.empty() ? "must not be empty" : ""); }, "");
-  app.add_option("--corpus", arguments.corpus, "UTF-8 text to learn")->required()->check(some);
+  app.add_option("--corpus", arguments.corpus, "UTF-8 text to learn")->required()->check(examples::some_text());
   app.add_option("--steps", arguments.steps, "updates of the weights (1500; with --resume those of the checkpoint)")
       ->check(positive);
   app.add_option("--output", arguments.output, "folder for checkpoint and pictures")
-      ->check(some)
+      ->check(examples::some_text())
       ->capture_default_str();
-  app.add_option("--prompt", arguments.prompt, "what the model continues")->check(some)->capture_default_str();
+  app.add_option("--prompt", arguments.prompt, "what the model continues")
+      ->check(examples::some_text())
+      ->capture_default_str();
   app.add_option("--save-every", arguments.save_every, "steps between checkpoints")
       ->check(positive)
       ->capture_default_str();
   app.add_option("--seed", arguments.seed,
                  "of weights, data order and generation (42; with --resume that of the checkpoint)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(examples::seed());
   app.add_flag("--resume", arguments.resume, "go on from the checkpoint in the output folder");
   CLI11_PARSE(app, argc, argv);
   try {
