@@ -216,15 +216,24 @@ TEST_CASE("PNA attention and the feed-forward blocks on an adjacency have condit
     GNNConfig summed = pna;
     summed.MLP_type = mlp;
     summed.semantics = weft::Semantics::intended;
-    CHECK_THAT(refusal({}, summed), ContainsSubstring("use_softmax must be true without ReLU where a graph network"));
+    CHECK_THAT(refusal({}, summed), ContainsSubstring("use_softmax must be true without ReLU where"));
   }
   for (const auto mode : {GNNMode::single, GNNMode::per_head}) {
-    GNNConfig summed = pna;
-    summed.gnn_type = GNNType::causal_gin;
-    summed.gnn_mode = mode;
-    CHECK_THAT(refusal({}, summed), ContainsSubstring("which would be scores with the mask in them, found false"));
-    summed.attention_GIN_MLP_GIN_use_ReLU_instead_of_softmax = true;
-    CHECK(refusal({}, summed).empty());
+    for (const auto method : {weft::AdjacencyMethod::mean, weft::AdjacencyMethod::sum,
+                              weft::AdjacencyMethod::learnable_aggregate, weft::AdjacencyMethod::threshold_any}) {
+      INFO(weft::name_of(mode) << ' ' << weft::name_of(method));
+      GNNConfig summed = pna;
+      summed.gnn_type = GNNType::causal_gin;
+      summed.gnn_mode = mode;
+      summed.adj_construction_method = method;
+      CHECK(refusal({}, summed).empty());  // what is not above epsilon_threshold is 0
+      summed.zero_below_epsilon_threshold = false;
+      const bool sums = method == weft::AdjacencyMethod::learnable_aggregate ||
+                        (mode == GNNMode::single && method != weft::AdjacencyMethod::threshold_any);
+      CHECK(refusal({}, summed).ends_with("scores with the mask in them, found false") == sums);
+      summed.attention_GIN_MLP_GIN_use_ReLU_instead_of_softmax = true;
+      CHECK(refusal({}, summed).empty());
+    }
   }
   CHECK_THAT(refusal({}, {.use_GNN_from_attention = GNNFromAttention::LlamaAttentionPNA_LM,
                           .attention_GIN_MLP_GIN_threshold_value = -0.1}),

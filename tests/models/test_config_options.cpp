@@ -131,6 +131,15 @@ TEST_CASE("a decoder layer gives nobody bare scores for weights") {
   CHECK_NOTHROW(Layer(PNA(pna_options(llama, gnn)), NoMLP(), std::nullopt, options));
   gnn.attention_GIN_MLP_GIN_use_ReLU_instead_of_softmax = options.mlp_uses_weights = false;
   CHECK_NOTHROW(Layer(PNA(pna_options(llama, gnn)), NoMLP(), std::nullopt, options));
+  const auto network_sums = [](GNNMode mode, bool zero_below_epsilon) {
+    return GraphAdapter<24>(graph_options(llama, {.gnn_type = GNNType::causal_gin,
+                                                  .gnn_mode = mode,
+                                                  .zero_below_epsilon_threshold = zero_below_epsilon}))
+        .sums_scores();
+  };
+  CHECK(network_sums(GNNMode::single, false));
+  CHECK_FALSE(network_sums(GNNMode::single, true));
+  CHECK_FALSE(network_sums(GNNMode::per_head, false));
 }
 
 TEST_CASE("causal_pna has its statistics and widths from the configuration") {

@@ -178,6 +178,12 @@ class GraphAdapter {
            !adj_transform;
   }
 
+  /// Whether weights of masked pairs that are not 0 would be summed over heads, and the sum kept (quirk A23).
+  bool sums_scores() const {
+    if (options_.adjacency.zero_below_epsilon) return false;
+    return adj_transform || (!options_.per_head && options_.adjacency.method != AdjacencyMethod::threshold_any);
+  }
+
   /// Whether tokens can be added one at a time: where nothing is taken over a whole text, as a mean is, the largest distance,
   /// or the softmax of `learnable_aggregate`, whose sum counts the keys that a token does not see.
   bool incremental() const {

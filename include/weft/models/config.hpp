@@ -125,6 +125,13 @@ constexpr void validate_gin(const LlamaConfig& c, const GNNConfig& g) {
               "num_attention_heads with LlamaAttentionGIN unless attention_GIN_MLP_o_proj_at_end is true");
 }
 
+/// Whether a graph network would sum the scores of masked pairs over heads, and keep the sum.
+constexpr bool sums_scores(const GNNConfig& g) {
+  if (g.gnn_mode == GNNMode::none || g.zero_below_epsilon_threshold) return false;
+  return g.adj_construction_method == AdjacencyMethod::learnable_aggregate ||
+         (g.gnn_mode == GNNMode::single && g.adj_construction_method != AdjacencyMethod::threshold_any);
+}
+
 constexpr void validate_pna(const LlamaConfig& c, const GNNConfig& g) {
   validate_graph_attention(c, g);
   if (g.use_GNN_from_attention == GNNFromAttention::LlamaAttentionPNA) {
@@ -132,11 +139,12 @@ constexpr void validate_pna(const LlamaConfig& c, const GNNConfig& g) {
     config_rule(bounded || g.attention_GIN_MLP_GIN_threshold_mode != ThresholdMode::none,
                 "gnn_config.attention_GIN_MLP_GIN_use_softmax", g.attention_GIN_MLP_GIN_use_softmax,
                 "true with the threshold mode \"none\" and without ReLU, which would sum values with the mask");
-    // The threshold mode works on what PNA sums itself; whoever gets its weights would get the mask (quirk A23).
-    config_rule(bounded || (g.gnn_mode == GNNMode::none && !uses_adjacency(g.MLP_type)),
-                "gnn_config.attention_GIN_MLP_GIN_use_softmax", g.attention_GIN_MLP_GIN_use_softmax,
-                "true without ReLU where a graph network or an MLP on the adjacency works on the weights, which would "
-                "be scores with the mask in them");
+    // The threshold mode works on what PNA sums itself; whoever gets its weights gets the mask (quirk A23).
+    config_rule(
+        bounded || !(uses_adjacency(g.MLP_type) || sums_scores(g)), "gnn_config.attention_GIN_MLP_GIN_use_softmax",
+        g.attention_GIN_MLP_GIN_use_softmax,
+        "true without ReLU where a graph network without zero_below_epsilon_threshold sums over heads or an MLP on "
+        "the adjacency over tokens: the weights would be scores with the mask in them");
   } else {
     config_rule(g.attention_GIN_MLP_GIN_threshold_value >= 0 || *g.switches().pna_lm_negative_threshold,
                 "gnn_config.attention_GIN_MLP_GIN_threshold_value", g.attention_GIN_MLP_GIN_threshold_value,

@@ -31,6 +31,7 @@ class NoGraph {
   static Index maps() { return 0; }
   static Index cache_width() { return 0; }
   static bool reads_diagonal() { return false; }
+  static bool sums_scores() { return false; }
   static bool incremental() { return true; }
 
   void initialize(Rng& /*rng*/, double /*standard_deviation*/) {}
@@ -76,7 +77,7 @@ class GraphDecoderLayer {
   RMSNorm<HiddenSize, T, DeviceType> input_layernorm;
   RMSNorm<HiddenSize, T, DeviceType> post_attention_layernorm;
 
-  /// An error where the graph network or the feed-forward block would get bare scores, the mask among them (quirk A23).
+  /// An error where the graph network or the feed-forward block would sum bare scores, the mask among them (quirk A23).
   GraphDecoderLayer(AttentionType attention, MLPType feed_forward, std::optional<GraphType> network,
                     const GraphDecoderLayerOptions& options)
       : self_attn(std::move(attention)),
@@ -85,11 +86,12 @@ class GraphDecoderLayer {
         input_layernorm(options.rms_norm_eps, options.hidden_size),
         post_attention_layernorm(options.rms_norm_eps, options.hidden_size),
         options_(options) {
-    if (needs_weights() && gives_attention_scores(self_attn)) {
+    const bool sums = options.mlp_uses_weights || (graph && graph->sums_scores());
+    if (sums && gives_attention_scores(self_attn)) {
       fail(
           "GraphDecoderLayer: attention without softmax and ReLU has no weights but scores with the mask in them, "
           "which "
-          "a graph network or an MLP on the adjacency would sum; choose softmax or ReLU");
+          "a graph network without zero_below_epsilon or an MLP on the adjacency would sum; choose softmax or ReLU");
     }
   }
 
