@@ -56,6 +56,8 @@ std::vector<Variant> variants_that_could_leak() {
   return {
       {"from keys", open({}, EdgeDirection::key_to_query)},
       {"from keys, low threshold", low_threshold},
+      {"from keys, rotary positions",
+       open({.add_rope = true, .compatibility = {.add_rope_per_head = true}}, EdgeDirection::key_to_query)},
       {"in the reference's direction", open({}, EdgeDirection::reference)},
       {"in the reference's direction, several aggregates", open(aggregates, EdgeDirection::reference)},
       {"raw weights, largest sigmoid", open(any, EdgeDirection::key_to_query)},
@@ -191,4 +193,19 @@ TEST_CASE("an additional adjacency joins no packed sequences") {
   CHECK(logits_of(model, ids, {.packed = &packed, .additional_adj = extra}) == before);
   extra(0, 5, 3) = 0.7;
   CHECK(logits_of(model, ids, {.packed = &packed, .additional_adj = extra}) != before);
+}
+
+TEST_CASE("packed sequences whose length would change the angles of others are refused") {
+  const PackedSequences packed(kEnds, 2, kTokens);
+  const auto ids = random_ids(2, kTokens, 4, kVocab);
+  auto llama = variant_llama({"plain", {}});
+  llama.rope_scaling = {.type = RopeType::dynamic, .factor = 2};
+  llama.max_position_embeddings = 4;
+  VariantModel model(llama, {}, Rng(3));
+  randomize_parameters(model, 3, 0.4);
+  CHECK(largest_packing_error(model, ids, packed) < 1e-9);
+  llama.max_position_embeddings = 3;
+  const VariantModel shorter(llama, {}, Rng(3));
+  CHECK_THROWS_WITH(logits_of(shorter, ids, {.packed = &packed}),
+                    Catch::Matchers::ContainsSubstring("must not exceed max_position_embeddings = 3, found one of 4"));
 }

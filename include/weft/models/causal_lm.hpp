@@ -3,6 +3,7 @@
 /// A language model: embedding, a stack of decoder layers, a norm and a head.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -210,7 +211,7 @@ class DecoderModel {
     }
   }
 
-  static void expect_packing(const ModelInputs& inputs, Index batch, Index tokens, const KVCache<T>* cache) {
+  void expect_packing(const ModelInputs& inputs, Index batch, Index tokens, const KVCache<T>* cache) const {
     if (cache != nullptr) fail("model(context, ids, cache): packed sequences are not supported with a cache");
     if (inputs.attention_mask != nullptr) {
       fail("model(context, ids): packed sequences need no attention_mask, found one");
@@ -218,6 +219,14 @@ class DecoderModel {
     if (inputs.packed->batch() != batch || inputs.packed->tokens() != tokens) {
       fail(concat("model(context, ids): packed describes ", inputs.packed->batch(), " rows of ",
                   inputs.packed->tokens(), " tokens, ids has ", batch, " of ", tokens));
+    }
+    const auto positions = inputs.packed->position_ids();
+    const Index longest = 1 + *std::max_element(positions.begin(), positions.end());
+    if (!rotary_.incremental() && longest > options_.max_position_embeddings) {
+      fail(concat(
+          "model(context, ids): with dynamic rotary scaling the frequencies follow the longest sequence, so that "
+          "packed ones must not exceed max_position_embeddings = ",
+          options_.max_position_embeddings, ", found one of ", longest, " tokens"));
     }
   }
 
