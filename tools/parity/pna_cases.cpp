@@ -44,10 +44,10 @@ void pna_attention_case(GoldenCase& golden) {
   if (golden.text("call").starts_with("process_adjacency_with_modes(")) {
     load_layer(golden, layer);
     auto weights = golden.tensor<float, Dyn, Dyn, Dyn, Dyn>("in.adj_matrix");
-    const auto process = [&](auto& context, const auto& a) { return layer.processed(context, a); };
-    if (golden.has("loss.weight")) return run_layer(golden, layer, process, {"adj_matrix"}, weights);
-    weft::Inference inference;  // modes without a derivative
-    return golden.compare("out.output", process(inference, weights));
+    run_layer(
+        golden, layer, [&](auto& context, const auto& a) { return layer.processed(context, a); }, {"adj_matrix"},
+        weights);
+    return;
   }
   if (golden.text("call").starts_with("_normalize_causal_adjacency(")) {
     const auto mask = golden.stacked<1>("in.causal_mask");
@@ -58,13 +58,6 @@ void pna_attention_case(GoldenCase& golden) {
     return;
   }
   const AttentionCase attention(golden, config.llama);
-  if (!golden.has("loss.weight")) {  // rows that are NaN: there is no gradient to compare
-    load_layer(golden, layer);
-    weft::Inference context;
-    const auto x = golden.tensor<float, Dyn, Dyn, Dyn>("in.hidden_states");
-    golden.compare("out.output", layer(context, x, attention.inputs));
-    return;
-  }
   run_attention(golden, layer, attention, [&](weft::Inference& context, const auto& x) {
     return layer.attention_weights(context, x, attention.inputs);
   });

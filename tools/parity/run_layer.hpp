@@ -57,12 +57,15 @@ inline std::vector<float> loss_weights(const GoldenCase& golden, Index count) {
   return weights;
 }
 
-/// `forward(tape, x...)` on the watched inputs, compared as `out.output`; then backwards.
+/// `forward(tape, x...)` on the watched inputs, compared as `out.output`; then backwards. Without loss weights there is no
+/// gradient to compare: a choice without a derivative, or rows that are NaN.
 ///
 /// \param names  of the inputs, "x" for the tensor "in.x"
 template <class Layer, class Forward, class... Inputs>
 void run_layer(GoldenCase& golden, Layer& layer, Forward&& forward, const std::vector<std::string>& names,
                Inputs&... inputs) {
+  weft::Inference inference;
+  if (!golden.has("loss.weight")) return golden.compare("out.output", forward(inference, inputs...));
   weft::Tape tape;
   weft::clear_gradients(layer);
   auto watched = std::make_tuple(tape.watch(inputs)...);
@@ -80,7 +83,6 @@ void run_layer(GoldenCase& golden, Layer& layer, Forward&& forward, const std::v
   compare_gradients(golden, layer);
 
   // The other context has to give the same bits.
-  weft::Inference inference;
   const auto again = forward(inference, inputs...);
   if (!std::equal(y.data(), y.data() + y.size(), again.data(), again.data() + again.size(),
                   [](float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); })) {
