@@ -110,4 +110,4 @@ if (
 ); then
   die "compare: a batch larger than the memory was computed"
 fi
-says log "not enough memory"
+says log "memory"

@@ -148,7 +148,7 @@ TEST_CASE("a graph configuration has the 99 fields of the reference and its own"
         ++(whose == weft::detail::FieldOf::us ? own : reference);
       });
   CHECK(reference == 99 - 9);     // the nine texts and objects stay in `other`
-  CHECK(own == 10 - 1 + 1 + 23);  // those that the reference forgot but `act_kwargs`, `semantics`, the switches
+  CHECK(own == 10 - 1 + 1 + 24);  // those that the reference forgot but `act_kwargs`, `semantics`, the switches
 }
 
 TEST_CASE("semantics and switches are fields of our own, written where they are set") {
