@@ -31,8 +31,8 @@ namespace weft {
 /// Parameters: `q_proj`, `k_proj`, `o_proj` (optional), `sharpening_parameters.0` (optional), those of `GINDifferential`
 /// and `GINScoring` (optional), `gin_layers.{head}.*`, `threshold.0` (optional), and two that the reference carries but never
 /// uses: `residual_epsilon.0`, `rmsnorm.weight`.
-/// \tparam Adjacency  `softmax` leaves out the code of every other choice, which costs a program a quarter of its
-///                    compile time
+/// \tparam Adjacency  `softmax` leaves out the code of every other choice, which costs a program a seventh to a quarter of
+///                    its compile time
 template <auto HiddenSize, auto Heads, auto KeyValueHeads = Heads, auto HeadDim = divide_extents<HiddenSize, Heads>(),
           auto GINHiddenDim = Dyn, class T = float, class DeviceType = Cpu, GINAdjacency Adjacency = GINAdjacency::any>
 class LlamaAttentionGIN {

@@ -156,8 +156,7 @@ class DecoderModel {
     if (!incremental()) {
       fail(
           "model.make_cache(batch, capacity): layers of this model look at the whole text for each token, or its "
-          "rotary "
-          "scaling is dynamic; run it on the whole text, without a cache, as generate does");
+          "rotary scaling is dynamic; run it on the whole text, without a cache, as generate does");
     }
     const Layer& layer = layers[0];
     return KVCache<T>(layers.size(), batch, capacity, layer.self_attn.key_width(), layer.self_attn.value_width(),
