@@ -155,25 +155,11 @@ Graph make_graph(Context& context, const Adjacency& adjacency, Index map, const 
   graph.nodes = reader.nodes();
   graph.senders = reader.senders();
   graph.weights = adjacency.size();
-  auto* begin = memory.template allocate<GraphIndex>(graph.nodes + 1);
-  std::fill(begin, begin + graph.nodes + 1, GraphIndex{0});
-  reader.for_each_edge([&](Index, Index u, Index) { ++begin[u + 1]; });
-  graph.edges = detail::sum_counts(begin, graph.nodes);
-  auto* source = memory.template allocate<GraphIndex>(graph.edges);
-  auto* weight = memory.template allocate<GraphIndex>(graph.edges);
-  reader.for_each_edge([&](Index s, Index u, Index at) {
-    const GraphIndex p = begin[u]++;
-    source[p] = static_cast<GraphIndex>(s);
-    weight[p] = static_cast<GraphIndex>(at);
-  });
-  detail::rewind_positions(begin, graph.nodes);
+  detail::sort_by_target(memory, graph, [&](auto&& visit) { reader.for_each_edge(visit); });
   auto* graph_begin = memory.template allocate<GraphIndex>(reader.batch() + 1);
   for (Index b = 0; b <= reader.batch(); ++b) graph_begin[b] = static_cast<GraphIndex>(b * reader.tokens());
   graph.graph_begin = graph_begin;
   graph.graphs = reader.batch();
-  graph.target_begin = begin;
-  graph.source = source;
-  graph.weight = weight;
   if constexpr (Context::records) detail::sort_by_source(memory, graph);
   return graph;
 }

@@ -52,6 +52,27 @@ inline void rewind_positions(GraphIndex* begin, Index n) {
   begin[0] = 0;
 }
 
+/// Fills the order of targets by a counting sort. for_each_edge(visit) calls visit(source, target, weight) for every edge, those
+/// of a target in their order; it is called twice.
+template <class Device, class ForEachEdge>
+void sort_by_target(BasicWorkspace<Device>& memory, Graph& graph, ForEachEdge&& for_each_edge) {
+  auto* begin = memory.template allocate<GraphIndex>(graph.nodes + 1);
+  std::fill(begin, begin + graph.nodes + 1, GraphIndex{0});
+  for_each_edge([&](Index, Index u, Index) { ++begin[u + 1]; });
+  graph.edges = sum_counts(begin, graph.nodes);
+  auto* source = memory.template allocate<GraphIndex>(graph.edges);
+  auto* weight = memory.template allocate<GraphIndex>(graph.edges);
+  for_each_edge([&](Index s, Index u, Index at) {
+    const GraphIndex p = begin[u]++;
+    source[p] = static_cast<GraphIndex>(s);
+    weight[p] = static_cast<GraphIndex>(at);
+  });
+  rewind_positions(begin, graph.nodes);
+  graph.target_begin = begin;
+  graph.source = source;
+  graph.weight = weight;
+}
+
 /// Fills the order of sources by a stable counting sort.
 template <class Device>
 void sort_by_source(BasicWorkspace<Device>& memory, Graph& graph) {
@@ -110,26 +131,15 @@ Graph make_graph(Context& context, const EdgeList<Integer>& list, EdgeFilter fil
     if (list.graph_of != nullptr && list.graph_of[s] != list.graph_of[u]) return false;
     return filter == EdgeFilter::all || (filter == EdgeFilter::causal ? s <= u : s < u);
   };
-  auto* begin = memory.template allocate<GraphIndex>(list.nodes + 1);
-  std::fill(begin, begin + list.nodes + 1, GraphIndex{0});
-  for (Index e = 0; e < list.edges; ++e) begin[list.target[e] + 1] += kept(e) ? 1 : 0;
   Graph graph;
   graph.nodes = graph.senders = list.nodes;
-  graph.edges = detail::sum_counts(begin, list.nodes);
   graph.weights = list.edges;
-  auto* source = memory.template allocate<GraphIndex>(graph.edges);
-  auto* weight = memory.template allocate<GraphIndex>(graph.edges);
-  for (Index e = 0; e < list.edges; ++e) {
-    if (!kept(e)) continue;
-    const GraphIndex p = begin[list.target[e]]++;
-    source[p] = static_cast<GraphIndex>(list.source[e]);
-    weight[p] = static_cast<GraphIndex>(e);
-  }
-  detail::rewind_positions(begin, list.nodes);
+  detail::sort_by_target(memory, graph, [&](auto&& visit) {
+    for (Index e = 0; e < list.edges; ++e) {
+      if (kept(e)) visit(static_cast<Index>(list.source[e]), static_cast<Index>(list.target[e]), e);
+    }
+  });
   detail::find_graphs(memory, list.graph_of, graph);
-  graph.target_begin = begin;
-  graph.source = source;
-  graph.weight = weight;
   if constexpr (Context::records) detail::sort_by_source(memory, graph);
   return graph;
 }
