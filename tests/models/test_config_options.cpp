@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "weft/attention/llama_attention_pna.hpp"
+#include "weft/models/config_graph_options.hpp"
 #include "weft/models/config_options.hpp"
 
 #include "support/catch.hpp"

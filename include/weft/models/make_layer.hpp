@@ -5,6 +5,7 @@
 
 #include <optional>
 
+#include "weft/models/config_graph_options.hpp"
 #include "weft/models/llama_types.hpp"
 
 namespace weft {
