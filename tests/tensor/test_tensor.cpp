@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstdint>
+#include <limits>
+
 #include "weft/tensor/tensor.hpp"
 
 #include "support/catch.hpp"
@@ -27,7 +30,10 @@ TEST_CASE("views share memory: rows, slices and reshapes") {
 TEST_CASE("a view outside of its tensor is refused") {
   Tensor<int, Shape<Dyn, 3>> tensor(Shape<Dyn, 3>(4));
   CHECK_THROWS_WITH(tensor[4], "tensor[i]: i must be in [0, 4), found 4");
-  CHECK_THROWS_WITH(tensor.slice(3, 2), "slice(begin, count): [3, 5) is outside of [0, 4)");
+  CHECK_THROWS_WITH(tensor.slice(3, 2), "slice(begin, count): 2 from 3 on are not within [0, 4)");
+  constexpr Index kLargest = std::numeric_limits<Index>::max();
+  CHECK_THROWS_WITH(tensor.slice(kLargest, 2),
+                    "slice(begin, count): 2 from 9223372036854775807 on are not within [0, 4)");
   CHECK_THROWS_WITH(tensor.reshape(Shape<Dyn>(11)),
                     "reshape(shape): the number of elements must not change, found [4, 3] and [11]");
   CHECK_THROWS_WITH(tensor.assign(std::vector<int>(3)), "assign(values): shape [4, 3] needs 12 values, found 3");

@@ -84,7 +84,7 @@ class TensorView {
   auto slice(Index begin, Index count) const {
     static_assert(ShapeType::rank > 0, "slice(begin, count): a scalar has no axis to slice");
     if (begin < 0 || count < 0 || begin > shape_[0] - count) {
-      fail(concat("slice(begin, count): [", begin, ", ", begin + count, ") is outside of [0, ", shape_[0], ")"));
+      fail(concat("slice(begin, count): ", count, " from ", begin, " on are not within [0, ", shape_[0], ")"));
     }
     using Sliced = ReplaceAxis<ShapeType, 0, Dyn>;
     auto extents = shape_.extents();
