@@ -94,6 +94,9 @@ weft::MetricsLog begin(const Arguments& arguments, const weft::Trainer<Model>& t
   std::error_code error;
   std::filesystem::create_directories(arguments.output, error);
   if (error) weft::fail("cannot make the folder " + arguments.output + ": " + error.message());
+  if (std::filesystem::is_directory(arguments.metrics(), error)) {
+    weft::fail("cannot write " + arguments.metrics() + ": it is a folder");
+  }
   const bool replaces = !arguments.resume && std::filesystem::exists(arguments.checkpoint());
   weft::save_checkpoint(arguments.checkpoint(), trainer, data);
   weft::MetricsLog log(arguments.metrics(), trainer.completed_steps());
