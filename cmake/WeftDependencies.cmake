@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What weft needs and what its parts are. Used by the build and, installed, by find_package(weft).
 
-set(WEFT_COMPONENTS io thrust cuda)
+set(WEFT_COMPONENTS io tokenizers thrust cuda)
 
 # xsimd is required; OpenMP gives threads where the compiler has it. Targets that the program made itself
 # (FetchContent, for instance) are taken as they are.
@@ -33,7 +33,7 @@ macro(weft_find_component name)
   endif()
 endmacro()
 
-# io: files of checkpoints, configurations, tokenizers. RapidJSON's own package names no target.
+# io: files of checkpoints and configurations. RapidJSON's own package names no target.
 macro(weft_find_io)
   find_path(WEFT_RAPIDJSON_INCLUDE_DIR rapidjson/reader.h DOC "Folder that holds rapidjson/reader.h")
   mark_as_advanced(WEFT_RAPIDJSON_INCLUDE_DIR)
@@ -41,6 +41,20 @@ macro(weft_find_io)
   set(weft_io_FOUND FALSE)
   if(WEFT_RAPIDJSON_INCLUDE_DIR)
     set(weft_io_FOUND TRUE)
+  endif()
+endmacro()
+
+# tokenizers: tokenizer.json, which is JSON and has regular expressions.
+macro(weft_find_tokenizers)
+  weft_find_component(io)
+  find_path(WEFT_PCRE2_INCLUDE_DIR pcre2.h DOC "Folder that holds pcre2.h")
+  find_library(WEFT_PCRE2_LIBRARY pcre2-8 DOC "PCRE2 for characters of 8 bits")
+  mark_as_advanced(WEFT_PCRE2_INCLUDE_DIR WEFT_PCRE2_LIBRARY)
+  set(weft_tokenizers_libraries weft::io "${WEFT_PCRE2_LIBRARY}")
+  set(weft_tokenizers_includes "${WEFT_PCRE2_INCLUDE_DIR}")
+  set(weft_tokenizers_FOUND FALSE)
+  if(weft_io_FOUND AND WEFT_PCRE2_INCLUDE_DIR AND WEFT_PCRE2_LIBRARY)
+    set(weft_tokenizers_FOUND TRUE)
   endif()
 endmacro()
 

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Byte-pair encoding: from words to tokens by learned merges (Sennrich et al., arXiv 1508.07909).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <queue>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "weft/tokenizers/byte_symbols.hpp"
+#include "weft/tokenizers/word_cuts.hpp"
+
+namespace weft::detail {
+
+/// A token and the bytes of its word that it stands for.
+struct WordToken {
+  std::int32_t id = 0;
+  std::uint32_t begin = 0;
+  std::uint32_t end = 0;
+};
+
+/// How words become tokens.
+struct BPEOptions {
+  bool byte_level = false;                 ///< a word's bytes are its first symbols, not its characters
+  bool byte_fallback = false;              ///< a character without a token becomes tokens <0x00> to <0xFF>
+  bool ignore_merges = false;              ///< a word that is a token is left whole
+  bool fuse_unk = false;                   ///< characters without a token that follow each other become one token
+  std::optional<std::string> unk_token{};  ///< what stands for them; none: nothing does
+};
+
+/// Vocabulary and merges.
+class BytePairEncoding {
+ public:
+  using Vocabulary = std::unordered_map<std::string, std::int32_t>;
+
+  BytePairEncoding() = default;
+
+  /// \param merges  pairs of ids and the id of what they become, the first to be applied first; of equal pairs the last counts
+  struct Merge {
+    std::int32_t left;
+    std::int32_t right;
+    std::int32_t merged;
+  };
+  BytePairEncoding(Vocabulary vocabulary, const std::vector<Merge>& merges, BPEOptions options)
+      : options_(std::move(options)) {
+    for (const auto& [token, id] : vocabulary) {
+      ids_.emplace(token, id);
+      if (cuts_words()) cuts_.add(token);
+    }
+    merges_.reserve(merges.size());
+    for (std::size_t rank = 0; rank < merges.size(); ++rank) {
+      const Merge& merge = merges[rank];
+      merges_[pair(merge.left, merge.right)] = {static_cast<std::uint32_t>(rank), merge.merged};
+    }
+    for (unsigned byte = 0; byte < 256; ++byte) {
+      bytes_[byte] = options_.byte_level ? id_of(byte_symbol(static_cast<unsigned char>(byte))) : fallback_id(byte);
+    }
+    if (options_.unk_token) unknown_ = id_of(*options_.unk_token);
+  }
+
+  /// The vocabulary.
+  const auto& ids() const { return ids_; }
+
+  /// The token's id; -1 where there is none.
+  std::int32_t id_of(std::string_view token) const {
+    const auto found = ids_.find(token);
+    return found == ids_.end() ? -1 : found->second;
+  }
+
+  /// The length of the first part of a word that can be encoded on its own, the rest of the word being another.
+  std::size_t first_part(std::string_view word) const { return cuts_words() ? cuts_.first_part(word) : word.size(); }
+
+  /// Appends the tokens of a word.
+  void encode(std::string_view word, std::vector<WordToken>& tokens) const {
+    if (options_.ignore_merges && append_whole(word, tokens)) return;
+    std::vector<Symbol> symbols;
+    options_.byte_level ? split_bytes(word, symbols) : split_characters(word, symbols);
+    merge(symbols);
+    for (const Symbol& symbol : symbols) {
+      if (symbol.alive) tokens.push_back(symbol.token);
+    }
+  }
+
+ private:
+  static constexpr std::int32_t kNone = -1;
+
+  /// A token in the making, in a list of neighbours.
+  struct Symbol {
+    WordToken token;
+    std::int32_t previous = kNone;
+    std::int32_t next = kNone;
+    bool alive = true;
+  };
+
+  struct RankedMerge {
+    std::uint32_t rank = 0;
+    std::int32_t merged = kNone;
+  };
+
+  /// A merge that was possible when it was noticed. The lowest rank comes first, of equal ones the leftmost.
+  struct Candidate {
+    std::uint32_t rank;
+    std::int32_t at;
+    std::int32_t merged;
+    friend bool operator>(const Candidate& a, const Candidate& b) {
+      return a.rank != b.rank ? a.rank > b.rank : a.at > b.at;
+    }
+  };
+  using Candidates = std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>>;
+
+  struct Hash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+  struct PairHash {
+    std::size_t operator()(std::uint64_t pair) const { return (pair * 0x9E3779B97F4A7C15U) >> 20; }
+  };
+
+  static std::uint64_t pair(std::int32_t left, std::int32_t right) {
+    return std::uint64_t{static_cast<std::uint32_t>(left)} << 32 | static_cast<std::uint32_t>(right);
+  }
+
+  /// Byte-level words are short, and `ignore_merges` asks for whole words.
+  bool cuts_words() const { return !options_.byte_level && !options_.ignore_merges; }
+
+  std::int32_t fallback_id(unsigned byte) const {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    return id_of({std::string("<0x") + digits[byte >> 4] + digits[byte & 15] + ">"});
+  }
+
+  bool append_whole(std::string_view word, std::vector<WordToken>& tokens) const {
+    std::string symbols;
+    for (const char byte : word) {
+      options_.byte_level ? append_utf8(symbols, kByteSymbols[static_cast<unsigned char>(byte)])
+                          : symbols.push_back(byte);
+    }
+    const std::int32_t id = id_of(symbols);
+    if (id >= 0) tokens.push_back({id, 0, static_cast<std::uint32_t>(word.size())});
+    return id >= 0;
+  }
+
+  void split_bytes(std::string_view word, std::vector<Symbol>& symbols) const {
+    symbols.reserve(word.size());
+    for (std::size_t i = 0; i < word.size(); ++i) {
+      const std::int32_t id = bytes_[static_cast<unsigned char>(word[i])];
+      id >= 0 ? append(symbols, id, i, i + 1) : append_unknown(symbols, i, i + 1);
+    }
+  }
+
+  void split_characters(std::string_view word, std::vector<Symbol>& symbols) const {
+    symbols.reserve(word.size());
+    for (std::size_t i = 0; i < word.size();) {
+      const std::size_t end = i + first_character(word.substr(i)).length;
+      const std::string_view character = word.substr(i, end - i);
+      const std::int32_t id = id_of(character);
+      if (id >= 0) {
+        append(symbols, id, i, end);
+      } else if (!options_.byte_fallback || !append_bytes(symbols, character, i)) {
+        append_unknown(symbols, i, end);
+      }
+      i = end;
+    }
+  }
+
+  bool append_bytes(std::vector<Symbol>& symbols, std::string_view character, std::size_t begin) const {
+    for (const char byte : character) {
+      if (bytes_[static_cast<unsigned char>(byte)] < 0) return false;
+    }
+    for (const char byte : character) {
+      append(symbols, bytes_[static_cast<unsigned char>(byte)], begin, begin + character.size());
+    }
+    return true;
+  }
+
+  void append_unknown(std::vector<Symbol>& symbols, std::size_t begin, std::size_t end) const {
+    if (unknown_ < 0) return;
+    if (options_.fuse_unk && !symbols.empty() && symbols.back().token.id == unknown_) {
+      symbols.back().token.end = static_cast<std::uint32_t>(end);
+    } else {
+      append(symbols, unknown_, begin, end);
+    }
+  }
+
+  static void append(std::vector<Symbol>& symbols, std::int32_t id, std::size_t begin, std::size_t end) {
+    const auto at = static_cast<std::int32_t>(symbols.size());
+    if (at > 0) symbols.back().next = at;
+    symbols.push_back({{id, static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)}, at - 1});
+  }
+
+  void notice(const std::vector<Symbol>& symbols, std::int32_t at, Candidates& candidates) const {
+    if (at < 0 || symbols[static_cast<std::size_t>(at)].next < 0) return;
+    const Symbol& left = symbols[static_cast<std::size_t>(at)];
+    const Symbol& right = symbols[static_cast<std::size_t>(left.next)];
+    const auto found = merges_.find(pair(left.token.id, right.token.id));
+    if (found != merges_.end()) candidates.push({found->second.rank, at, found->second.merged});
+  }
+
+  /// Applies merges, lowest rank first, until none applies. n symbols take O(n log n).
+  void merge(std::vector<Symbol>& symbols) const {
+    Candidates candidates;
+    for (std::size_t i = 0; i < symbols.size(); ++i) notice(symbols, static_cast<std::int32_t>(i), candidates);
+    while (!candidates.empty()) {
+      const Candidate best = candidates.top();
+      candidates.pop();
+      Symbol& left = symbols[static_cast<std::size_t>(best.at)];
+      if (!left.alive || left.next < 0) continue;
+      Symbol& right = symbols[static_cast<std::size_t>(left.next)];
+      const auto now = merges_.find(pair(left.token.id, right.token.id));
+      if (now == merges_.end() || now->second.merged != best.merged) continue;  // one of the two has changed since
+      left.token = {best.merged, left.token.begin, right.token.end};
+      left.next = right.next;
+      right.alive = false;
+      if (left.next >= 0) symbols[static_cast<std::size_t>(left.next)].previous = best.at;
+      notice(symbols, left.previous, candidates);
+      notice(symbols, best.at, candidates);
+    }
+  }
+
+  BPEOptions options_;
+  WordCuts cuts_;
+  std::unordered_map<std::string, std::int32_t, Hash, std::equal_to<>> ids_;
+  std::unordered_map<std::uint64_t, RankedMerge, PairHash> merges_;
+  std::array<std::int32_t, 256> bytes_{};  ///< the first symbols of bytes; -1: there is none
+  std::int32_t unknown_ = kNone;
+};
+
+}  // namespace weft::detail

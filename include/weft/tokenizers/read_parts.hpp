@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// The parts of a tokenizer out of a tokenizer.json (Hugging Face tokenizers).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "weft/tokenizers/added_tokens.hpp"
+#include "weft/tokenizers/decoder.hpp"
+#include "weft/tokenizers/json_component.hpp"
+#include "weft/tokenizers/normalizer.hpp"
+#include "weft/tokenizers/post_processor.hpp"
+#include "weft/tokenizers/pre_tokenizer.hpp"
+
+namespace weft::detail {
+
+inline void read_normalizer(const Json& json, const std::string& where, Normalizer& normalizer) {
+  JsonComponent component(json, where);
+  const std::string type = component.text("type");
+  if (type == "Sequence") {
+    for_each_component(component, "normalizers",
+                       [&](const Json& inner, const std::string& at) { read_normalizer(inner, at, normalizer); });
+  } else if (type == "Prepend") {
+    normalizer.add({true, "", component.text("prepend")});
+  } else if (type == "Replace") {
+    JsonComponent pattern(component.require("pattern"), component.where("pattern"));
+    normalizer.add({false, pattern.text("String"), component.text("content")});
+    pattern.expect_no_others();
+  } else {
+    component.refuse("type", type, "Sequence, Prepend, Replace (of a String)");
+  }
+  component.expect_no_others();
+}
+
+inline PrependScheme read_prepend_scheme(JsonComponent& component) {
+  const bool in_front = component.truth("add_prefix_space", true);  // as older files say it
+  const std::string scheme = component.text("prepend_scheme", in_front ? "always" : "never");
+  if (scheme == "always") return PrependScheme::always;
+  if (scheme == "first") return PrependScheme::first;
+  if (scheme == "never") return PrependScheme::never;
+  component.refuse("prepend_scheme", scheme, "always, first, never");
+}
+
+inline SplitStep read_split(JsonComponent& component) {
+  JsonComponent pattern(component.require("pattern"), component.where("pattern"));
+  SplitStep step;
+  step.expression = std::make_shared<RegularExpression>(pattern.text("Regex"), pattern.where("Regex"));
+  pattern.expect_no_others();
+  const std::string behavior = component.text("behavior");
+  if (behavior != "Isolated" && behavior != "Removed") component.refuse("behavior", behavior, "Isolated, Removed");
+  step.removes = behavior == "Removed";
+  component.expect_unused("invert");
+  return step;
+}
+
+inline ByteLevelStep read_byte_level(JsonComponent& component) {
+  ByteLevelStep step{component.truth("add_prefix_space", true)};
+  component.truth("trim_offsets", true);  // of effect in a post-processor only
+  if (component.truth("use_regex", true)) {
+    step.expression = std::make_shared<RegularExpression>(kByteLevelPattern, component.where());
+  }
+  return step;
+}
+
+/// \return  whether words are bytes from here on, which has to be said last
+inline bool read_pre_tokenizer(const Json& json, const std::string& where, PreTokenizer& pre_tokenizer) {
+  JsonComponent component(json, where);
+  const std::string type = component.text("type");
+  bool byte_level = false;
+  if (type == "Sequence") {
+    for_each_component(component, "pretokenizers", [&](const Json& inner, const std::string& at) {
+      if (byte_level) fail(concat(at, ": nothing may follow ByteLevel"));
+      byte_level = read_pre_tokenizer(inner, at, pre_tokenizer);
+    });
+  } else if (type == "Split") {
+    pre_tokenizer.add(read_split(component));
+  } else if (type == "ByteLevel") {
+    pre_tokenizer.add(read_byte_level(component));
+    byte_level = true;
+  } else if (type == "Metaspace") {
+    const PrependScheme scheme = read_prepend_scheme(component);
+    pre_tokenizer.add(MetaspaceStep{component.text("replacement"), scheme, component.truth("split", true)});
+    component.find("str_rep");  // the replacement once more, in older files
+  } else {
+    component.refuse("type", type, "Sequence, Split (by a Regex), ByteLevel, Metaspace");
+  }
+  component.expect_no_others();
+  return byte_level;
+}
+
+inline void read_decoder(const Json& json, const std::string& where, Decoder& decoder) {
+  using Kind = DecoderStep::Kind;
+  JsonComponent component(json, where);
+  const std::string type = component.text("type");
+  if (type == "Sequence") {
+    for_each_component(component, "decoders",
+                       [&](const Json& inner, const std::string& at) { read_decoder(inner, at, decoder); });
+  } else if (type == "ByteLevel") {
+    for (const char* name : {"add_prefix_space", "trim_offsets", "use_regex"}) component.truth(name, true);
+    decoder.add({.kind = Kind::byte_level});
+  } else if (type == "ByteFallback") {
+    decoder.add({.kind = Kind::byte_fallback});
+  } else if (type == "Fuse") {
+    decoder.add({.kind = Kind::fuse});
+  } else if (type == "Replace") {
+    JsonComponent pattern(component.require("pattern"), component.where("pattern"));
+    decoder.add({.kind = Kind::replace, .pattern = pattern.text("String"), .content = component.text("content")});
+    pattern.expect_no_others();
+  } else if (type == "Strip") {
+    const std::string content = component.text("content");
+    decoder.add(
+        {.kind = Kind::strip, .content = content, .start = component.count("start"), .stop = component.count("stop")});
+  } else if (type == "Metaspace") {
+    const PrependScheme scheme = read_prepend_scheme(component);
+    component.truth("split", true);
+    component.find("str_rep");
+    decoder.add({.kind = Kind::metaspace, .pattern = component.text("replacement"), .prepend = scheme});
+  } else {
+    component.refuse("type", type, "Sequence, ByteLevel, ByteFallback, Fuse, Replace (of a String), Strip, Metaspace");
+  }
+  component.expect_no_others();
+}
+
+/// The ids that `special_tokens` of a template gives to a name.
+inline std::vector<std::int32_t> template_ids(const Json::Object& tokens, const std::string& name,
+                                              const std::string& where) {
+  const auto found = tokens.find(name);
+  if (found == tokens.end()) fail(concat(where, ".special_tokens has no \"", name, "\""));
+  JsonComponent token(found->second, concat(where, ".special_tokens.", name));
+  std::vector<std::int32_t> ids;
+  for (const Json& id : token.list("ids")) ids.push_back(JsonComponent::id_of(id, token.where("ids")));
+  return ids;
+}
+
+inline void read_template(JsonComponent& component, PostProcessor& processor) {
+  const Json::Object& tokens = component.object("special_tokens");
+  component.find("pair");  // for two texts at once, which nothing here encodes
+  bool sequence_seen = false;
+  for_each_component(component, "single", [&](const Json& inner, const std::string& at) {
+    JsonComponent piece(inner, at);
+    if (const Json* special = piece.find("SpecialToken")) {
+      const std::string name = JsonComponent(*special, piece.where("SpecialToken")).text("id");
+      for (const std::int32_t id : template_ids(tokens, name, component.where())) {
+        (sequence_seen ? processor.after : processor.before).push_back(id);
+      }
+    } else {
+      piece.require("Sequence");
+      if (std::exchange(sequence_seen, true)) fail(concat(at, ": one Sequence is expected, found another"));
+    }
+    piece.expect_no_others();
+  });
+  if (!sequence_seen) fail(concat(component.where("single"), " must have a Sequence"));
+}
+
+inline void read_post_processor(const Json& json, const std::string& where, PostProcessor& processor) {
+  JsonComponent component(json, where);
+  const std::string type = component.text("type");
+  if (type == "Sequence") {
+    for_each_component(component, "processors",
+                       [&](const Json& inner, const std::string& at) { read_post_processor(inner, at, processor); });
+  } else if (type == "ByteLevel") {
+    processor.add_prefix_space = component.truth("add_prefix_space", true);
+    processor.trims_offsets = component.truth("trim_offsets", true);
+    component.truth("use_regex", true);
+  } else if (type == "TemplateProcessing") {
+    if (!processor.before.empty() || !processor.after.empty()) fail(concat(where, ": one template is supported"));
+    read_template(component, processor);
+  } else {
+    component.refuse("type", type, "Sequence, ByteLevel, TemplateProcessing");
+  }
+  component.expect_no_others();
+}
+
+}  // namespace weft::detail

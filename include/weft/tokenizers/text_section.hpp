@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Pieces of a text on their way to tokens, and where in the text as it was given they come from.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "weft/tokenizers/utf8.hpp"
+
+namespace weft {
+
+/// Bytes [begin, end) of a text.
+struct TextRange {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  friend bool operator==(const TextRange&, const TextRange&) = default;
+};
+
+namespace detail {
+
+/// A text made from another: each of its bytes with the bytes of the first text that it stands for.
+class DerivedText {
+ public:
+  /// \param remembers  false: of all origins, only where the text begins
+  explicit DerivedText(bool remembers) : remembers_(remembers) {}
+
+  void append(std::string_view text, TextRange origin) {
+    if (text_.empty()) begin_ = origin.begin;
+    text_ += text;
+    if (remembers_) origins_.resize(text_.size(), origin);
+  }
+  const std::string& text() const { return text_; }
+  TextRange origin(std::size_t byte) const {
+    return remembers_ ? origins_[byte] : TextRange{begin_ + byte, begin_ + byte + 1};
+  }
+
+ private:
+  bool remembers_;
+  std::size_t begin_ = 0;
+  std::string text_;
+  std::vector<TextRange> origins_;
+};
+
+/// A stretch of valid UTF-8, as it was given or derived from that.
+class TextSection {
+ public:
+  /// A part of the text as it was given, which has `text` at `offset`.
+  TextSection(std::string_view text, std::size_t offset) : text_(text), offset_(offset) {}
+  /// All of a derived text.
+  explicit TextSection(const DerivedText& derived) : text_(derived.text()), derived_(&derived) {}
+
+  std::string_view text() const { return text_; }
+  bool empty() const { return text_.empty(); }
+
+  TextSection part(std::size_t begin, std::size_t count) const {
+    TextSection result = *this;
+    result.text_ = text_.substr(begin, count);
+    result.offset_ += begin;
+    return result;
+  }
+
+  /// Where the characters that a byte belongs to, or stands for, are in the text as it was given.
+  TextRange origin(std::size_t byte) const {
+    if (derived_ != nullptr) return derived_->origin(offset_ + byte);
+    const auto continues = [&](std::size_t i) { return (static_cast<unsigned char>(text_[i]) & 0xC0U) == 0x80U; };
+    std::size_t begin = byte;
+    std::size_t end = byte + 1;
+    while (begin > 0 && continues(begin)) --begin;
+    while (end < text_.size() && continues(end)) ++end;
+    return {offset_ + begin, offset_ + end};
+  }
+  /// The same for a stretch of bytes, which is not empty.
+  TextRange origin(std::size_t begin, std::size_t end) const { return {origin(begin).begin, origin(end - 1).end}; }
+
+ private:
+  std::string_view text_;
+  std::size_t offset_ = 0;
+  const DerivedText* derived_ = nullptr;
+};
+
+/// Derived texts, which stay where they are while sections refer to them.
+class DerivedTexts {
+ public:
+  /// \param remembers  whether anybody will ask for origins
+  explicit DerivedTexts(bool remembers) : remembers_(remembers) {}
+  DerivedText& add() { return texts_.emplace_back(remembers_); }
+
+ private:
+  bool remembers_;
+  std::deque<DerivedText> texts_;
+};
+
+/// A section in which `make(character, append)` was asked for each character; `append(text)` adds what stands for it.
+template <class Make>
+TextSection derive(DerivedTexts& texts, const TextSection& section, Make&& make) {
+  DerivedText& derived = texts.add();
+  std::string_view rest = section.text();
+  std::size_t at = 0;
+  while (!rest.empty()) {
+    const std::size_t length = first_character(rest).length;
+    const TextRange origin = section.origin(at, at + length);
+    make(rest.substr(0, length), [&](std::string_view text) { derived.append(text, origin); });
+    rest.remove_prefix(length);
+    at += length;
+  }
+  return TextSection(derived);
+}
+
+/// A section with `added` in front. What is added stands for the section's first character.
+inline TextSection prepend(DerivedTexts& texts, const TextSection& section, std::string_view added) {
+  if (section.empty()) return section;
+  bool first = true;
+  return derive(texts, section, [&](std::string_view character, auto&& append) {
+    if (std::exchange(first, false)) append(added);
+    append(character);
+  });
+}
+
+/// A section in which every `pattern` has become `content`, which stands for the last character of what it replaces.
+inline TextSection replace(DerivedTexts& texts, const TextSection& section, std::string_view pattern,
+                           std::string_view content) {
+  if (section.text().find(pattern) == std::string_view::npos) return section;
+  DerivedText& derived = texts.add();
+  const std::string_view text = section.text();
+  std::size_t at = 0;
+  while (at < text.size()) {
+    if (text.substr(at).starts_with(pattern)) {
+      at += pattern.size();
+      derived.append(content, section.origin(at - 1));
+    } else {
+      const std::size_t length = first_character(text.substr(at)).length;
+      derived.append(text.substr(at, length), section.origin(at, at + length));
+      at += length;
+    }
+  }
+  return TextSection(derived);
+}
+
+/// A text whose bytes may be anything: where they are no UTF-8, U+FFFD stands for them.
+inline TextSection valid_section(DerivedTexts& texts, std::string_view text) {
+  if (is_utf8(text)) return {text, 0};
+  DerivedText& derived = texts.add();
+  for (std::size_t at = 0; at < text.size();) {
+    const auto character = first_character(text.substr(at));
+    const std::string_view bytes = text.substr(at, character.length);
+    derived.append(character.valid ? bytes : kReplacementCharacter, {at, at + character.length});
+    at += character.length;
+  }
+  return TextSection(derived);
+}
+
+}  // namespace detail
+}  // namespace weft

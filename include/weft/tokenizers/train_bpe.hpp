@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// A byte-level tokenizer from texts (`train_tokenizer_from_scratch` of the reference).
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "weft/tokenizers/bpe_trainer.hpp"
+#include "weft/tokenizers/tokenizer.hpp"
+
+namespace weft {
+
+/// What a tokenizer learns. The defaults are those of the reference.
+struct BPETrainingOptions {
+  /// Tokens at most, merged ones included. The special tokens and the 256 bytes are there in any case: with the defaults that
+  /// makes 263 tokens and no merge (quirk K3).
+  std::int32_t vocab_size = 128;
+  /// A pair must be as frequent to be merged.
+  std::int64_t min_frequency = 2;
+  /// The first tokens, never divided by `encode`. In the texts that are learnt from they are text like any other (quirk K4).
+  std::vector<std::string> special_tokens{"<|pad|>",  "<|eot_id|>",   "<|begin_of_text|>", "<|unk|>",
+                                          "<|mask|>", "<|sequence|>", "<|/sequence|>"};
+};
+
+namespace detail {
+
+inline Json special_token_json(std::int32_t id, const std::string& content) {
+  return Json::Object{{"id", id},        {"content", content},  {"single_word", false}, {"lstrip", false},
+                      {"rstrip", false}, {"normalized", false}, {"special", true}};
+}
+
+inline Json byte_level_json() {
+  return Json::Object{{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
+}
+
+/// A template that adds nothing.
+inline Json plain_template_json() {
+  const auto sequence = [](const char* id, int type) {
+    return Json(Json::Object{{"Sequence", Json::Object{{"id", id}, {"type_id", type}}}});
+  };
+  return Json::Object{{"type", "TemplateProcessing"},
+                      {"single", Json::Array{sequence("A", 0)}},
+                      {"pair", Json::Array{sequence("A", 0), sequence("B", 1)}},
+                      {"special_tokens", Json::Object{}}};
+}
+
+inline Json bpe_json(const BPETrainer& trainer) {
+  const std::vector<std::string>& tokens = trainer.tokens();
+  Json::Object vocabulary;
+  for (std::size_t id = 0; id < tokens.size(); ++id) vocabulary.emplace(tokens[id], id);
+  Json::Array merges;
+  for (const auto& [pair, merged] : trainer.merges()) {
+    merges.emplace_back(tokens[static_cast<std::size_t>(pair.first)] + " " +
+                        tokens[static_cast<std::size_t>(pair.second)]);
+  }
+  return Json::Object{{"type", "BPE"},
+                      {"dropout", nullptr},
+                      {"unk_token", nullptr},
+                      {"continuing_subword_prefix", ""},
+                      {"end_of_word_suffix", ""},
+                      {"fuse_unk", false},
+                      {"byte_fallback", false},
+                      {"ignore_merges", false},
+                      {"vocab", std::move(vocabulary)},
+                      {"merges", std::move(merges)}};
+}
+
+inline std::string tokenizer_json(const BPETrainer& trainer, const std::vector<std::string>& special_tokens) {
+  const std::vector<std::string>& tokens = trainer.tokens();
+  Json::Array added;
+  for (std::size_t id = 0; id < tokens.size(); ++id) {
+    if (std::find(special_tokens.begin(), special_tokens.end(), tokens[id]) == special_tokens.end()) break;
+    added.push_back(special_token_json(static_cast<std::int32_t>(id), tokens[id]));
+  }
+  return json_lines(Json::Object{{"version", "1.0"},
+                                 {"truncation", nullptr},
+                                 {"padding", nullptr},
+                                 {"added_tokens", std::move(added)},
+                                 {"normalizer", nullptr},
+                                 {"pre_tokenizer", byte_level_json()},
+                                 {"post_processor", plain_template_json()},
+                                 {"decoder", byte_level_json()},
+                                 {"model", bpe_json(trainer)}});
+}
+
+}  // namespace detail
+
+/// Learns from texts, the same from the same texts in any order. Raises Error for options that make no sense.
+///
+///     const auto tokenizer = weft::train_bpe(text, {.vocab_size = 1000});
+///     tokenizer.save("tokenizer.json");
+inline Tokenizer train_bpe(std::span<const std::string_view> texts, const BPETrainingOptions& options = {}) {
+  if (options.vocab_size < 1) fail(concat("train_bpe: vocab_size must be positive, found ", options.vocab_size));
+  const auto& specials = options.special_tokens;
+  if (std::find(specials.begin(), specials.end(), "") != specials.end()) {
+    fail("train_bpe: special_tokens must not be empty texts");
+  }
+  detail::PreTokenizer words_of;
+  words_of.add(detail::ByteLevelStep{
+      false, std::make_shared<detail::RegularExpression>(detail::kByteLevelPattern, "train_bpe")});
+  std::unordered_map<std::string, std::int64_t> counts;
+  for (const std::string_view text : texts) {
+    detail::DerivedTexts derived(false);
+    detail::PreTokenizer::Words words;
+    words_of(derived, detail::valid_section(derived, text), words);
+    for (const auto& word : words) ++counts[std::string(word.text())];
+  }
+  detail::BPETrainer trainer(specials);
+  for (const auto& [word, count] : counts) trainer.add_word(word, count);
+  trainer.train(static_cast<std::size_t>(options.vocab_size), options.min_frequency);
+  return {detail::tokenizer_json(trainer, specials), "train_bpe"};
+}
+
+/// Learns from one text.
+inline Tokenizer train_bpe(std::string_view text, const BPETrainingOptions& options = {}) {
+  return train_bpe(std::span<const std::string_view>(&text, 1), options);
+}
+
+}  // namespace weft

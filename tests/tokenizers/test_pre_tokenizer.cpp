@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "weft/tokenizers/added_tokens.hpp"
+#include "weft/tokenizers/normalizer.hpp"
+#include "weft/tokenizers/pre_tokenizer.hpp"
+
+#include "support/catch.hpp"
+
+using weft::AddedToken;
+using weft::TextRange;
+using namespace weft::detail;
+using Catch::Matchers::Contains;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+template <class Step>
+Words words_of(Step step, const std::string& text) {
+  PreTokenizer pre_tokenizer;
+  pre_tokenizer.add(std::move(step));
+  DerivedTexts texts(true);
+  PreTokenizer::Words sections;
+  pre_tokenizer(texts, TextSection(text, 0), sections);
+  Words words;
+  for (const auto& section : sections) words.emplace_back(section.text());
+  return words;
+}
+
+SplitStep split(const char* pattern, bool removes = false) {
+  return {std::make_shared<RegularExpression>(pattern, "test"), removes};
+}
+
+ByteLevelStep byte_level(bool add_prefix_space) {
+  return {add_prefix_space, std::make_shared<RegularExpression>(kByteLevelPattern, "test")};
+}
+
+}  // namespace
+
+TEST_CASE("byte-level words are those of GPT-2") {
+  CHECK(words_of(byte_level(false), "I've  seen 12 o'clock!\n\n ") ==
+        Words{"I", "'ve", " ", " seen", " 12", " o", "'", "clock", "!", "\n\n "});
+  CHECK(words_of(byte_level(true), "a b") == Words{" a", " b"});
+  CHECK(words_of(byte_level(true), " a") == Words{" a"});
+  CHECK(words_of(byte_level(true), "").empty());
+  CHECK(words_of(byte_level(false), "x\u180Ey z") == Words{"x", "\u180E", "y", " z"});  // no white space
+}
+
+TEST_CASE("a split keeps what matches as words of its own, or removes it") {
+  CHECK(words_of(split("\\d+"), "ab12c3") == Words{"ab", "12", "c", "3"});
+  CHECK(words_of(split("[\\s]+", true), " ab \u3000c ") == Words{"ab", "c"});
+  CHECK(words_of(split("x*"), "axxb") == Words{"a", "xx", "b"});  // empty matches divide nothing
+  CHECK(words_of(split("(?i:'s)"), "it'S") == Words{"it", "'S"});
+}
+
+TEST_CASE("expressions that mean something else to the engine of tokenizer files are refused") {
+  CHECK_THROWS_WITH(split("\\w+"), Contains("test: \\w is not supported") && Contains("found \\w+"));
+  CHECK_THROWS_WITH(split("[a[b]]"), Contains("[] inside []"));
+  CHECK_THROWS_WITH(split("(a"), Contains("no regular expression") && Contains("found (a"));
+}
+
+TEST_CASE("an expression that backtracks without end is an error and no hang") {
+  CHECK_THROWS_WITH(words_of(split("(a|aa)+$"), std::string(5000, 'a') + "b"), Contains("regular expression"));
+}
+
+TEST_CASE("Metaspace makes spaces visible, in front too where it is told to, and divides before them") {
+  const std::string mark = "\u2581";
+  const auto words = [&](PrependScheme scheme, bool split, const char* text) {
+    return words_of(MetaspaceStep{mark, scheme, split}, text);
+  };
+  CHECK(words(PrependScheme::always, true, "a b") == Words{mark + "a", mark + "b"});
+  CHECK(words(PrependScheme::always, false, "a b") == Words{mark + "a" + mark + "b"});
+  CHECK(words(PrependScheme::never, true, "a  b") == Words{"a", mark, mark + "b"});
+  CHECK(words(PrependScheme::always, true, " a") == Words{mark + "a"});
+}
+
+TEST_CASE("the scheme first puts a space in front of the text, and not of what follows a token") {
+  PreTokenizer pre_tokenizer;
+  pre_tokenizer.add(MetaspaceStep{"_", PrependScheme::first, true});
+  for (const bool remembers : {false, true}) {
+    DerivedTexts texts(remembers);
+    PreTokenizer::Words words;
+    const TextSection text("ab", 0);
+    pre_tokenizer(texts, text.part(0, 1), words);
+    pre_tokenizer(texts, text.part(1, 1), words);
+    CHECK(words[0].text() == "_a");
+    CHECK(words[1].text() == "b");
+  }
+}
+
+TEST_CASE("what normalisers make remembers where it comes from") {
+  Normalizer normalizer;
+  normalizer.add({true, "", "_"});
+  normalizer.add({false, " ", "--"});
+  DerivedTexts texts(true);
+  const TextSection section = normalizer(texts, TextSection("\u00E9 b", 10));
+  CHECK(section.text() == "_\u00E9--b");
+  CHECK(section.origin(0) == TextRange{10, 12});  // what is put in front stands for the first character
+  CHECK(section.origin(1) == TextRange{10, 12});
+  CHECK(section.origin(3, 5) == TextRange{12, 13});
+  CHECK(section.origin(5) == TextRange{13, 14});
+  CHECK(normalizer("").empty());
+}
+
+TEST_CASE("of added tokens the longest counts at each place, from left to right") {
+  const AddedTokenFinder finder({{.id = 1, .content = "ab"},
+                                 {.id = 2, .content = "abc"},
+                                 {.id = 3, .content = "<s>", .lstrip = true, .rstrip = true},
+                                 {.id = 4, .content = "bcd"}});
+  Words found;
+  const std::string text = "xabcd abx \u3000<s>\n y<s>";
+  finder.split(
+      TextSection(text, 0), [&](const TextSection& rest) { found.emplace_back(rest.text()); },
+      [&](const AddedToken& token, const TextSection& section) {
+        found.push_back(std::to_string(token.id) + ":" + std::string(section.text()));
+      });
+  CHECK(found == Words{"x", "2:abc", "d ", "1:ab", "x", "3: \u3000<s>\n ", "y", "3:<s>"});
+}

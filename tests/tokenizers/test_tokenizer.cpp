@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "weft/tokenizers/tokenizer.hpp"
+
+#include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
+#include "tokenizers/tokenizer_files.hpp"
+
+using namespace weft;
+using Catch::Matchers::Contains;
+using Catch::Matchers::StartsWith;
+
+namespace {
+
+using Ids = std::vector<std::int32_t>;
+
+void refuses(const std::string& json, const std::string& place, const std::string& what) {
+  CAPTURE(json);
+  CHECK_THROWS_WITH(Tokenizer(json, "t.json"), StartsWith("t.json") && Contains(place) && Contains(what));
+}
+
+}  // namespace
+
+TEST_CASE("the smallest tokenizer is a model alone") {
+  const Tokenizer tokenizer(small_tokenizer(), "t.json");
+  CHECK(tokenizer.encode("abba") == Ids{2, 1, 0});
+  CHECK(tokenizer.encode("").empty());
+  CHECK(tokenizer.vocab_size() == 3);
+  CHECK(tokenizer.token(2) == "ab");
+  CHECK(tokenizer.token_id("ab") == 2);
+  CHECK(tokenizer.token_id("c") == -1);
+  CHECK(tokenizer.decode(Ids{2, 1}) == "ab b");  // no decoder: spaces between tokens
+}
+
+TEST_CASE("a template puts tokens around a text unless it is told not to") {
+  const Tokenizer tokenizer(small_tokenizer(R"(, "post_processor": {"type": "TemplateProcessing",
+      "single": [{"SpecialToken": {"id": "[X]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+                 {"SpecialToken": {"id": "[Y]", "type_id": 0}}],
+      "pair": [], "special_tokens": {"[X]": {"id": "[X]", "ids": [1, 1], "tokens": ["b", "b"]},
+                                     "[Y]": {"id": "[Y]", "ids": [0], "tokens": ["a"]}}})"),
+                            "t.json");
+  CHECK(tokenizer.encode("ab") == Ids{1, 1, 2, 0});
+  CHECK(tokenizer.encode("ab", {.add_special_tokens = false}) == Ids{2});
+  const auto encoding = tokenizer.encode_with_offsets("ab");
+  CHECK(encoding.offsets == std::vector<TextRange>{{0, 0}, {0, 0}, {0, 2}, {0, 0}});
+}
+
+TEST_CASE("special tokens are left out on request, other added tokens are not") {
+  const Tokenizer tokenizer(small_tokenizer(R"(, "added_tokens": [
+      {"id": 3, "content": "<s>", "special": true}, {"id": 4, "content": "<t>", "special": false}])"),
+                            "t.json");
+  const Ids ids = tokenizer.encode("<s>a<t>");
+  CHECK(ids == Ids{3, 0, 4});
+  CHECK(tokenizer.decode(ids, {.skip_special_tokens = true}) == "a <t>");
+  CHECK(tokenizer.is_special(3));
+  CHECK_FALSE(tokenizer.is_special(4));
+  CHECK_FALSE(tokenizer.is_special(99));
+}
+
+TEST_CASE("spaces before punctuation go if they are to") {
+  const Tokenizer tokenizer(
+      R"({"model": {"vocab": {"I": 0, "do": 1, "n't": 2, ".": 3, "'": 4, "x": 5}, "merges": []}})", "t.json");
+  const Ids ids{0, 1, 2, 4, 5, 3};
+  CHECK(tokenizer.decode(ids) == "I do n't ' x .");
+  CHECK(tokenizer.decode(ids, {.clean_up_tokenization_spaces = true}) == "I don't'x.");
+}
+
+TEST_CASE("bytes that are no UTF-8 are encoded as U+FFFD and have their place in the text") {
+  const Tokenizer tokenizer(golden_tokenizer("llama3"), "t.json");
+  const std::string text = "a\xFF\xE3\x81 b";
+  const auto encoding = tokenizer.encode_with_offsets(text, {.add_special_tokens = false});
+  CHECK(encoding.ids == tokenizer.encode("a\uFFFD\uFFFD b", {.add_special_tokens = false}));
+  CHECK(encoding.ids == tokenizer.encode(text, {.add_special_tokens = false}));
+  CHECK(encoding.offsets.front() == TextRange{0, 1});
+  CHECK(encoding.offsets.back().end == text.size());
+  for (const auto& range : encoding.offsets) CHECK(range.begin < range.end);
+}
+
+TEST_CASE("a stream gives out whole characters, and joined what decode gives") {
+  for (const char* name : {"llama3", "llama2", "metaspace_first"}) {
+    const Tokenizer tokenizer(golden_tokenizer(name), name);
+    const std::string text = "In the beginning \U0001F469\u200D\U0001F467 \u65E5\u672C.";
+    const Ids ids = tokenizer.encode(text);
+    auto stream = tokenizer.stream(true);
+    std::string streamed;
+    for (const std::int32_t id : ids) {
+      const std::string piece = stream.push(id);
+      CHECK(detail::is_utf8(piece));
+      streamed += piece;
+    }
+    CHECK(streamed + stream.finish() == tokenizer.decode(ids, {.skip_special_tokens = true}));
+    CHECK(streamed == text);
+  }
+}
+
+TEST_CASE("an unfinished character is U+FFFD at the end of a stream") {
+  const Tokenizer tokenizer(golden_tokenizer("llama3"), "t.json");
+  const Ids ids = tokenizer.encode("\U0001F9FF", {.add_special_tokens = false});
+  REQUIRE(ids.size() > 1);
+  auto stream = tokenizer.stream();
+  CHECK(stream.push(ids[0]).empty());
+  CHECK(stream.finish() == "\uFFFD");
+  CHECK(stream.finish().empty());
+}
+
+TEST_CASE("several threads may share a tokenizer") {
+  const Tokenizer tokenizer(golden_tokenizer("gpt2"), "t.json");
+  const std::string text = "And God said, Let there be light: and there was light.";
+  const Ids expected = tokenizer.encode(text);
+  std::vector<std::thread> threads;
+  std::vector<int> same(4, 0);
+  for (std::size_t i = 0; i < same.size(); ++i) {
+    threads.emplace_back([&, i] {
+      for (int again = 0; again < 50; ++again) same[i] += tokenizer.encode(text) == expected ? 1 : 0;
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(same == std::vector<int>(4, 50));
+}
+
+TEST_CASE("a long run of one letter, of spaces or of digits is encoded like any text") {
+  for (const char* name : {"llama3", "gpt2", "llama2"}) {
+    const Tokenizer tokenizer(golden_tokenizer(name), name);
+    for (const char letter : {'a', ' ', '1', '\n'}) {
+      const std::string text(1 << 17, letter);
+      CHECK_FALSE(tokenizer.encode(text).empty());
+    }
+  }
+}
+
+TEST_CASE("a tokenizer is saved as it was read") {
+  const testing::TemporaryFolder folder;
+  const std::string json = golden_tokenizer("llama2");
+  Tokenizer(json, "t.json").save(folder / "tokenizer.json");
+  CHECK(read_text(folder / "tokenizer.json") == json);
+  CHECK(Tokenizer::from_file(folder / "tokenizer.json").encode("In the") == Tokenizer(json, "t.json").encode("In the"));
+}
+
+TEST_CASE("numbers that are no token are refused") {
+  const Tokenizer tokenizer(small_tokenizer(), "t.json");
+  CHECK_THROWS_WITH(tokenizer.decode(Ids{3}), Contains("less than 3, found 3"));
+  CHECK_THROWS_WITH(tokenizer.decode(Ids{-1}), Contains("found -1"));
+  CHECK_THROWS_WITH(tokenizer.stream().push(7), Contains("found 7"));
+}
+
+TEST_CASE("a file that is damaged is refused with the place") {
+  refuses("", "t.json", "");
+  refuses("[]", "t.json", "an object is expected");
+  refuses("{}", "t.json.model", "is expected, but not there");
+  refuses(R"({"model": {"vocab": {"a": -1}, "merges": []}})", "model.vocab", "whole number");
+  refuses(R"({"model": {"vocab": {"a": 2147483648}, "merges": []}})", "model.vocab", "whole number");
+  refuses(R"({"model": {"vocab": {"a": 0, "b": 0}, "merges": []}})", "model.vocab", "has 0 for \"a\" and for \"b\"");
+  refuses(R"({"model": {"vocab": {"a": 0}, "merges": ["a b"]}})", "model.merges[0]", "\"b\" is not in the vocabulary");
+  refuses(R"({"model": {"vocab": {"a": 0, "b": 1}, "merges": ["a b"]}})", "model.merges[0]",
+          "\"ab\" is not in the voc");
+  for (const char* merge : {"\"ab\"", "\"a b c\"", "[\"a\"]", "7", "[\"a\", 1]"}) {
+    refuses(R"({"model": {"vocab": {"a": 0}, "merges": [)" + std::string(merge) + "]}}", "model.merges[0]",
+            "must be two tokens");
+  }
+  refuses(small_tokenizer("", R"(, "unk_token": "?")"), "model.unk_token", "must be in the vocabulary");
+  refuses(small_tokenizer(R"(, "added_tokens": [{"id": 3, "content": ""}])"), "added_tokens[0].content",
+          "not be empty");
+  refuses(small_tokenizer(R"(, "added_tokens": [{"id": 7, "content": "a"}])"), "added_tokens[0].id", "must be 0");
+  refuses(small_tokenizer(R"(, "added_tokens": [{"id": 0, "content": "x"}])"), "added_tokens[0].id", "0 is \"a\"");
+}
+
+TEST_CASE("what is not supported is refused with what is") {
+  refuses(small_tokenizer(R"(, "truncation": {"max_length": 8})"), "truncation", "is not supported");
+  refuses(small_tokenizer(R"(, "padding": {"strategy": "BatchLongest"})"), "padding", "is not supported");
+  refuses(small_tokenizer(R"(, "loom": 1)"), "t.json.loom", "is not known here");
+  refuses(small_tokenizer(R"(, "normalizer": {"type": "NFC"})"), "normalizer.type", "Prepend, Replace");
+  refuses(small_tokenizer(R"(, "pre_tokenizer": {"type": "Whitespace"})"), "pre_tokenizer.type",
+          "ByteLevel, Metaspace");
+  refuses(
+      small_tokenizer(R"(, "pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "Isolated"})"),
+      "pre_tokenizer.pattern.Regex", "is expected");
+  refuses(
+      small_tokenizer(R"(, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": " "}, "behavior": "Contiguous"})"),
+      "pre_tokenizer.behavior", "Isolated, Removed");
+  refuses(small_tokenizer(R"(, "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "ByteLevel"},
+                              {"type": "Metaspace", "replacement": "_"}]})"),
+          "pre_tokenizer.pretokenizers[1]", "nothing may follow ByteLevel");
+  refuses(small_tokenizer(R"(, "post_processor": {"type": "BertProcessing"})"), "post_processor.type",
+          "TemplateProcessing");
+  refuses(small_tokenizer(R"(, "decoder": {"type": "CTC"})"), "decoder.type", "Metaspace");
+  refuses(small_tokenizer("", R"(, "dropout": 0.1)"), "model.dropout", "is not supported");
+  refuses(small_tokenizer("", R"(, "end_of_word_suffix": "</w>")"), "model.end_of_word_suffix", "is not supported");
+  refuses(R"({"model": {"type": "Unigram", "vocab": []}})", "model.type", "must be one of BPE");
+  refuses(small_tokenizer(R"(, "added_tokens": [{"id": 3, "content": "x", "single_word": true}])"),
+          "added_tokens[0].single_word", "is not supported");
+}
