@@ -4,6 +4,7 @@
 #pragma once
 
 #ifndef PCRE2_CODE_UNIT_WIDTH
+/// PCRE2 for characters of 8 bits.
 #define PCRE2_CODE_UNIT_WIDTH 8
 #endif
 
