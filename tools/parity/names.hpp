@@ -14,9 +14,12 @@ namespace parity {
 /// The value of an enumeration that a name stands for.
 template <weft::NamedEnum Enum>
 Enum named(const std::string& name) {
-  if (const auto index = weft::detail::find_name(name, weft::enum_names<Enum>)) return static_cast<Enum>(*index);
-  if (const auto other = weft::detail::other_name<Enum>(name)) return *other;
-  weft::fail("unknown name " + name);
+  int value = weft::detail::find_name(name, weft::enum_names<Enum>);
+  if constexpr (weft::detail::find_other_name<Enum> != nullptr) {
+    if (value < 0) value = weft::detail::find_other_name<Enum>(name);
+  }
+  if (value < 0) weft::fail("unknown name " + name);
+  return static_cast<Enum>(value);
 }
 
 /// The name in small letters.

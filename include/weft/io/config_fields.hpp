@@ -3,9 +3,7 @@
 /// The names that the fields of a configuration have in `config.json`.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -57,44 +55,56 @@ void visit_rope_fields(Scaling& scaling, Visit&& visit) {
   visit("original_max_position_embeddings", scaling.original_max_position_embeddings);
 }
 
-/// The place of a name in a list, or nothing.
-inline std::optional<std::size_t> find_name(std::string_view name, std::span<const std::string_view> names) {
-  const auto found = std::find(names.begin(), names.end(), name);
-  if (found == names.end()) return {};
-  return static_cast<std::size_t>(found - names.begin());
+/// The place of a name in a list, or -1.
+inline int find_name(std::string_view name, std::span<const std::string_view> names) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == name) return static_cast<int>(i);
+  }
+  return -1;
 }
 
-/// The value of an enumeration under another name, which other versions of a file use for it.
-template <class Enum>
-std::optional<Enum> other_name(std::string_view) {
-  return {};
-}
-template <>
-inline std::optional<HiddenAct> other_name(std::string_view name) {
-  if (name == "swish") return HiddenAct::silu;
-  if (name == "gelu_new") return HiddenAct::gelu_pytorch_tanh;
-  return {};
+/// Finds the value of an enumeration under another name, which other versions of a file use for it; -1 where there is none.
+using FindOtherName = int (*)(std::string_view name);
+
+inline int other_hidden_act(std::string_view name) {
+  if (name == "swish") return static_cast<int>(HiddenAct::silu);
+  if (name == "gelu_new") return static_cast<int>(HiddenAct::gelu_pytorch_tanh);
+  return -1;
 }
 
 /// The reference lowers the letters of this one.
-template <>
-inline std::optional<GNNActivation> other_name(std::string_view name) {
+inline int other_gnn_activation(std::string_view name) {
   std::string lower(name);
   for (char& letter : lower) letter = letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
-  const auto index = find_name(lower, enum_names<GNNActivation>);
-  return index ? std::optional(static_cast<GNNActivation>(*index)) : std::nullopt;
+  return find_name(lower, enum_names<GNNActivation>);
 }
 
-/// What the reference takes every unknown name for, where it takes it for something (quirk C3).
 template <class Enum>
-inline constexpr std::optional<Enum> meaning_of_unknown_name{};
+inline constexpr FindOtherName find_other_name = nullptr;
 template <>
-inline constexpr std::optional<GNNFromAttention> meaning_of_unknown_name<GNNFromAttention>{GNNFromAttention::none};
+inline constexpr FindOtherName find_other_name<HiddenAct> = other_hidden_act;
 template <>
-inline constexpr std::optional<MLPType> meaning_of_unknown_name<MLPType>{MLPType::standard_MLP};
+inline constexpr FindOtherName find_other_name<GNNActivation> = other_gnn_activation;
+
+/// What the reference takes every unknown name for, where it takes it for something (quirk C3); -1 elsewhere.
+template <class Enum>
+inline constexpr int meaning_of_unknown_name = -1;
 template <>
-inline constexpr std::optional<GINMode> meaning_of_unknown_name<GINMode>{GINMode::standard};
+inline constexpr int meaning_of_unknown_name<GNNFromAttention> = static_cast<int>(GNNFromAttention::none);
 template <>
-inline constexpr std::optional<DistanceScaling> meaning_of_unknown_name<DistanceScaling>{DistanceScaling::linear};
+inline constexpr int meaning_of_unknown_name<MLPType> = static_cast<int>(MLPType::standard_MLP);
+template <>
+inline constexpr int meaning_of_unknown_name<GINMode> = static_cast<int>(GINMode::standard);
+template <>
+inline constexpr int meaning_of_unknown_name<DistanceScaling> = static_cast<int>(DistanceScaling::linear);
+
+/// An enumeration without its type.
+struct EnumTable {
+  std::span<const std::string_view> names;
+  FindOtherName find_other_name;
+  int meaning_of_unknown_name;
+};
+template <NamedEnum Enum>
+inline constexpr EnumTable enum_table{enum_names<Enum>, find_other_name<Enum>, meaning_of_unknown_name<Enum>};
 
 }  // namespace weft::detail

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -100,26 +99,23 @@ inline void read_field(const FieldInput& input, TokenIds& ids) {
   }
 }
 
-template <NamedEnum Enum>
-void read_field(const FieldInput& input, Enum& value) {
+/// The value of an enumeration as a number.
+inline int read_name(const FieldInput& input, const EnumTable& table) {
   const auto* text = input.json.get_if<std::string>();
-  if (text == nullptr) input.refuse_name(enum_names<Enum>);
-  if (const auto index = find_name(*text, enum_names<Enum>)) {
-    value = static_cast<Enum>(*index);
-  } else if (const auto other = other_name<Enum>(*text)) {
-    value = *other;
-  } else if (meaning_of_unknown_name<Enum>.has_value() && !input.strict) {
-    value = *meaning_of_unknown_name<Enum>;
-    input.note_unknown_name(name_of(value));
-  } else {
-    input.refuse_name(enum_names<Enum>);
+  if (text == nullptr) input.refuse_name(table.names);
+  int value = find_name(*text, table.names);
+  if (value < 0 && table.find_other_name != nullptr) value = table.find_other_name(*text);
+  if (value < 0 && !input.strict) {
+    value = table.meaning_of_unknown_name;
+    if (value >= 0) input.note_unknown_name(table.names[static_cast<std::size_t>(value)]);
   }
+  if (value < 0) input.refuse_name(table.names);
+  return value;
 }
 
-template <class Value>
-void read_field(const FieldInput& input, std::optional<Value>& value) {
-  value.reset();
-  if (!input.json.is_null()) read_field(input, value.emplace());
+template <NamedEnum Enum>
+void read_field(const FieldInput& input, Enum& value) {
+  value = static_cast<Enum>(read_name(input, enum_table<Enum>));
 }
 
 /// Null leaves a list as it is: the default.
@@ -154,10 +150,6 @@ inline Json field_json(const TokenIds& ids) {
 template <NamedEnum Enum>
 Json field_json(Enum value) {
   return name_of(value);
-}
-template <class Value>
-Json field_json(const std::optional<Value>& value) {
-  return value ? field_json(*value) : Json();
 }
 template <class Value, std::size_t Capacity>
 Json field_json(const FixedList<Value, Capacity>& list) {

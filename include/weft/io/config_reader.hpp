@@ -8,33 +8,28 @@
 #include <utility>
 #include <vector>
 
-#include "weft/io/config_json.hpp"
+#include "weft/io/field_type.hpp"
 #include "weft/io/gnn_fields.hpp"
 
 namespace weft::detail {
 
-/// One field without its type, so that what is done with all of them is compiled once and not for each.
+/// One field of a configuration.
 struct ConfigField {
   const char* name;
   FieldOf whose;
   void* value;
-  void (*read)(const FieldInput& input, void* value);
-  Json (*write)(const void* value);
+  const FieldType* type;
 
-  Json json() const { return write(value); }
+  Json json() const { return type->write(*type, value); }
 };
 
 /// \param whose  see FieldOf
 template <class Field>
 ConfigField config_field(const char* name, Field& field, FieldOf whose = FieldOf::reference) {
-  return {name, whose, &field,
-          [](const FieldInput& input, void* value) { read_field(input, *static_cast<Field*>(value)); },
-          [](const void* value) { return field_json(*static_cast<const Field*>(value)); }};
+  return {name, whose, &field, &field_type<Field>};
 }
 inline ConfigField config_field(const char* name, DerivedExtent<int> extent) {
-  return {name, FieldOf::reference, &extent.value,
-          [](const FieldInput& input, void* value) { read_field(input, DerivedExtent{*static_cast<int*>(value)}); },
-          [](const void* value) { return field_json(DerivedExtent{*static_cast<const int*>(value)}); }};
+  return {name, FieldOf::reference, &extent.value, &field_type<DerivedExtent<int>>};
 }
 
 /// A visitor of `visit_llama_fields`, `visit_gnn_fields` and their like that makes the list. It refers to the
@@ -79,7 +74,7 @@ class ConfigReader {
   void read(const ConfigField& field) const {
     const auto member = object_.find(field.name);
     if (member == object_.end()) return;
-    field.read({where_, prefix_, field.name, member->second, strict_, notes_}, field.value);
+    field.type->read({where_, prefix_, field.name, member->second, strict_, notes_}, *field.type, field.value);
     object_.erase(member);
   }
 
