@@ -20,7 +20,9 @@ class AnyParameter {
  public:
   template <class ParameterType>
   AnyParameter(const ParameterName& name, ParameterType& parameter)
-      : AnyParameter(name, parameter.shape().extents(), &parameter, access_of<ParameterType>) {}
+      : AnyParameter(name, parameter.shape().extents(), &parameter.value().buffer(),
+                     static_cast<ParameterGradient<typename ParameterType::Device>*>(&parameter),
+                     access_of<typename ParameterType::Element, typename ParameterType::Device>) {}
 
   const ParameterName& name() const { return name_; }
   const std::vector<Index>& extents() const { return extents_; }
@@ -44,12 +46,12 @@ class AnyParameter {
   }
 
   /// The elements, on the parameter's device.
-  void* data() const { return access_->data(parameter_); }
+  void* data() const { return access_->data(buffer_); }
 
   /// d loss / d value, or null when no backward pass has reached the parameter since `clear_gradient`.
-  void* gradient() const { return access_->gradient(parameter_); }
-  void clear_gradient() const { access_->clear_gradient(parameter_); }
-  bool trainable() const { return access_->trainable(parameter_); }
+  void* gradient() const { return access_->gradient(gradient_); }
+  void clear_gradient() const { access_->clear_gradient(gradient_); }
+  bool trainable() const { return access_->trainable(gradient_); }
 
   /// How bytes get to its device and back; each returns when they are there.
   using Copy = void (*)(void* target, const void* source, std::size_t bytes);
@@ -57,7 +59,7 @@ class AnyParameter {
   Copy copy_to_host() const { return access_->copy_to_host; }
 
   /// Whether this is the same parameter as another's.
-  bool same_parameter(const AnyParameter& other) const { return parameter_ == other.parameter_; }
+  bool same_parameter(const AnyParameter& other) const { return gradient_ == other.gradient_; }
 
  private:
   struct Access {
@@ -65,36 +67,40 @@ class AnyParameter {
     bool host_accessible;
     Copy copy_to_device;
     Copy copy_to_host;
-    void* (*data)(void*);
+    void* (*data)(const void* buffer);
     void* (*gradient)(void*);
     void (*clear_gradient)(void*);
     bool (*trainable)(void*);
   };
 
-  AnyParameter(ParameterName name, std::span<const Index> extents, void* parameter, const Access& access)
-      : name_(std::move(name)), extents_(extents.begin(), extents.end()), parameter_(parameter), access_(&access) {}
+  AnyParameter(ParameterName name, std::span<const Index> extents, const void* buffer, void* gradient,
+               const Access& access)
+      : name_(std::move(name)),
+        extents_(extents.begin(), extents.end()),
+        buffer_(buffer),
+        gradient_(gradient),
+        access_(&access) {}
 
-  template <class ParameterType>
-  static ParameterType& as(void* parameter) {
-    return *static_cast<ParameterType*>(parameter);
+  template <class DeviceType>
+  static ParameterGradient<DeviceType>& as(void* gradient) {
+    return *static_cast<ParameterGradient<DeviceType>*>(gradient);
   }
 
-  template <class ParameterType>
-  static constexpr Access access_of{element_name<typename ParameterType::Element>,
-                                    ParameterType::Device::host_accessible,
-                                    &ParameterType::Device::copy_to_device,
-                                    &ParameterType::Device::copy_to_host,
-                                    [](void* parameter) -> void* { return as<ParameterType>(parameter).data(); },
-                                    [](void* parameter) -> void* {
-                                      auto& typed = as<ParameterType>(parameter);
-                                      return typed.has_gradient() ? typed.gradient_slot()->data : nullptr;
-                                    },
-                                    [](void* parameter) { as<ParameterType>(parameter).clear_gradient(); },
-                                    [](void* parameter) { return as<ParameterType>(parameter).trainable(); }};
+  template <class Element, class DeviceType>
+  static constexpr Access access_of{
+      element_name<Element>,
+      DeviceType::host_accessible,
+      &DeviceType::copy_to_device,
+      &DeviceType::copy_to_host,
+      [](const void* buffer) -> void* { return static_cast<const typename DeviceType::Buffer*>(buffer)->get(); },
+      [](void* gradient) { return as<DeviceType>(gradient).gradient_data(); },
+      [](void* gradient) { as<DeviceType>(gradient).clear_gradient(); },
+      [](void* gradient) { return as<DeviceType>(gradient).trainable(); }};
 
   ParameterName name_;
   std::vector<Index> extents_;
-  void* parameter_;
+  const void* buffer_;  ///< of the device: where the elements are
+  void* gradient_;      ///< the parameter's base
   const Access* access_;
 };
 

@@ -7,14 +7,14 @@
 #include <utility>
 #include <vector>
 
-#include "weft/autograd/gradient.hpp"
+#include "weft/autograd/parameter_gradient.hpp"
 #include "weft/tensor/tensor.hpp"
 
 namespace weft {
 
 /// A learned tensor. Its gradient takes memory only from the first recorded use on, and never while it is frozen.
 template <class T, class ShapeType, class DeviceType = Cpu>
-class Parameter {
+class Parameter : public ParameterGradient<DeviceType> {
  public:
   using Element = T;
   using Shape = ShapeType;
@@ -26,18 +26,8 @@ class Parameter {
   // Out of line: inlined, g++ 12 takes the memory of an absent optional parameter for uninitialised.
   [[gnu::noinline]] ~Parameter() = default;
 
-  Parameter(Parameter&& other) noexcept
-      : value_(std::move(other.value_)),
-        gradient_memory_(std::move(other.gradient_memory_)),
-        gradient_(std::exchange(other.gradient_, {})),
-        trainable_(other.trainable_) {}
-  Parameter& operator=(Parameter&& other) noexcept {
-    value_ = std::move(other.value_);
-    gradient_memory_ = std::move(other.gradient_memory_);
-    gradient_ = std::exchange(other.gradient_, {});
-    trainable_ = other.trainable_;
-    return *this;
-  }
+  Parameter(Parameter&&) noexcept = default;
+  Parameter& operator=(Parameter&&) noexcept = default;
 
   Tensor<T, ShapeType, DeviceType>& value() { return value_; }
   const Tensor<T, ShapeType, DeviceType>& value() const { return value_; }
@@ -48,45 +38,18 @@ class Parameter {
   Index size() const { return value_.size(); }
   operator TensorView<const T, ShapeType, DeviceType>() const { return value_.view(); }
 
-  /// Whether training changes it. Freezing gives the gradient's memory back.
-  bool trainable() const { return trainable_; }
-  void set_trainable(bool trainable) {
-    trainable_ = trainable;
-    if (!trainable) {
-      gradient_memory_ = {};
-      gradient_ = {};
-    }
-  }
-
-  /// Whether a backward pass has reached it since `clear_gradient`.
-  bool has_gradient() const { return gradient_.filled; }
-
   /// d loss / d value; an error when no backward pass reached it.
   TensorView<const T, ShapeType, DeviceType> gradient() const {
-    if (!gradient_.filled) fail("Parameter::gradient(): no backward pass has reached this parameter");
-    return {gradient_.values<T>(), shape()};
+    if (!this->has_gradient()) fail("Parameter::gradient(): no backward pass has reached this parameter");
+    return {static_cast<const T*>(this->gradient_data()), shape()};
   }
-
-  /// The next contribution overwrites. Memory stays.
-  void clear_gradient() { gradient_.filled = false; }
 
   /// For tapes and optimisers: the slot a backward pass writes to, null when frozen. The parameter itself may be const:
   /// gathering a gradient does not change what it computes.
-  Gradient* gradient_slot() const {
-    if (!trainable_) return nullptr;
-    if (gradient_.data == nullptr) {
-      const std::size_t bytes = static_cast<std::size_t>(size()) * sizeof(T);
-      gradient_memory_ = DeviceType::allocate(bytes);
-      gradient_ = {gradient_memory_.get(), bytes, false, true};
-    }
-    return &gradient_;
-  }
+  Gradient* gradient_slot() const { return this->slot(static_cast<std::size_t>(size()) * sizeof(T)); }
 
  private:
   Tensor<T, ShapeType, DeviceType> value_;
-  mutable typename DeviceType::Buffer gradient_memory_{};
-  mutable Gradient gradient_;
-  bool trainable_ = true;
 };
 
 /// The name of a parameter in a state dict, with the further names that some parameters of the reference carry.

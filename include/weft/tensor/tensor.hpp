@@ -167,6 +167,9 @@ class Tensor {
     return view().reshape(shape);
   }
 
+  /// The memory itself.
+  const typename DeviceType::Buffer& buffer() const { return buffer_; }
+
   /// A copy with memory of its own.
   Tensor clone() const {
     Tensor copy(shape_);
