@@ -9,7 +9,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -43,7 +42,7 @@ class AtomicFile {
     if (bytes.size() >= buffer_size) {
       write_through(bytes);
     } else {
-      buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+      buffer_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     }
   }
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
@@ -87,7 +86,7 @@ class AtomicFile {
   }
 
   void flush() {
-    write_through(buffer_);
+    write_through(std::as_bytes(std::span(buffer_)));
     buffer_.clear();
   }
 
@@ -114,7 +113,7 @@ class AtomicFile {
   std::string path_;
   std::string partial_;
   detail::FileDescriptor file_;
-  std::vector<std::byte> buffer_;
+  std::string buffer_;
 };
 
 }  // namespace weft

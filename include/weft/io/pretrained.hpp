@@ -37,7 +37,9 @@ template <class Config, class T = float>
 LlamaForCausalLMWithGNN<Config, T> load_pretrained(const std::string& folder,
                                                    std::vector<std::string>* notes = nullptr) {
   PretrainedConfig config = read_config(folder + "/config.json");
-  if (notes != nullptr) notes->insert(notes->end(), config.notes.begin(), config.notes.end());
+  if (notes != nullptr) {
+    for (const std::string& note : config.notes) notes->push_back(note);
+  }
   if (config.llama.tie_word_embeddings) config.gnn.compatibility.tie_on_construct.reset();  // loading ties (quirk M2)
   if constexpr (!std::is_same_v<Config, Dynamic>) {
     const bool same_attention = config.gnn.use_GNN_from_attention == Config::gnn.use_GNN_from_attention;

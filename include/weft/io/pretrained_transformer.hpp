@@ -3,7 +3,6 @@
 /// Starts a graph-aware model from a plain Llama: load_model_with_pretrained_transformer of the reference (utils.py).
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
@@ -46,11 +45,19 @@ inline std::string source_name(const SafetensorsFile& file, const ParameterName&
   return found == "lm_head.weight" && !file.contains(found) ? "model.embed_tokens.weight" : found;
 }
 
+inline bool is_among(const std::string& name, const std::vector<std::string>& names) {
+  for (const std::string& one : names) {
+    if (one == name) return true;
+  }
+  return false;
+}
+
 inline void expect_all_of_transformer(const SafetensorsFile& file, std::span<const AnyParameter> parameters,
-                                      std::span<const std::string> names) {
+                                      const std::vector<std::string>& names) {
+  std::vector<std::string> present{"lm_head.weight"};
+  for (const AnyParameter& parameter : parameters) present.push_back(parameter.name().name);
   for (const std::string& name : names) {
-    const bool in_model = std::ranges::any_of(parameters, [&](const auto& p) { return p.name().name == name; });
-    if (in_model || name == "lm_head.weight") continue;
+    if (is_among(name, present)) continue;
     fail(
         concat(file.path(), ": the model has no ", name,
                ", which a plain Llama has (quirk U4: only attention with q, k, v and o, and the standard MLP, take all "
@@ -67,7 +74,7 @@ inline TransferReport load_transformer(const SafetensorsFile& file, std::span<co
   std::vector<const AnyParameter*> chosen;
   for (const AnyParameter& parameter : parameters) {
     const std::string& name = parameter.name().name;
-    const bool asked = std::ranges::find(wanted, name) != wanted.end();
+    const bool asked = is_among(name, wanted);
     if (asked ? everything && !file.contains(source_name(file, parameter.name()))
               : !everything || !file.contains(name)) {
       report.not_in_file.push_back(name);
@@ -79,7 +86,7 @@ inline TransferReport load_transformer(const SafetensorsFile& file, std::span<co
   }
   for (const AnyParameter* parameter : chosen) file.load_parameter(*parameter, source_name(file, parameter->name()));
   for (const std::string& name : file.names()) {
-    if (std::ranges::find(report.copied, name) == report.copied.end()) report.not_in_model.push_back(name);
+    if (!is_among(name, report.copied)) report.not_in_model.push_back(name);
   }
   return report;
 }

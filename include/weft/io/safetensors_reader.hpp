@@ -119,13 +119,15 @@ class SafetensorsFile {
 
   /// Raises Error when the file holds a tensor that is not among `known`: a checkpoint of another model.
   void expect_no_others(std::span<const std::string> known) const {
-    std::vector<std::string_view> sorted(known.begin(), known.end());
-    std::sort(sorted.begin(), sorted.end());
-    for (const SafetensorsTensor& tensor : tensors_) {
-      if (!std::binary_search(sorted.begin(), sorted.end(), tensor.name)) {
-        fail(
-            concat(path_, ": tensor ", detail::in_quotes(tensor.name), " of ", tensor.type_text(), " is not expected"));
-      }
+    std::vector<bool> expected(tensors_.size());
+    for (const std::string& name : known) {
+      const SafetensorsTensor* found = find(name);
+      if (found != nullptr) expected[static_cast<std::size_t>(found - tensors_.data())] = true;
+    }
+    for (std::size_t i = 0; i < tensors_.size(); ++i) {
+      if (expected[i]) continue;
+      fail(concat(path_, ": tensor ", detail::in_quotes(tensors_[i].name), " of ", tensors_[i].type_text(),
+                  " is not expected"));
     }
   }
 

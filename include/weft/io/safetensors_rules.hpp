@@ -10,7 +10,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
 #include "weft/io/safetensors_header.hpp"
@@ -93,22 +92,39 @@ inline void check_safetensors_size(const SafetensorsEntry& entry, std::span<cons
   }
 }
 
+/// A tensor in an order: by two numbers, then by its name. One type for every order, so that its sort is compiled once.
+struct SortedTensor {
+  std::uint64_t first;
+  std::uint64_t second;
+  std::string_view name;
+  std::size_t index;  ///< in the list that it comes from
+
+  bool operator<(const SortedTensor& other) const {
+    if (first != other.first) return first < other.first;
+    if (second != other.second) return second < other.second;
+    return name < other.name;
+  }
+};
+
+/// A heap sort, because std::sort is several times as much code.
+inline void sort_tensors(std::vector<SortedTensor>& tensors) {
+  std::make_heap(tensors.begin(), tensors.end());
+  std::sort_heap(tensors.begin(), tensors.end());
+}
+
 /// In the order of their offsets, the tensors must cover the data without hole, overlap or remainder.
 inline void check_safetensors_coverage(std::span<const SafetensorsEntry> entries, std::uint64_t data_bytes,
                                        std::string_view where) {
-  std::vector<const SafetensorsEntry*> sorted;
-  for (const SafetensorsEntry& entry : entries) sorted.push_back(&entry);
-  std::sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) {
-    return std::tie(a->begin, a->end, a->name) < std::tie(b->begin, b->end, b->name);
-  });
+  std::vector<SortedTensor> sorted;
+  for (const SafetensorsEntry& entry : entries) sorted.push_back({entry.begin, entry.end, entry.name, sorted.size()});
+  sort_tensors(sorted);
   std::uint64_t end = 0;
-  for (const SafetensorsEntry* entry : sorted) {
-    if (entry->begin != end) {
-      fail(concat(where, ": tensor ", in_quotes(entry->name),
-                  ": data_offsets must leave no hole and not overlap: expected ", "to begin at ", end, ", found ",
-                  entry->begin));
+  for (const auto& [begin, next, name, index] : sorted) {
+    if (begin != end) {
+      fail(concat(where, ": tensor ", in_quotes(name), ": data_offsets must leave no hole and not overlap: expected ",
+                  "to begin at ", end, ", found ", begin));
     }
-    end = entry->end;
+    end = next;
   }
   if (end != data_bytes) {
     fail(concat(where, ": the tensors must end with the file: expected ", end, " bytes of data, found ", data_bytes));

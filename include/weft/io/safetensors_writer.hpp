@@ -59,12 +59,12 @@ class SafetensorsWriter {
   /// Replaces `path` by a file of all tensors added; see AtomicFile for what happens when that fails. Raises Error
   /// also for a name that appears twice or is no UTF-8.
   void write(const std::string& path) {
-    const std::vector<const Entry*> sorted = sorted_entries();
+    const std::vector<detail::SortedTensor> sorted = sorted_entries();
     const std::string header = header_text(path, sorted);
     AtomicFile file(path);
     write_length(file, header.size());
     file.write(header);
-    for (const Entry* entry : sorted) write_elements(file, *entry);
+    for (const detail::SortedTensor& tensor : sorted) write_elements(file, entries_[tensor.index]);
     file.commit();
   }
 
@@ -79,27 +79,38 @@ class SafetensorsWriter {
     void (*copy_to_host)(void*, const void*, std::size_t) = nullptr;  ///< null: already there
   };
 
-  std::vector<const Entry*> sorted_entries() const {
-    std::vector<const Entry*> sorted;
-    for (const Entry& entry : entries_) sorted.push_back(&entry);
-    std::sort(sorted.begin(), sorted.end(), [](const Entry* a, const Entry* b) {
-      return a->width != b->width ? a->width > b->width : a->name < b->name;
-    });
+  std::vector<detail::SortedTensor> sorted_entries() const {
+    std::vector<detail::SortedTensor> sorted;
+    for (const Entry& entry : entries_) {
+      const auto widest_first = ~std::uint64_t{entry.width};
+      sorted.push_back({widest_first, 0, entry.name, sorted.size()});
+    }
+    detail::sort_tensors(sorted);
     return sorted;
   }
 
-  std::string header_text(const std::string& path, std::span<const Entry* const> sorted) const {
+  std::string header_text(const std::string& path, const std::vector<detail::SortedTensor>& sorted) const {
     const std::string where = concat("cannot write ", path);
     detail::Json::Object header;
-    if (!metadata_.empty()) header["__metadata__"] = detail::Json::Object(metadata_.begin(), metadata_.end());
+    if (!metadata_.empty()) {
+      detail::Json::Object metadata;
+      for (const auto& [key, text] : metadata_) metadata[key] = text;
+      header["__metadata__"] = std::move(metadata);
+    }
     std::size_t begin = 0;
-    for (const Entry* entry : sorted) {
-      const std::size_t end = begin + entry->bytes;
-      const auto [member, is_new] = header.emplace(entry->name, nullptr);
-      if (!is_new) fail(concat(where, ": tensor ", detail::in_quotes(entry->name), ": its name must not appear twice"));
-      member->second = detail::Json::Object{{"dtype", entry->dtype},
-                                            {"shape", detail::Json::Array(entry->shape.begin(), entry->shape.end())},
-                                            {"data_offsets", detail::Json::Array{begin, end}}};
+    for (const detail::SortedTensor& tensor : sorted) {
+      const Entry& entry = entries_[tensor.index];
+      const std::size_t end = begin + entry.bytes;
+      detail::Json& json = header[entry.name];
+      if (!json.is_null())
+        fail(concat(where, ": tensor ", detail::in_quotes(entry.name), ": its name must not appear twice"));
+      detail::Json::Array shape;
+      for (const Index extent : entry.shape) shape.push_back(extent);
+      detail::Json::Object description;
+      description["dtype"] = entry.dtype;
+      description["shape"] = std::move(shape);
+      description["data_offsets"] = detail::Json::Array{begin, end};
+      json = std::move(description);
       begin = end;
     }
     const detail::Json json(std::move(header));

@@ -42,7 +42,9 @@ std::vector<std::string> freeze_except(Model& model, TimesChosen&& times_chosen)
 }
 
 inline std::ptrdiff_t count_contained(std::string_view name, std::span<const std::string_view> keywords) {
-  return std::ranges::count_if(keywords, [&](std::string_view k) { return name.find(k) != std::string_view::npos; });
+  std::ptrdiff_t count = 0;
+  for (const std::string_view keyword : keywords) count += name.find(keyword) != std::string_view::npos ? 1 : 0;
+  return count;
 }
 
 /// "Transformer 1, GIN 0" for `….layers.1.self_attn.{wanted}.0`, empty for other names.

@@ -88,9 +88,8 @@ class Sampler {
   std::span<Candidate> keep_top_k(std::span<Candidate> all) const {
     const auto k = static_cast<std::size_t>(options_.top_k);
     if (k > 0 && k < all.size()) {
-      std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(k), all.end(), better);
+      std::partial_sort(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(k), all.end(), better);
       all = all.first(k);
-      std::sort(all.begin(), all.end(), better);
     }
     for (Candidate& candidate : all) candidate.weight = std::exp(candidate.weight);
     return all;
