@@ -67,3 +67,20 @@ TEST_CASE("whoever loads a model learns what was replaced") {
   CHECK_THAT(notes[0], Catch::Matchers::ContainsSubstring(
                            "gnn_config.MLP_type: \"wide_MLP\" is not known; \"standard_MLP\" is used"));
 }
+
+TEST_CASE("what a folder says beyond the model goes with it into another") {
+  const TemporaryFolder folder;
+  save_pretrained(random_model<TinyLlama>(1), folder / "first");
+  std::string config = read_text(folder / "first/config.json");
+  config.replace(config.find('{'), 1, R"({"_name_or_path": "somewhere", "loom": {"threads": [1, 2.5, null]},)");
+  config.replace(config.find("float32"), 7, "bfloat16");
+  write_text(folder / "first/config.json", config);
+  const std::string generation = "{\"eos_token_id\": 2, \"temperature\": 0.6}\n";
+  write_text(folder / "first/generation_config.json", generation);
+  save_pretrained(load_pretrained<TinyLlama>(folder / "first"), folder / "second");
+  const std::string other = read_config(folder / "second/config.json").other;
+  CHECK_THAT(other, Catch::Matchers::ContainsSubstring(R"("loom":{"threads":[1,2.5,null]})"));
+  CHECK_THAT(other, Catch::Matchers::ContainsSubstring(R"("_name_or_path":"somewhere")"));
+  CHECK_THAT(other, Catch::Matchers::ContainsSubstring(R"("torch_dtype":"float32")"));  // as the weights are now
+  CHECK(read_text(folder / "second/generation_config.json") == generation);
+}

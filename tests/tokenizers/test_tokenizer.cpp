@@ -3,7 +3,10 @@
 #include <thread>
 #include <vector>
 
+#include "weft/io/pretrained.hpp"
+#include "weft/models/generate.hpp"
 #include "weft/tokenizers/tokenizer.hpp"
+#include "weft/tokenizers/train_bpe.hpp"
 
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"

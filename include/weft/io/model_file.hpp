@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "weft/autograd/any_parameter.hpp"
-#include "weft/io/safetensors_reader.hpp"
+#include "weft/io/safetensors_set.hpp"
 #include "weft/io/safetensors_writer.hpp"
 
 namespace weft {
@@ -27,16 +27,17 @@ inline void save_parameters(const std::string& path, std::span<const AnyParamete
 }
 
 /// The name under which a file has a parameter: the first, or else another if that is there.
-inline std::string name_in_file(const SafetensorsFile& file, const std::string& prefix, const ParameterName& name) {
+inline std::string name_in_file(const SafetensorsSet& files, const std::string& prefix, const ParameterName& name) {
   std::string found = prefix + name.name;
   name.for_each_alias([&](const std::string& alias) {
-    if (!file.contains(found) && file.contains(prefix + alias)) found = prefix + alias;
+    if (!files.contains(found) && files.contains(prefix + alias)) found = prefix + alias;
   });
   return found;
 }
 
 /// Checks that a parameter is in the file with its shape and an element type that converts.
-inline void expect_loadable(const SafetensorsFile& file, const std::string& name, const AnyParameter& parameter) {
+inline void expect_loadable(const SafetensorsSet& files, const std::string& name, const AnyParameter& parameter) {
+  const SafetensorsFile& file = files.file_of(name);
   const SafetensorsTensor& tensor = file.tensor(name);
   if (!same_extents(tensor.shape, parameter.extents())) {
     fail(concat(file.path(), ": tensor ", in_quotes(tensor.name), " must have shape ",
@@ -50,18 +51,23 @@ inline void expect_loadable(const SafetensorsFile& file, const std::string& name
   }
 }
 
-inline void load_parameters(const SafetensorsFile& file, std::span<const AnyParameter> parameters,
+inline void load_parameters(const SafetensorsSet& files, std::span<const AnyParameter> parameters,
                             const std::string& prefix) {
   std::vector<std::string> known{"lm_head.weight"};  // of a tied model: a copy of the embedding, allowed and not used
   for (const AnyParameter& parameter : parameters) {
     const ParameterName& name = parameter.name();
-    expect_loadable(file, name_in_file(file, prefix, name), parameter);
+    expect_loadable(files, name_in_file(files, prefix, name), parameter);
     known.push_back(prefix + name.name);
     name.for_each_alias([&](const std::string& alias) { known.push_back(prefix + alias); });
   }
-  if (prefix.empty()) file.expect_no_others(known);
+  for (const SafetensorsFile& file : files.files()) {  // old files hold what is computed from the configuration
+    for (const SafetensorsTensor& tensor : file.tensors()) {
+      if (tensor.name.ends_with(".rotary_emb.inv_freq")) known.emplace_back(tensor.name);
+    }
+  }
+  if (prefix.empty()) files.expect_no_others(known);
   for (const AnyParameter& parameter : parameters) {
-    file.load_parameter(parameter, name_in_file(file, prefix, parameter.name()));
+    files.load_parameter(parameter, name_in_file(files, prefix, parameter.name()));
   }
 }
 
@@ -79,8 +85,8 @@ void save_parameters(const std::string& path, const Model& model) {
 ///
 /// \param prefix  in front of every name in the file
 template <class Model>
-void load_parameters(const SafetensorsFile& file, Model& model, const std::string& prefix = "") {
-  detail::load_parameters(file, list_parameters(model), prefix);
+void load_parameters(const SafetensorsSet& files, Model& model, const std::string& prefix = "") {
+  detail::load_parameters(files, list_parameters(model), prefix);
 }
 
 /// The same from a path.

@@ -1,30 +1,78 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Models as folders: config.json and model.safetensors, as Hugging Face lays them out.
+/// Models as folders: configuration, weights and tokenizer, as Hugging Face lays them out.
 #pragma once
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "weft/io/json_config.hpp"
-#include "weft/io/model_file.hpp"
+#include "weft/io/model_weights.hpp"
 #include "weft/models/llama.hpp"
 
 namespace weft {
 
-/// Writes `config.json` and `model.safetensors` into a folder, which is made if it is missing. Each file replaces an
-/// older one as a whole or not at all.
-template <class Config, class T>
-void save_pretrained(const LlamaForCausalLMWithGNN<Config, T>& model, const std::string& folder) {
+namespace detail {
+
+/// What is written as config.json: the model's configuration, and what came with it from another folder. The element type that
+/// it names is that of the weights now.
+inline PretrainedConfig config_of(const LlamaConfig& llama, const GNNConfig& gnn, const std::string& other,
+                                  std::string_view element) {
+  PretrainedConfig config;
+  config.llama = llama;
+  config.gnn = gnn;
+  if (!other.empty()) config.other = other;
+  Json json = parse_json(config.other, "ConfigRemainder::config");
+  Json::Object& members = expect_object(json, "ConfigRemainder", "config");
+  const char* const name = members.contains("dtype") ? "dtype" : "torch_dtype";
+  members[name] = element == "BF16" ? "bfloat16" : element == "F64" ? "float64" : "float32";
+  config.other = json_text(json);
+  return config;
+}
+
+/// A folder's generation_config.json; empty where there is none.
+inline std::string read_generation_text(const std::string& folder) {
+  const std::string path = folder + "/generation_config.json";
+  return std::filesystem::exists(path) ? read_text(path) : std::string();
+}
+
+/// Says no where the type of a model and the folder differ in what no extent shows.
+inline void expect_same_attention(const std::string& folder, GNNFromAttention found, GNNFromAttention expected) {
+  if (found == expected) return;
+  fail(concat(folder, "/config.json: gnn_config.use_GNN_from_attention must be ", name_of(expected),
+              " for this model type, found ", name_of(found)));
+}
+
+inline void make_folder(const std::string& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) fail(concat("save_pretrained: cannot make the folder ", folder, ": ", error.message()));
-  PretrainedConfig config;
-  config.llama = model.llama_config();
-  config.gnn = model.gnn_config();
-  save_parameters(folder + "/model.safetensors", model);
-  write_config(folder + "/config.json", config);
+}
+
+}  // namespace detail
+
+/// Writes `config.json` and `model.safetensors`, or shards and their index, into a folder, which is made if it is missing; what
+/// else came with a loaded model goes with it. Each file replaces an older one as a whole or not at all.
+template <class Config, class T>
+void save_pretrained(const LlamaForCausalLMWithGNN<Config, T>& model, const std::string& folder,
+                     const SaveOptions& options = {}) {
+  detail::make_folder(folder);
+  detail::save_weights(folder, list_parameters(model), options);
+  write_config(folder + "/config.json",
+               detail::config_of(model.llama_config(), model.gnn_config(), model.remainder.config, element_name<T>));
+  const std::string& generation = model.remainder.generation_config;
+  if (!generation.empty()) write_text(folder + "/generation_config.json", generation);
+}
+
+/// The same with `tokenizer.json`.
+template <class Config, class T, class Tokenizer>
+requires requires(const Tokenizer& tokenizer, const std::string& path) { tokenizer.save(path); }
+void save_pretrained(const LlamaForCausalLMWithGNN<Config, T>& model, const Tokenizer& tokenizer,
+                     const std::string& folder, const SaveOptions& options = {}) {
+  save_pretrained(model, folder, options);
+  tokenizer.save(folder + "/tokenizer.json");
 }
 
 /// Reads a model from such a folder. `Dynamic` models take their extents from config.json; where the configuration type
@@ -37,20 +85,15 @@ template <class Config, class T = float>
 LlamaForCausalLMWithGNN<Config, T> load_pretrained(const std::string& folder,
                                                    std::vector<std::string>* notes = nullptr) {
   PretrainedConfig config = read_config(folder + "/config.json");
-  if (notes != nullptr) {
-    for (const std::string& note : config.notes) notes->push_back(note);
-  }
+  if (notes != nullptr) notes->insert(notes->end(), config.notes.begin(), config.notes.end());
   if (config.llama.tie_word_embeddings) config.gnn.compatibility.tie_on_construct.reset();  // loading ties (quirk M2)
   if constexpr (!std::is_same_v<Config, Dynamic>) {
-    const bool same_attention = config.gnn.use_GNN_from_attention == Config::gnn.use_GNN_from_attention;
-    if (!same_attention) {
-      fail(concat(folder, "/config.json: gnn_config.use_GNN_from_attention must be ",
-                  name_of(Config::gnn.use_GNN_from_attention), " for this model type, found ",
-                  name_of(config.gnn.use_GNN_from_attention)));
-    }
+    detail::expect_same_attention(folder, config.gnn.use_GNN_from_attention, Config::gnn.use_GNN_from_attention);
   }
+  const ModelWeights weights(folder);
   LlamaForCausalLMWithGNN<Config, T> model(config.llama, config.gnn, Rng(0));
-  load_parameters(folder + "/model.safetensors", model);
+  load_parameters(weights.tensors(), model);
+  model.remainder = {config.other, detail::read_generation_text(folder)};
   return model;
 }
 

@@ -4,11 +4,12 @@
 #pragma once
 
 #include <array>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "weft/io/model_file.hpp"
+#include "weft/io/model_weights.hpp"
 #include "weft/models/compatibility.hpp"
 
 namespace weft {
@@ -40,9 +41,9 @@ inline std::vector<std::string> names_of_transformer(Index layers) {
 }
 
 /// A tied model's file has no head of its own: it is the embedding.
-inline std::string source_name(const SafetensorsFile& file, const ParameterName& name) {
-  const std::string found = name_in_file(file, "", name);
-  return found == "lm_head.weight" && !file.contains(found) ? "model.embed_tokens.weight" : found;
+inline std::string source_name(const SafetensorsSet& files, const ParameterName& name) {
+  const std::string found = name_in_file(files, "", name);
+  return found == "lm_head.weight" && !files.contains(found) ? "model.embed_tokens.weight" : found;
 }
 
 inline bool is_among(const std::string& name, const std::vector<std::string>& names) {
@@ -52,48 +53,50 @@ inline bool is_among(const std::string& name, const std::vector<std::string>& na
   return false;
 }
 
-inline void expect_all_of_transformer(const SafetensorsFile& file, std::span<const AnyParameter> parameters,
+inline void expect_all_of_transformer(const SafetensorsSet& files, std::span<const AnyParameter> parameters,
                                       const std::vector<std::string>& names) {
   std::vector<std::string> present{"lm_head.weight"};
   for (const AnyParameter& parameter : parameters) present.push_back(parameter.name().name);
   for (const std::string& name : names) {
     if (is_among(name, present)) continue;
     fail(
-        concat(file.path(), ": the model has no ", name,
+        concat(files.path(), ": the model has no ", name,
                ", which a plain Llama has (quirk U4: only attention with q, k, v and o, and the standard MLP, take all "
                "of it); Semantics::intended copies what exists and reports the rest"));
   }
 }
 
-inline TransferReport load_transformer(const SafetensorsFile& file, std::span<const AnyParameter> parameters,
+inline TransferReport load_transformer(const SafetensorsSet& files, std::span<const AnyParameter> parameters,
                                        Index layers, Semantics semantics) {
   const std::vector<std::string> wanted = names_of_transformer(layers);
   const bool everything = semantics == Semantics::intended;
-  if (!everything) expect_all_of_transformer(file, parameters, wanted);
+  if (!everything) expect_all_of_transformer(files, parameters, wanted);
   TransferReport report;
   std::vector<const AnyParameter*> chosen;
   for (const AnyParameter& parameter : parameters) {
     const std::string& name = parameter.name().name;
     const bool asked = is_among(name, wanted);
-    if (asked ? everything && !file.contains(source_name(file, parameter.name()))
-              : !everything || !file.contains(name)) {
+    if (asked ? everything && !files.contains(source_name(files, parameter.name()))
+              : !everything || !files.contains(name)) {
       report.not_in_file.push_back(name);
       continue;
     }
-    expect_loadable(file, source_name(file, parameter.name()), parameter);
+    expect_loadable(files, source_name(files, parameter.name()), parameter);
     report.copied.push_back(name);
     chosen.push_back(&parameter);
   }
-  for (const AnyParameter* parameter : chosen) file.load_parameter(*parameter, source_name(file, parameter->name()));
-  for (const std::string& name : file.names()) {
-    if (!is_among(name, report.copied)) report.not_in_model.push_back(name);
+  for (const AnyParameter* parameter : chosen) files.load_parameter(*parameter, source_name(files, parameter->name()));
+  for (const SafetensorsFile& file : files.files()) {
+    for (const std::string& name : file.names()) {
+      if (!is_among(name, report.copied)) report.not_in_model.push_back(name);
+    }
   }
   return report;
 }
 
 }  // namespace detail
 
-/// Copies the weights of a plain Llama (a safetensors file with Hugging Face's names) into a model with the same
+/// Copies the weights of a plain Llama (a safetensors file with Hugging Face's names, or a folder as `load_pretrained` reads) into a model with the same
 /// extents; the parameters of its graph network keep their values. Half-precision weights are widened. Raises Error,
 /// with the model as it was, when a weight is missing or has another shape.
 ///
@@ -108,7 +111,12 @@ inline TransferReport load_transformer(const SafetensorsFile& file, std::span<co
 template <class Model>
 TransferReport load_pretrained_transformer(const std::string& path, Model& model,
                                            Semantics semantics = Semantics::reference) {
-  return detail::load_transformer(SafetensorsFile(path), list_parameters(model), model.model.layers.size(), semantics);
+  const auto load = [&](const SafetensorsSet& files) {
+    return detail::load_transformer(files, list_parameters(model), model.model.layers.size(), semantics);
+  };
+  if (!std::filesystem::is_directory(path)) return load(SafetensorsFile(path));
+  const ModelWeights weights(path);
+  return load(weights.tensors());
 }
 
 }  // namespace weft

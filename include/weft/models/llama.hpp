@@ -3,6 +3,8 @@
 /// A whole Llama, graph-aware or plain, from its configuration: as a type, or with every extent known at run time.
 #pragma once
 
+#include <string>
+
 #include "weft/models/make_layer.hpp"
 
 namespace weft {
@@ -11,6 +13,13 @@ namespace weft {
 template <class Config, class T = float, class DeviceType = Cpu>
 using LlamaModelWithGNN = DecoderModel<typename LlamaTypes<Config, T, DeviceType>::Vocabulary,
                                        typename LlamaTypes<Config, T, DeviceType>::Layers>;
+
+/// What the configuration files of a model say that is of no effect here, to be written back with it: JSON texts, empty where
+/// there is no file.
+struct ConfigRemainder {
+  std::string config{};             ///< the fields of config.json beside those of LlamaConfig and GNNConfig
+  std::string generation_config{};  ///< all of generation_config.json
+};
 
 /// A Llama with a language-model head. `Config` is a configuration type, or `Dynamic`.
 ///
@@ -32,6 +41,9 @@ class LlamaForCausalLMWithGNN : public CausalLM<typename LlamaTypes<Config, Elem
       : Base(make_layers(llama, gnn), model_options(llama, gnn)), llama_(llama), gnn_(gnn) {
     this->initialize(rng);
   }
+
+  /// Of the folder that the model was loaded from.
+  ConfigRemainder remainder{};
 
   const LlamaConfig& llama_config() const { return llama_; }
   const GNNConfig& gnn_config() const { return gnn_; }

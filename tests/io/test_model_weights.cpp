@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
+#include <vector>
+
+#include "weft/io/model_weights.hpp"
+#include "weft/io/pretrained.hpp"
+#include "weft/io/pretrained_transformer.hpp"
+
+#include "models/tiny_models.hpp"
+#include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace weft;
+using namespace weft::testing;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr SaveOptions kSmall{.max_shard_size = 4096};
+
+std::vector<std::string> files_of(const std::string& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+template <class Model>
+std::vector<float> weights_of(Model& model) {
+  std::vector<float> weights;
+  for_each_parameter(model, [&](const ParameterName&, const auto& parameter) {
+    const auto values = parameter.value().span();
+    weights.insert(weights.end(), values.begin(), values.end());
+  });
+  return weights;
+}
+
+/// A folder with a tiny Llama in shards, and its index.
+struct Sharded {
+  TemporaryFolder folder;
+  std::string index = folder / "model.safetensors.index.json";
+
+  Sharded() { save_pretrained(random_model<TinyLlama>(1), folder.path(), kSmall); }
+
+  void replace(const std::string& what, const std::string& with) const {
+    std::string text = read_text(index);
+    REQUIRE(text.find(what) != std::string::npos);
+    write_text(index, text.replace(text.find(what), what.size(), with));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("weights in shards come back as from one file") {
+  const TemporaryFolder folder;
+  auto model = random_model<TinyLlama>(1);
+  save_pretrained(model, folder / "one");
+  save_pretrained(model, folder / "many", kSmall);
+  CHECK(fs::exists(folder / "one/model.safetensors"));
+  CHECK_FALSE(fs::exists(folder / "many/model.safetensors"));
+  CHECK(files_of(folder / "many").size() > 4);
+  const ModelWeights weights(folder / "many");
+  for (const auto& file : weights.tensors().files()) {
+    CHECK((file.tensors().size() == 1 || fs::file_size(file.path()) < 4096 + 2048));
+  }
+  auto one = load_pretrained<TinyLlama>(folder / "one");
+  auto many = load_pretrained<TinyLlama>(folder / "many");
+  CHECK(weights_of(one) == weights_of(model));
+  CHECK(weights_of(many) == weights_of(model));
+  auto transferred = random_model<TinyLlama>(2);
+  load_pretrained_transformer(folder / "many", transferred);
+  CHECK(weights_of(transferred) == weights_of(model));
+}
+
+TEST_CASE("a model that is saved over another leaves none of its files behind") {
+  const TemporaryFolder folder;
+  auto first = random_model<TinyLlama>(1);
+  auto second = random_model<TinyLlama>(2);
+  save_pretrained(first, folder.path(), kSmall);
+  const auto shards = files_of(folder.path());
+  save_pretrained(second, folder.path(), kSmall);
+  const auto other_shards = files_of(folder.path());
+  CHECK(other_shards.size() == shards.size());
+  CHECK(other_shards != shards);  // the old ones stood until the new index did
+  auto loaded = load_pretrained<TinyLlama>(folder.path());
+  CHECK(weights_of(loaded) == weights_of(second));
+  save_pretrained(first, folder.path());
+  CHECK(files_of(folder.path()) == std::vector<std::string>{"config.json", "model.safetensors"});
+  save_pretrained(second, folder.path(), kSmall);
+  CHECK(files_of(folder.path()) == shards);
+}
+
+TEST_CASE("an index that contradicts its shards is refused by name") {
+  const auto refuses = [](const Sharded& model, const std::string& what) {
+    CHECK_THROWS_WITH(ModelWeights(model.folder.path()), ContainsSubstring(model.index) && ContainsSubstring(what));
+  };
+  const Sharded moved;
+  moved.replace("\"lm_head.weight\": \"model-",
+                "\"lm_head.weight\": \"model-00001-of-00002.safetensors\", \"x\": \"model-");
+  CHECK_THROWS(ModelWeights(moved.folder.path()));
+  const Sharded missing;
+  missing.replace("\"model.norm.weight\"", "\"model.another.weight\"");
+  refuses(missing, "\"model.norm.weight\" is in \"model-");
+  const Sharded outside;
+  outside.replace(": \"model-0", ": \"../model-0");
+  refuses(outside, "must be the name of a file beside it");
+  const Sharded number;
+  number.replace("\"weight_map\": {", "\"weight_map\": 7, \"rest\": {");
+  refuses(number, "an object weight_map is expected");
+  const Sharded more;
+  more.replace("\"weight_map\": {", "\"weight_map\": {\"loom\": \"" + fs::path(more.folder / "").string() + "\",");
+  refuses(more, "must be the name of a file beside it");
+}
+
+TEST_CASE("a missing shard is named, and the model stays as it was") {
+  const Sharded model;
+  for (const auto& file : files_of(model.folder.path())) {
+    if (file.starts_with("model-00002")) fs::remove(model.folder / file);
+  }
+  CHECK_THROWS_WITH(load_pretrained<TinyLlama>(model.folder.path()), ContainsSubstring("model-00002"));
+}
+
+TEST_CASE("what old files say of rotary frequencies is passed over") {
+  const TemporaryFolder folder;
+  auto model = random_model<TinyLlama>(1);
+  save_pretrained(model, folder.path());
+  const Tensor<float, Shape<4>> frequencies;
+  SafetensorsWriter writer;
+  for_each_parameter(model, [&](const ParameterName& name, const auto& p) { writer.add(name.name, p); });
+  writer.add("model.layers.0.self_attn.rotary_emb.inv_freq", frequencies);
+  writer.write(folder / "model.safetensors");
+  auto loaded = load_pretrained<TinyLlama>(folder.path());
+  CHECK(weights_of(loaded) == weights_of(model));
+}
