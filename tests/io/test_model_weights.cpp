@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <filesystem>
+#include <memory>
 #include <vector>
 
 #include "weft/io/model_weights.hpp"
@@ -133,4 +134,46 @@ TEST_CASE("what old files say of rotary frequencies is passed over") {
   writer.write(folder / "model.safetensors");
   auto loaded = load_pretrained<TinyLlama>(folder.path());
   CHECK(weights_of(loaded) == weights_of(model));
+}
+
+TEST_CASE("a loaded model has its weights where the file has them, and leaves the file alone") {
+  const TemporaryFolder folder;
+  auto model = random_model<TinyLlama>(1);
+  save_pretrained(model, folder.path());
+  const std::string before = read_text(folder / "model.safetensors");
+  auto loaded = load_pretrained<TinyLlama>(folder.path());
+  const auto expected = weights_of(model);
+  CHECK(weights_of(loaded) == expected);
+  loaded.model.norm.weight.data()[0] += 1;
+  auto moved = std::move(loaded);  // the parameters keep the mapping, wherever they go
+  CHECK(weights_of(moved) != expected);
+  CHECK(read_text(folder / "model.safetensors") == before);
+  save_pretrained(moved, folder.path());  // over the file that it lives on
+  CHECK(weights_of(moved) == weights_of(*std::make_unique<decltype(moved)>(load_pretrained<TinyLlama>(folder.path()))));
+}
+
+TEST_CASE("elements of another type, or in memory of somebody else, are copied") {
+  Parameter<float, Shape<3>> parameter;
+  SafetensorsWriter writer;
+  const Tensor<double, Shape<3>> doubles;
+  const Tensor<float, Shape<3>> floats;
+  writer.add("doubles", doubles);
+  writer.add("floats", floats);
+  const TemporaryFolder folder;
+  writer.write(folder / "file");
+  const AnyParameter any(ParameterName("parameter"), parameter);
+  const float* const own = parameter.data();
+  {
+    const SafetensorsFile file(folder / "file");
+    file.map_parameter(any, "doubles");
+    CHECK(parameter.data() == own);
+    file.map_parameter(any, "floats");
+    CHECK(parameter.data() != own);
+  }
+  CHECK(parameter.data()[2] == 0);  // the mapping outlives the file object
+  const std::string bytes = read_text(folder / "file");
+  const SafetensorsFile in_memory(std::as_bytes(std::span(bytes)), "memory");
+  const float* const mapped = parameter.data();
+  in_memory.map_parameter(any, "floats");
+  CHECK(parameter.data() == mapped);
 }

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -102,3 +105,23 @@ TEST_CASE("memory that the machine does not have is an error that names the byte
   CHECK_THROWS_WITH(allocate_aligned(std::size_t{1} << 55), "out of memory: 36028797018963968 bytes were asked for");
 }
 #endif
+
+TEST_CASE("zeroed memory is zero and aligned, small or large") {
+  for (const std::size_t bytes : {std::size_t{0}, std::size_t{1}, std::size_t{1000}, (std::size_t{1} << 20) + 3}) {
+    const HostBuffer buffer = allocate_zeroed(bytes);
+    CHECK(reinterpret_cast<std::uintptr_t>(buffer.get()) % kAlignment == 0);
+    CHECK(std::all_of(buffer.get(), buffer.get() + bytes, [](std::byte b) { return b == std::byte{0}; }));
+  }
+}
+
+TEST_CASE("borrowed memory lives as long as a buffer refers to it") {
+  const auto owner = std::make_shared<std::array<std::byte, 8>>();
+  {
+    HostBuffer buffer = borrow_memory(owner->data(), owner);
+    CHECK(owner.use_count() == 2);
+    const HostBuffer moved = std::move(buffer);
+    CHECK(moved.get() == owner->data());
+    CHECK(owner.use_count() == 2);
+  }
+  CHECK(owner.use_count() == 1);
+}

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <type_traits>
@@ -48,6 +49,13 @@ class AnyParameter {
   /// The elements, on the parameter's device.
   void* data() const { return access_->data(buffer_); }
 
+  /// Whether `use_memory` is possible.
+  bool can_use_memory() const { return access_->use_memory != nullptr; }
+  /// From now on the elements are those at `data`, which `owner` keeps alive; the parameter's own memory is given back.
+  void use_memory(std::byte* data, std::shared_ptr<const void> owner) const {
+    access_->use_memory(buffer_, data, std::move(owner));
+  }
+
   /// d loss / d value, or null when no backward pass has reached the parameter since `clear_gradient`.
   void* gradient() const { return access_->gradient(gradient_); }
   void clear_gradient() const { access_->clear_gradient(gradient_); }
@@ -68,18 +76,22 @@ class AnyParameter {
     Copy copy_to_device;
     Copy copy_to_host;
     void* (*data)(const void* buffer);
+    void (*use_memory)(void* buffer, std::byte* data, std::shared_ptr<const void> owner);  ///< null: not on this device
     void* (*gradient)(void*);
     void (*clear_gradient)(void*);
     bool (*trainable)(void*);
   };
 
-  AnyParameter(ParameterName name, std::span<const Index> extents, const void* buffer, void* gradient,
-               const Access& access)
+  AnyParameter(ParameterName name, std::span<const Index> extents, void* buffer, void* gradient, const Access& access)
       : name_(std::move(name)),
         extents_(extents.begin(), extents.end()),
         buffer_(buffer),
         gradient_(gradient),
         access_(&access) {}
+
+  static void use_host_memory(void* buffer, std::byte* data, std::shared_ptr<const void> owner) {
+    *static_cast<HostBuffer*>(buffer) = borrow_memory(data, std::move(owner));
+  }
 
   template <class DeviceType>
   static ParameterGradient<DeviceType>& as(void* gradient) {
@@ -93,14 +105,15 @@ class AnyParameter {
       &DeviceType::copy_to_device,
       &DeviceType::copy_to_host,
       [](const void* buffer) -> void* { return static_cast<const typename DeviceType::Buffer*>(buffer)->get(); },
+      std::is_same_v<DeviceType, Cpu> ? &use_host_memory : nullptr,
       [](void* gradient) { return as<DeviceType>(gradient).gradient_data(); },
       [](void* gradient) { as<DeviceType>(gradient).clear_gradient(); },
       [](void* gradient) { return as<DeviceType>(gradient).trainable(); }};
 
   ParameterName name_;
   std::vector<Index> extents_;
-  const void* buffer_;  ///< of the device: where the elements are
-  void* gradient_;      ///< the parameter's base
+  void* buffer_;    ///< of the device: where the elements are
+  void* gradient_;  ///< the parameter's base
   const Access* access_;
 };
 

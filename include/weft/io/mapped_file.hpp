@@ -16,8 +16,8 @@
 
 namespace weft {
 
-/// A file mapped into memory, read only: pages are read when they are touched, and the operating system may drop them
-/// again. Replacing the file by renaming another over it (as AtomicFile does) leaves the mapping intact; a program that
+/// A file mapped into memory: pages are read when they are touched, and the operating system may drop them again. Who writes
+/// has a page of its own from then on; the file is never changed. Replacing the file by renaming another over it (as AtomicFile does) leaves the mapping intact; a program that
 /// shortens it in place makes every reader fault.
 class MappedFile {
  public:
@@ -33,9 +33,9 @@ class MappedFile {
     if (!S_ISREG(status.st_mode)) fail(concat("cannot read ", path, ": it is not a regular file"));
     size_ = static_cast<std::size_t>(status.st_size);
     if (size_ == 0) return;  // an empty range cannot be mapped
-    void* data = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
+    void* data = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file.get(), 0);
     if (data == MAP_FAILED) detail::fail_on_file("map", path);
-    data_ = static_cast<const std::byte*>(data);
+    data_ = static_cast<std::byte*>(data);
   }
 
   MappedFile(MappedFile&& other) noexcept
@@ -46,13 +46,14 @@ class MappedFile {
     return *this;
   }
   ~MappedFile() {
-    if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+    if (data_ != nullptr) ::munmap(data_, size_);
   }
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
+  std::span<std::byte> bytes() { return {data_, size_}; }
 
  private:
-  const std::byte* data_ = nullptr;
+  std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };
 

@@ -51,8 +51,9 @@ inline void expect_loadable(const SafetensorsSet& files, const std::string& name
   }
 }
 
+/// \param in_place  parameters have their elements where the file has them, see SafetensorsFile::map_parameter
 inline void load_parameters(const SafetensorsSet& files, std::span<const AnyParameter> parameters,
-                            const std::string& prefix) {
+                            const std::string& prefix, bool in_place = false) {
   std::vector<std::string> known{"lm_head.weight"};  // of a tied model: a copy of the embedding, allowed and not used
   for (const AnyParameter& parameter : parameters) {
     const ParameterName& name = parameter.name();
@@ -67,7 +68,8 @@ inline void load_parameters(const SafetensorsSet& files, std::span<const AnyPara
   }
   if (prefix.empty()) files.expect_no_others(known);
   for (const AnyParameter& parameter : parameters) {
-    files.load_parameter(parameter, name_in_file(files, prefix, parameter.name()));
+    const std::string name = name_in_file(files, prefix, parameter.name());
+    in_place ? files.map_parameter(parameter, name) : files.load_parameter(parameter, name);
   }
 }
 

@@ -76,7 +76,9 @@ void save_pretrained(const LlamaForCausalLMWithGNN<Config, T>& model, const Toke
 }
 
 /// Reads a model from such a folder. `Dynamic` models take their extents from config.json; where the configuration type
-/// knows them, a folder of another shape is refused.
+/// knows them, a folder of another shape is refused. Weights are used where the file has them: opening takes no time and no memory
+/// until they are touched, and whoever trains them has pages of his own from then on. The file must not be changed in place; one
+/// that is renamed over it, as everything here does, harms nothing.
 ///
 ///     auto model = weft::load_pretrained<weft::Dynamic>("path/to/checkpoint");
 ///
@@ -91,8 +93,8 @@ LlamaForCausalLMWithGNN<Config, T> load_pretrained(const std::string& folder,
     detail::expect_same_attention(folder, config.gnn.use_GNN_from_attention, Config::gnn.use_GNN_from_attention);
   }
   const ModelWeights weights(folder);
-  LlamaForCausalLMWithGNN<Config, T> model(config.llama, config.gnn, Rng(0));
-  load_parameters(weights.tensors(), model);
+  LlamaForCausalLMWithGNN<Config, T> model(config.llama, config.gnn, WithoutValues());
+  detail::load_parameters(weights.tensors(), list_parameters(model), "", true);
   model.remainder = {config.other, detail::read_generation_text(folder)};
   return model;
 }

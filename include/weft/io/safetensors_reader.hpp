@@ -47,7 +47,9 @@ struct SafetensorsTensor {
 /// Memory grows with the bytes of the header, never with a number in it. Views stay valid as long as the file object.
 class SafetensorsFile {
  public:
-  explicit SafetensorsFile(const std::string& path) : path_(path), mapping_(path) { read(mapping_.bytes()); }
+  explicit SafetensorsFile(const std::string& path) : path_(path), mapping_(std::make_shared<MappedFile>(path)) {
+    read(mapping_->bytes());
+  }
 
   /// A file that is in memory already and stays there.
   /// \param where  what error messages call it
@@ -117,6 +119,21 @@ class SafetensorsFile {
     }
   }
 
+  /// Lets a parameter have its elements where the file has them, without a copy: they are read when they are touched, and what
+  /// is written to them stays in memory. The parameter keeps the mapping alive. Where the element types differ, the file's
+  /// elements are not aligned, or the parameter is not the host's, the same as `load_parameter`.
+  void map_parameter(const AnyParameter& target, std::string_view name) const {
+    const SafetensorsTensor& source = tensor(name);
+    expect_shape(source, target.extents());
+    const auto address = reinterpret_cast<std::uintptr_t>(source.bytes.data());
+    const std::size_t width = detail::find_safetensors_dtype(source.dtype)->bits / 8U;
+    const bool usable = mapping_ != nullptr && !source.bytes.empty() && target.can_use_memory() &&
+                        target.element() == source.dtype && address % width == 0;
+    if (!usable) return load_parameter(target, name);
+    std::byte* const begin = mapping_->bytes().data();
+    target.use_memory(begin + (source.bytes.data() - begin), mapping_);
+  }
+
   /// Raises Error when the file holds a tensor that is not among `known`: a checkpoint of another model.
   void expect_no_others(std::span<const std::string> known) const {
     std::vector<bool> expected(tensors_.size());
@@ -175,7 +192,7 @@ class SafetensorsFile {
   }
 
   std::string path_;
-  MappedFile mapping_;
+  std::shared_ptr<MappedFile> mapping_;  ///< null: the bytes are somebody else's
   std::unique_ptr<detail::SafetensorsHeader> header_;
   std::vector<SafetensorsTensor> tensors_;
 };

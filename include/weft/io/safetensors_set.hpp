@@ -43,6 +43,10 @@ class SafetensorsSet {
     file_of(name).load_parameter(target, name);
   }
 
+  void map_parameter(const AnyParameter& target, std::string_view name) const {
+    file_of(name).map_parameter(target, name);
+  }
+
   /// Raises Error when there is a tensor that is not among `known`.
   void expect_no_others(std::span<const std::string> known) const {
     for (const SafetensorsFile& file : files_) file.expect_no_others(known);

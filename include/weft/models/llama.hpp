@@ -14,6 +14,9 @@ template <class Config, class T = float, class DeviceType = Cpu>
 using LlamaModelWithGNN = DecoderModel<typename LlamaTypes<Config, T, DeviceType>::Vocabulary,
                                        typename LlamaTypes<Config, T, DeviceType>::Layers>;
 
+/// Asks a constructor to draw no first values.
+struct WithoutValues {};
+
 /// What the configuration files of a model say that is of no effect here, to be written back with it: JSON texts, empty where
 /// there is no file.
 struct ConfigRemainder {
@@ -38,12 +41,16 @@ class LlamaForCausalLMWithGNN : public CausalLM<typename LlamaTypes<Config, Elem
 
   /// With run-time choices; extents that the type knows must agree.
   LlamaForCausalLMWithGNN(const LlamaConfig& llama, const GNNConfig& gnn, Rng rng)
-      : Base(make_layers(llama, gnn), model_options(llama, gnn)), llama_(llama), gnn_(gnn) {
+      : LlamaForCausalLMWithGNN(llama, gnn, WithoutValues()) {
     this->initialize(rng);
   }
 
   /// Of the folder that the model was loaded from.
   ConfigRemainder remainder{};
+
+  /// All parameters are 0, in memory that nothing has touched: for whoever has the values.
+  LlamaForCausalLMWithGNN(const LlamaConfig& llama, const GNNConfig& gnn, WithoutValues)
+      : Base(make_layers(llama, gnn), model_options(llama, gnn)), llama_(llama), gnn_(gnn) {}
 
   const LlamaConfig& llama_config() const { return llama_; }
   const GNNConfig& gnn_config() const { return gnn_; }

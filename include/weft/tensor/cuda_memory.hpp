@@ -31,6 +31,11 @@ struct CudaMemory {
     if (bytes > 0) expect_cuda_success(cudaMalloc(&pointer, bytes), concat("cudaMalloc of ", bytes, " bytes"));
     return Buffer(static_cast<std::byte*>(pointer));
   }
+  static Buffer allocate_zeroed(std::size_t bytes) {
+    Buffer buffer = allocate(bytes);
+    zero(buffer.get(), bytes);
+    return buffer;
+  }
   static void copy_to_device(void* target, const void* source, std::size_t bytes) {
     copy(target, source, bytes, cudaMemcpyHostToDevice);
   }

@@ -10,12 +10,13 @@
 namespace weft {
 
 /// Host memory; kernels of `weft::kernels` that take host pointers. Other devices (weft/thrust.hpp, weft/cuda.hpp) offer
-/// the same members: a `Buffer` that owns memory, `allocate`, the copies, and `zero`.
+/// the same members: a `Buffer` that owns memory, `allocate`, `allocate_zeroed`, the copies, and `zero`.
 struct Cpu {
-  using Buffer = AlignedBytes;
+  using Buffer = HostBuffer;
   static constexpr bool host_accessible = true;
 
-  static Buffer allocate(std::size_t bytes) { return allocate_aligned(bytes); }
+  static Buffer allocate(std::size_t bytes) { return Buffer(allocate_aligned(bytes).release()); }
+  static Buffer allocate_zeroed(std::size_t bytes) { return weft::allocate_zeroed(bytes); }
   static void copy_to_device(void* target, const void* source, std::size_t bytes) { copy(target, source, bytes); }
   static void copy_to_host(void* target, const void* source, std::size_t bytes) { copy(target, source, bytes); }
   static void copy(void* target, const void* source, std::size_t bytes) {

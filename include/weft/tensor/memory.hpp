@@ -5,8 +5,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <new>
+#include <utility>
 
 #include "weft/tensor/error.hpp"
 #include "weft/tensor/types.hpp"
@@ -24,6 +26,13 @@ namespace detail {
 
 struct AlignedDelete {
   void operator()(std::byte* pointer) const { ::operator delete (pointer, std::align_val_t{kAlignment}); }
+};
+
+struct HostDelete {
+  std::shared_ptr<const void> owner{};  ///< what keeps borrowed memory alive; null: the memory is aligned and our own
+  void operator()(std::byte* pointer) const {
+    if (owner == nullptr) AlignedDelete()(pointer);
+  }
 };
 
 /// Asks Linux for pages of 2 MB inside of a large block: with those of 4 KB kernels spend some of their time on finding
@@ -48,6 +57,31 @@ inline AlignedBytes allocate_aligned(std::size_t bytes) {
   if (data == nullptr) fail(concat("out of memory: ", bytes, " bytes were asked for"));
   detail::prefer_large_pages(data, bytes);
   return AlignedBytes(data);
+}
+
+/// Memory of the host, whether its own or a part of something that it keeps alive, a mapped file for instance.
+using HostBuffer = std::unique_ptr<std::byte[], detail::HostDelete>;
+
+/// Memory at `data` that lives as long as `owner` does, and `owner` as long as this buffer.
+inline HostBuffer borrow_memory(std::byte* data, std::shared_ptr<const void> owner) {
+  return {data, detail::HostDelete{std::move(owner)}};
+}
+
+/// Zeros that start at a multiple of `kAlignment`. A large block is untouched: Linux makes its pages when they are used.
+inline HostBuffer allocate_zeroed(std::size_t bytes) {
+#ifdef __linux__
+  constexpr std::size_t large = std::size_t{1} << 20;
+  if (bytes >= large) {
+    void* const data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED) fail(concat("out of memory: ", bytes, " bytes were asked for"));
+    detail::prefer_large_pages(static_cast<std::byte*>(data), bytes);
+    return borrow_memory(static_cast<std::byte*>(data),
+                         std::shared_ptr<const void>(data, [bytes](void* pages) { munmap(pages, bytes); }));
+  }
+#endif
+  HostBuffer buffer(allocate_aligned(bytes).release());
+  if (bytes > 0) std::memset(buffer.get(), 0, bytes);
+  return buffer;
 }
 
 /// Rounds a number of bytes up to the next multiple of `kAlignment`.

@@ -31,13 +31,6 @@ Index offset_of(const ShapeType& shape, Indices... indices) {
   return offset;
 }
 
-template <class DeviceType>
-[[gnu::noinline]] typename DeviceType::Buffer zeroed_buffer(std::size_t bytes) {
-  auto buffer = DeviceType::allocate(bytes);
-  DeviceType::zero(buffer.get(), bytes);
-  return buffer;
-}
-
 }  // namespace detail
 
 /// A tensor in somebody else's memory: pointer and extents. Cheap to copy; valid as long as that memory is.
@@ -131,7 +124,7 @@ class Tensor {
   /// Raises Error for a negative extent, a number of bytes that no Index holds, and where memory is short.
   explicit Tensor(ShapeType shape)
       : shape_(shape),
-        buffer_(detail::zeroed_buffer<DeviceType>(detail::checked_bytes("Tensor", shape.extents(), sizeof(T)))) {}
+        buffer_(DeviceType::allocate_zeroed(detail::checked_bytes("Tensor", shape.extents(), sizeof(T)))) {}
 
   T* data() { return reinterpret_cast<T*>(buffer_.get()); }
   const T* data() const { return reinterpret_cast<const T*>(buffer_.get()); }
@@ -169,6 +162,7 @@ class Tensor {
 
   /// The memory itself.
   const typename DeviceType::Buffer& buffer() const { return buffer_; }
+  typename DeviceType::Buffer& buffer() { return buffer_; }
 
   /// A copy with memory of its own.
   Tensor clone() const {
