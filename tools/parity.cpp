@@ -6,6 +6,7 @@
 
 #include "parity/layer_cases.hpp"
 #include "parity/model_case.hpp"
+#include "parity/transformers_case.hpp"
 
 namespace {
 
@@ -19,7 +20,7 @@ struct Found {
 std::vector<Found> find_cases(const fs::path& folder) {
   std::vector<Found> cases;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.path().extension() != ".safetensors" || entry.path().filename() == "model.safetensors") continue;
+    if (entry.path().extension() != ".safetensors" || entry.path().filename().string().starts_with("model")) continue;
     const bool is_model = entry.path().filename() == "golden.safetensors";
     cases.push_back({entry.path().string(), is_model ? entry.path().parent_path().string() : ""});
   }
@@ -35,7 +36,9 @@ bool run(const parity::LayerCases& cases, const Found& found) {
   try {
     parity::GoldenCase golden(found.path);
     type = golden.text("class");
-    if (!found.model.empty()) {
+    if (type == "transformers.LlamaForCausalLM") {
+      parity::run_transformers_model(found.model, golden);
+    } else if (!found.model.empty()) {
       parity::run_model(found.model, golden);
     } else if (const auto runner = cases.find(type); runner != cases.end()) {
       runner->second(golden);
