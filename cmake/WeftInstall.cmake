@@ -16,6 +16,8 @@ install(FILES
   ${CMAKE_CURRENT_BINARY_DIR}/weftConfig.cmake
   ${CMAKE_CURRENT_BINARY_DIR}/weftConfigVersion.cmake
   cmake/WeftDependencies.cmake
+  cmake/WeftModel.cmake
+  cmake/model_header.cpp
   DESTINATION ${package_dir})
 
 configure_file(cmake/weft.pc.in weft.pc @ONLY)

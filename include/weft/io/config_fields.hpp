@@ -22,7 +22,7 @@ DerivedExtent(Int&) -> DerivedExtent<Int>;
 
 /// Calls `visit(name, field)` for every field but `rope_scaling`, whose form in files is its own.
 template <class Config, class Visit>
-void visit_llama_fields(Config& config, Visit&& visit) {
+constexpr void visit_llama_fields(Config& config, Visit&& visit) {
   visit("vocab_size", config.vocab_size);
   visit("hidden_size", config.hidden_size);
   visit("intermediate_size", config.intermediate_size);
@@ -46,7 +46,7 @@ void visit_llama_fields(Config& config, Visit&& visit) {
 
 /// Calls `visit(name, field)` for the numbers that a type of rotary scaling reads; `type` itself is not among them.
 template <class Scaling, class Visit>
-void visit_rope_fields(Scaling& scaling, Visit&& visit) {
+constexpr void visit_rope_fields(Scaling& scaling, Visit&& visit) {
   if (scaling.type == RopeType::standard) return;
   visit("factor", scaling.factor);
   if (scaling.type != RopeType::llama3) return;

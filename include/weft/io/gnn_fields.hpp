@@ -16,7 +16,7 @@ enum class FieldOf {
 };
 
 template <class Config, class Visit>
-void visit_sparse_graph_fields(Config& c, Visit&& visit) {
+constexpr void visit_sparse_graph_fields(Config& c, Visit&& visit) {
   visit("num_layers", c.num_layers);
   visit("hidden_dim", c.hidden_dim);
   visit("activation", c.activation);
@@ -43,7 +43,7 @@ void visit_sparse_graph_fields(Config& c, Visit&& visit) {
 }
 
 template <class Config, class Visit>
-void visit_adjacency_fields(Config& c, Visit&& visit) {
+constexpr void visit_adjacency_fields(Config& c, Visit&& visit) {
   visit("adj_construction_method", c.adj_construction_method);
   visit("threshold_any_tau", c.threshold_any_tau);
   visit("learnable_aggregate_activation", c.learnable_aggregate_activation);
@@ -60,7 +60,7 @@ void visit_adjacency_fields(Config& c, Visit&& visit) {
 }
 
 template <class Config, class Visit>
-void visit_attention_fields(Config& c, Visit&& visit) {
+constexpr void visit_attention_fields(Config& c, Visit&& visit) {
   visit("use_GNN_from_attention", c.use_GNN_from_attention);
   visit("attention_GIN_MLP_multiplier", c.attention_GIN_MLP_multiplier);
   visit("initial_sharpening_value", c.initial_sharpening_value);
@@ -86,7 +86,7 @@ void visit_attention_fields(Config& c, Visit&& visit) {
 }
 
 template <class Config, class Visit>
-void visit_coarse_fields(Config& c, Visit&& visit) {
+constexpr void visit_coarse_fields(Config& c, Visit&& visit) {
   visit("num_latents_list", c.num_latents_list);
   visit("num_latents", c.num_latents);
   visit("max_position_embeddings", c.max_position_embeddings);
@@ -99,7 +99,7 @@ void visit_coarse_fields(Config& c, Visit&& visit) {
 }
 
 template <class Config, class Visit>
-void visit_own_fields(Config& c, Visit&& visit) {
+constexpr void visit_own_fields(Config& c, Visit&& visit) {
   visit("dropout_rate", c.dropout_rate, FieldOf::us);
   visit("tokens_per_latent", c.tokens_per_latent, FieldOf::us);
   visit("interpolation_method_for_adj_scaling", c.interpolation_method_for_adj_scaling, FieldOf::us);
@@ -114,7 +114,7 @@ void visit_own_fields(Config& c, Visit&& visit) {
 }
 
 template <class Config, class Visit>
-void visit_kept_fields(Config& c, Visit&& visit) {
+constexpr void visit_kept_fields(Config& c, Visit&& visit) {
   visit("plot_for_debugging", c.plot_for_debugging);
   visit("combined_norm", c.combined_norm);
   visit("top_k", c.top_k);
@@ -143,7 +143,7 @@ void visit_kept_fields(Config& c, Visit&& visit) {
 
 /// Calls `visit(name, field, whose = FieldOf::reference)` for every field.
 template <class Config, class Visit>
-void visit_gnn_fields(Config& config, Visit&& visit) {
+constexpr void visit_gnn_fields(Config& config, Visit&& visit) {
   visit_sparse_graph_fields(config, visit);
   visit_adjacency_fields(config, visit);
   visit_attention_fields(config, visit);

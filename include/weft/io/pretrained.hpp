@@ -75,6 +75,16 @@ void save_pretrained(const LlamaForCausalLMWithGNN<Config, T>& model, const Toke
   tokenizer.save(folder + "/tokenizer.json");
 }
 
+/// A model whose weights are part of the program: its configuration type has `weights()`, as `weft_add_model(... EMBED)` of
+/// CMake writes it.
+template <class Config, class T = float>
+requires requires { Config::weights(); }
+LlamaForCausalLMWithGNN<Config, T> load_embedded() {
+  LlamaForCausalLMWithGNN<Config, T> model(Config::llama, Config::gnn, WithoutValues());
+  load_parameters(SafetensorsFile(Config::weights(), "the weights in the program"), model);
+  return model;
+}
+
 /// Reads a model from such a folder. `Dynamic` models take their extents from config.json; where the configuration type
 /// knows them, a folder of another shape is refused. Weights are used where the file has them: opening takes no time and no memory
 /// until they are touched, and whoever trains them has pages of his own from then on. The file must not be changed in place; one
