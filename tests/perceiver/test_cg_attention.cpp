@@ -110,8 +110,9 @@ TEST_CASE("the causal mask by flag, as padding without padded tokens and as a te
     const auto fast = values_of(layer, x, causal_inputs<float>());
     CAPTURE(tokens);
     CHECK(largest_difference(values_of(layer, x, causal_inputs<float>(valid.data())), fast) < 1e-5);
-    // Of a wider mask the first columns count, and one text's mask may serve all.
-    for (const auto& [texts, columns] : {std::pair{Index{2}, tokens}, {Index{2}, tokens + 3}, {Index{1}, tokens}}) {
+    // Of a wider mask the first columns count, but for texts shorter than the latents, and one text's mask may serve all.
+    const Index wider = tokens < 4 ? tokens : tokens + 3;
+    for (const auto& [texts, columns] : {std::pair{Index{2}, tokens}, {Index{2}, wider}, {Index{1}, tokens}}) {
       Tensor<float, Shape<Dyn, 1, Dyn, Dyn>> mask(Shape<Dyn, 1, Dyn, Dyn>(texts, tokens, columns));
       for (Index i = 0; i < mask.size(); ++i) {
         mask.data()[i] = i % columns > i / columns % tokens ? std::numeric_limits<float>::lowest() : 0;
@@ -218,6 +219,26 @@ TEST_CASE("coarse-grained attention refuses what it cannot do") {
   CHECK_FALSE(layer.incremental());
   CHECK(layer.head_dim() == 2);
   CHECK(layer.key_width() == 4);
+}
+
+TEST_CASE("a mask wider than a text of fewer tokens than latents is refused, at every level") {
+  const auto x = random_tensor<float>(Shape<Dyn, Dyn, Dyn>(1, 3, 4), 2);
+  float memory[15] = {};
+  AttentionInputs<float> inputs;
+  Inference inference;
+  const auto masked = [&](Index columns) {
+    inputs.additive_mask = {memory, Shape<Dyn, 1, Dyn, Dyn>(1, 3, columns)};
+    return inputs;
+  };
+  const auto four_and_three = two_levels<float>(CGMask::reference);
+  CHECK_NOTHROW(four_and_three(inference, x, masked(3)));
+  CHECK_THROWS_WITH(four_and_three(inference, x, masked(5)),
+                    "PerceiverAR_Fixed_Token_Per_Latent: additive_mask must have as many columns as the text has "
+                    "tokens, 3, where these are fewer than the 4 latents, found 5 (quirk P7)");
+  CHECK_THROWS_WITH(four_and_three.perceiver_layers[0].encode(inference, x, masked(4)), ContainsSubstring("quirk P7"));
+  CHECK_NOTHROW(four_and_three.perceiver_layers[1](inference, x, masked(5)));
+  const CG_Attention<4, 2> three_and_four({{0, 0, 12, 0, 0, 1, 0}, {3, 4}});
+  CHECK_THROWS_WITH(three_and_four(inference, x, masked(4)), ContainsSubstring("the 4 latents, found 4"));
 }
 
 TEST_CASE("tables of coarse-grained attention start with the reference's deviation") {

@@ -240,9 +240,13 @@ TEST_CASE("coarse-grained attention with interpolation refuses what it cannot do
   Inference inference;
   CHECK_THROWS_WITH(layer(inference, x, causal_inputs<float>()), ContainsSubstring("more than 12 tokens"));
   AttentionInputs<float> inputs;
-  float memory[4];
+  float memory[4] = {};
   inputs.cache = {memory, memory, 1, 0, 4, 4};
   const auto short_x = random_tensor<float>(Shape<Dyn, Dyn, Dyn>(1, 1, 4), 2);
   CHECK_THROWS_WITH(layer(inference, short_x, inputs), ContainsSubstring("no decoding with a key/value cache"));
   CHECK_THROWS_WITH(layer.attention_weights(inference, short_x, inputs), ContainsSubstring("no weights of tokens"));
+  inputs = {};
+  inputs.additive_mask = {memory, Shape<Dyn, 1, Dyn, Dyn>(1, 1, 2)};
+  CHECK_THROWS_WITH(layer(inference, short_x, inputs),
+                    ContainsSubstring("fewer than the 4 latents, found 2 (quirk P7)"));
 }

@@ -45,8 +45,7 @@ class PerceiverAR_Fixed_Token_Per_Latent
   /// \param inputs  masks; without any, tokens see later ones of their group (quirk P3)
   template <class Context, class X>
   auto decode_groups(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
-    this->check_tokens(x.extent(1));
-    detail::check_coarse_inputs("PerceiverAR_Fixed_Token_Per_Latent", inputs);
+    this->check_text(x, inputs);
     return cg_mask_ == CGMask::reference ? decode_by_reference(context, x, inputs)
                                          : decode_causal_groups(context, x, inputs);
   }

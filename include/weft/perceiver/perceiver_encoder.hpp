@@ -100,8 +100,7 @@ class PerceiverEncoder {
   /// \return   [batch, latents, hidden]
   template <class Context, class X>
   auto encode(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
-    check_tokens(x.extent(1));
-    check_coarse_inputs(name_, inputs);
+    check_text(x, inputs);
     return final_norm(
         context, run_layers(context, x, reference_plan(inputs, x, options_.num_latents), latent_transformer.size()));
   }
@@ -132,10 +131,21 @@ class PerceiverEncoder {
 
   double table_deviation() const { return 1 / std::sqrt(static_cast<double>(options_.hidden_size)); }
 
-  void check_tokens(Index tokens) const {
+  /// Refuses texts and masks that the reference cannot take, or that nobody can.
+  template <class X>
+  void check_text(const X& x, const AttentionInputs<T>& inputs) const {
+    check_coarse_inputs(name_, inputs);
+    const Index tokens = x.extent(1);
     if (tokens > options_.max_position_embeddings) {
       fail(concat(name_, ": a text must not have more than ", options_.max_position_embeddings,
                   " tokens (max_position_embeddings), found ", tokens));
+    }
+    if (inputs.additive_mask.data() == nullptr) return;
+    const Index columns = inputs.additive_mask.extent(3);
+    if (tokens < options_.num_latents && columns > tokens) {
+      fail(concat(name_, ": additive_mask must have as many columns as the text has tokens, ", tokens,
+                  ", where these are fewer than the ", options_.num_latents, " latents, found ", columns,
+                  " (quirk P7)"));
     }
   }
 

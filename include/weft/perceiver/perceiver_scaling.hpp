@@ -54,8 +54,7 @@ class PerceiverAR_Fixed_Token_Per_Latent_Scaling
   /// \return        [batch, tokens, hidden]
   template <class Context, class X>
   auto operator()(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
-    this->check_tokens(x.extent(1));
-    detail::check_coarse_inputs("PerceiverAR_Fixed_Token_Per_Latent_Scaling", inputs);
+    this->check_text(x, inputs);
     if (scaling_.adjacency == CGIAdjacency::reference) {
       const auto y = attend_locally(context, x, inputs, supplied_ones(context), none);
       return without_latents(context, y);
