@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "weft/autograd/operand.hpp"
@@ -47,6 +48,46 @@ struct CrossAttentionBackward {
   }
 };
 
+/// The same extents for packed texts, and checks of what they can be combined with.
+template <class T, class QueryShape, class ValueShape>
+kernels::CrossAttentionSize packed_size(kernels::CrossAttentionSize size, const CrossAttentionOptions<T>& options,
+                                        const QueryShape& queries, const ValueShape& values) {
+  const kernels::CrossAttentionMask<T>& mask = options.mask;
+  if (mask.tokens.dense() || options.mixing.visible.dense() || options.mixing.kind == kernels::SuppliedWeights::dense) {
+    fail("cross_attention(q, k, v): packed texts take no padding, additive mask or dense supplied weights");
+  }
+  const PackedRows& texts = mask.query_texts ? mask.query_texts : mask.key_texts;
+  const Index tokens = texts.starts[texts.sequences];
+  size.batch = texts.sequences;
+  size.query_texts = mask.query_texts;
+  size.key_texts = mask.key_texts;
+  size.skipped = mask.skipped;
+  const bool in_rows = mask.query_texts && mask.skipped == 0 && queries[0] * queries[1] == tokens;
+  const Index most = mask.query_texts ? texts.longest - mask.skipped : queries[1];
+  size.shared_queries = !in_rows && queries[0] == 1;
+  size.queries = in_rows ? texts.longest : most;
+  size.keys = mask.key_texts ? texts.longest : values[1];
+  const bool queries_fit =
+      in_rows || (size.shared_queries ? queries[1] == most : !mask.query_texts && queries[0] == size.batch);
+  const bool keys_fit = mask.key_texts ? values[0] * values[1] == tokens : values[0] == size.batch;
+  const bool alike = !mask.key_texts || mask.key_texts.sequences == size.batch;
+  if (!queries_fit || !keys_fit || !alike || mask.skipped < 0) {
+    fail(concat("cross_attention(q, k, v): q, k and v must be rows of the ", size.batch, " packed texts of ", tokens,
+                " tokens or have a row for each text, q alone one for all, found shapes ", queries.text(), " and ",
+                values.text()));
+  }
+  return size;
+}
+
+/// The extents of the result: with packed queries those of q, or one row of all tokens where all are asked the same.
+template <class T, class QueryShape>
+std::array<Index, 3> cross_attention_extents(const kernels::CrossAttentionInput<T>& in, const QueryShape& queries) {
+  const kernels::CrossAttentionSize& size = in.size;
+  if (!size.query_texts) return {size.batch, size.queries, size.width()};
+  if (!size.shared_queries) return {queries[0], queries[1], size.width()};
+  return {1, size.query_texts.starts[size.batch], size.width()};
+}
+
 /// Checks extents and gathers everything but gradients.
 template <class Q, class K, class V, class T>
 kernels::CrossAttentionInput<T> cross_attention_input(const Q& q, const K& k, const V& v,
@@ -55,7 +96,7 @@ kernels::CrossAttentionInput<T> cross_attention_input(const Q& q, const K& k, co
                 "cross_attention(q, k, v): q, k and v must be [batch, tokens, heads * head_dim]");
   WEFT_EXPECT_SAME_EXTENT(k.shape(), 0, v.shape(), 0, "cross_attention(q, k, v): k and v must have the same batch");
   WEFT_EXPECT_SAME_EXTENT(k.shape(), 1, v.shape(), 1, "cross_attention(q, k, v): k and v must have as many tokens");
-  if (q.extent(0) != 1 && q.extent(0) != v.extent(0)) {
+  if (!options.mask.packed() && q.extent(0) != 1 && q.extent(0) != v.extent(0)) {
     fail(
         concat("cross_attention(q, k, v): q must have the batch of k or 1, found ", q.extent(0), " and ", v.extent(0)));
   }
@@ -71,14 +112,11 @@ kernels::CrossAttentionInput<T> cross_attention_input(const Q& q, const K& k, co
     fail(concat("cross_attention(q, k, v): a group must have a member, found ", options.mask.group_size));
   }
   const bool shared = q.extent(0) == 1 && v.extent(0) != 1;
-  return {{v.extent(0), options.heads, q.extent(1), v.extent(1), v.extent(2) / options.heads, shared},
-          q.data(),
-          k.data(),
-          v.data(),
-          static_cast<T>(options.scale),
-          options.mask,
-          options.mixing,
-          options.dropout};
+  kernels::CrossAttentionSize size{v.extent(0), options.heads, q.extent(1), v.extent(1), v.extent(2) / options.heads,
+                                   shared};
+  if (options.mask.packed()) size = packed_size(size, options, q.shape(), v.shape());
+  return {size,         q.data(),       k.data(),       v.data(), static_cast<T>(options.scale),
+          options.mask, options.mixing, options.dropout};
 }
 
 /// Checks the supplied weights.
@@ -117,6 +155,8 @@ void check_supplied(const kernels::CrossAttentionInput<T>& in, const Supplied& s
 /// supplied weights where there are any. Weights exist for a block of rows at a time, forwards and backwards, and no
 /// score is computed that a mask by index makes irrelevant.
 ///
+/// Texts may be packed, by `mask.query_texts` and `mask.key_texts`, into the rows of q, of k and v, or of both.
+///
 /// \param q         [batch or 1, queries, heads * head_dim]
 /// \param k         [batch, keys, heads * head_dim]
 /// \param v         [batch, keys, heads * head_dim]
@@ -124,7 +164,7 @@ void check_supplied(const kernels::CrossAttentionInput<T>& in, const Supplied& s
 ///                  `none`
 /// \param mix       a tensor of one element instead of `options.mixing.mix`, or `none`. Where the mix is not positive q
 ///                  and k do not matter, and neither they nor the mix get a gradient.
-/// \return          [batch, queries, heads * head_dim]
+/// \return          [batch, queries, heads * head_dim]; of one q for all packed texts [1, all tokens, heads * head_dim]
 template <class Context, class Q, class K, class V, class Supplied = None, class Mix = None>
 auto cross_attention(Context& context, const Q& q, const K& k, const V& v, CrossAttentionOptions<ElementOf<V>> options,
                      const Supplied& supplied = none, const Mix& mix = none) {
@@ -146,7 +186,7 @@ auto cross_attention(Context& context, const Q& q, const K& k, const V& v, Cross
 
   using YShape = ReplaceAxis<ShapeOf<V>, 1, extent_of<ShapeOf<Q>, 1>>;
   const bool needs_gradient = dq || dk || values.gradient || weights.gradient || d_mix;
-  auto y = context.template make<T>(YShape::from({in.size.batch, in.size.queries, in.size.width()}), needs_gradient);
+  auto y = context.template make<T>(YShape::from(detail::cross_attention_extents(in, q.shape())), needs_gradient);
   CrossAttentionKernels<Device>::forward(in, y.data());
   if constexpr (Context::records) {
     context.record(y.gradient_slot(), detail::CrossAttentionBackward<T, Device>{

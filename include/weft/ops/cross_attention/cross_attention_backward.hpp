@@ -23,10 +23,10 @@ class HeadBackward {
   T run() {
     const CrossAttentionSize& size = in_.size;
     const bool first_of_shared = !size.shared_queries || batch_ == 0;
-    if (first_of_shared)
-      clear(gradients_.dq, in_.at(size.shared_queries ? 0 : batch_, head_, 0, size.queries), size.queries);
-    clear(gradients_.dk, in_.at(batch_, head_, 0, size.keys), size.keys);
-    clear(gradients_.dv, in_.at(batch_, head_, 0, size.keys), size.keys);
+    const Index queries = size.shared_queries ? size.queries : size.queries_of(batch_);
+    if (first_of_shared) clear(gradients_.dq, in_.at(size.query_row(batch_), head_), queries);
+    clear(gradients_.dk, in_.at(size.key_row(batch_), head_), size.keys_of(batch_));
+    clear(gradients_.dv, in_.at(size.key_row(batch_), head_), size.keys_of(batch_));
     clear_supplied();
     for_each_row_block(in_, batch_, head_, [&](const RowBlock& block) {
       if (block.width() > 0) run_block(block);
@@ -52,7 +52,7 @@ class HeadBackward {
     WeightBlock<T> weights(in_, block, true);
     weights.compute();
     const Index width = block.width();
-    const T* d_out = d_out_ + in_.at(batch_, head_, block.first, in_.size.queries);
+    const T* d_out = d_out_ + in_.at(in_.size.result_row(batch_) + block.first, head_);
     add_values_gradient(block, weights.applied(), d_out);
     if (!gradients_.dq && !gradients_.dk && !gradients_.d_supplied && !gradients_.d_mix) return;
     T* slopes = thread_scratch<Slopes, T>(block.count * width);
@@ -66,7 +66,7 @@ class HeadBackward {
   void add_values_gradient(const RowBlock& block, const T* applied, const T* d_out) const {
     if (!gradients_.dv) return;
     matmul(Transpose::yes, Transpose::no, block.width(), in_.size.head_dim, block.count, applied, block.width(), d_out,
-           in_.size.width(), gradients_.dv.data + in_.at(batch_, head_, block.keys.begin, in_.size.keys),
+           in_.size.width(), gradients_.dv.data + in_.at(in_.size.key_row(batch_) + block.keys.begin, head_),
            in_.size.width(), MatmulEpilogue<T>{nullptr, true, T{1}});
   }
 
@@ -120,8 +120,7 @@ class HeadBackward {
     T* visible = thread_scratch<Visible, T>(row.count());
     std::copy_n(slopes, row.count(), visible);
     hide_supplied(in_.mixing, row, visible);
-    for_each_upscaled(in_.mixing, in_.size, row,
-                      [&](Index j, Index entry, T factor) { target[entry] += share * factor * visible[j]; });
+    for_each_upscaled(in_, row, [&](Index j, Index entry, T factor) { target[entry] += share * factor * visible[j]; });
   }
 
   /// dq += scale · d scores k, dk += scale · d scoresᵀ q
@@ -129,15 +128,14 @@ class HeadBackward {
     const CrossAttentionSize& size = in_.size;
     const MatmulEpilogue<T> add_scaled{nullptr, true, in_.scale};
     if (gradients_.dq) {
-      const Index text = size.shared_queries ? 0 : batch_;
       matmul(Transpose::no, Transpose::no, block.count, size.head_dim, block.width(), slopes, block.width(),
              in_.key(batch_, head_, block.keys.begin), size.width(),
-             gradients_.dq.data + in_.at(text, head_, block.first, size.queries), size.width(), add_scaled);
+             gradients_.dq.data + in_.at(size.query_row(batch_) + block.first, head_), size.width(), add_scaled);
     }
     if (gradients_.dk) {
       matmul(Transpose::yes, Transpose::no, block.width(), size.head_dim, block.count, slopes, block.width(),
              in_.query(batch_, head_, block.first), size.width(),
-             gradients_.dk.data + in_.at(batch_, head_, block.keys.begin, size.keys), size.width(), add_scaled);
+             gradients_.dk.data + in_.at(size.key_row(batch_) + block.keys.begin, head_), size.width(), add_scaled);
     }
   }
 

@@ -39,10 +39,11 @@ Index rows_per_block(const CrossAttentionInput<T>& in) {
 template <class T, class Body>
 void for_each_row_block(const CrossAttentionInput<T>& in, Index batch, Index head, Body&& body) {
   const Index rows = rows_per_block(in);
-  for (Index first = 0; first < in.size.queries; first += rows) {
-    RowBlock block{batch, head, first, std::min(rows, in.size.queries - first), {in.size.keys, 0}};
+  const Index queries = in.size.queries_of(batch);
+  for (Index first = 0; first < queries; first += rows) {
+    RowBlock block{batch, head, first, std::min(rows, queries - first), {in.size.keys_of(batch), 0}};
     for (Index i = first; i < first + block.count; ++i) {
-      const KeyRange range = key_range(in, i);
+      const KeyRange range = key_range(in, batch, i);
       if (range.begin >= range.end) continue;
       block.keys.begin = std::min(block.keys.begin, range.begin);
       block.keys.end = std::max(block.keys.end, range.end);
@@ -81,7 +82,7 @@ class WeightBlock {
 
   RowPlace place(Index r) const {
     const Index i = block_.first + r;
-    return {block_.batch, block_.head, i, key_range(in_, i)};
+    return {block_.batch, block_.head, i, key_range(in_, block_.batch, i)};
   }
   /// Position of the first key of a row's range in the block.
   Index offset(Index r) const { return r * block_.width() + place(r).range.begin - block_.keys.begin; }
@@ -92,7 +93,7 @@ class WeightBlock {
 
   /// The supplied weights of one row, computed again.
   const T* supplied(const RowPlace& row) const {
-    supplied_row(in_.mixing, in_.size, row, supplied_);
+    supplied_row(in_, row, supplied_);
     return supplied_;
   }
 
@@ -113,7 +114,7 @@ class WeightBlock {
     } else if (in_.mixing.local()) {
       factors_[r] = mix_row(in_, row, w, supplied(row), a);
     } else {
-      supplied_row(in_.mixing, in_.size, row, a);
+      supplied_row(in_, row, a);
     }
     drop_row(in_, row, a);
   }

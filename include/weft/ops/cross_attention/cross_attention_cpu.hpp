@@ -18,12 +18,13 @@ struct CrossAttentionKernels<Cpu> {
   template <class T>
   static void forward(const kernels::CrossAttentionInput<T>& in, T* out) {
     for_each_head(in, [&](Index batch, Index head) {
+      clear_skipped(in, batch, head, out);
       kernels::detail::for_each_row_block(in, batch, head, [&](const kernels::detail::RowBlock& block) {
         kernels::detail::WeightBlock<T> weights(in, block, false);
         weights.compute();
         kernels::matmul(kernels::Transpose::no, kernels::Transpose::no, block.count, in.size.head_dim, block.width(),
                         weights.applied(), block.width(), in.value(batch, head, block.keys.begin), in.size.width(),
-                        out + in.at(batch, head, block.first, in.size.queries), in.size.width());
+                        out + in.at(in.size.result_row(batch) + block.first, head), in.size.width());
       });
     });
   }
@@ -58,12 +59,12 @@ struct CrossAttentionKernels<Cpu> {
   static void weights(const kernels::CrossAttentionInput<T>& in, T* weights) {
     for_each_head(in, [&](Index batch, Index head) {
       T* rows = weights + (batch * in.size.heads + head) * in.size.queries * in.size.keys;
+      std::fill_n(rows, in.size.queries * in.size.keys, T{0});
       kernels::detail::for_each_row_block(in, batch, head, [&](const kernels::detail::RowBlock& block) {
         kernels::detail::WeightBlock<T> values(in, block, false);
         values.compute();
         for (Index r = 0; r < block.count; ++r) {
           T* row = rows + (block.first + r) * in.size.keys;
-          std::fill_n(row, in.size.keys, T{0});
           std::copy_n(values.applied() + r * block.width(), block.width(), row + block.keys.begin);
         }
       });
@@ -71,6 +72,15 @@ struct CrossAttentionKernels<Cpu> {
   }
 
  private:
+  /// The results of tokens that ask nothing.
+  template <class T>
+  static void clear_skipped(const kernels::CrossAttentionInput<T>& in, Index batch, Index head, T* out) {
+    const Index end = in.size.result_row(batch);
+    const Index begin = end - in.size.skipped;
+    const Index count = std::min(in.size.skipped, in.size.query_texts.length(batch, in.size.queries));
+    for (Index row = begin; row < begin + count; ++row) std::fill_n(out + in.at(row, head), in.size.head_dim, T{0});
+  }
+
   template <class T, class Body>
   static void for_each_head(const kernels::CrossAttentionInput<T>& in, Body&& body) {
     parallel_for(in.size.batch * in.size.heads, 1, [&](Index begin, Index end) {

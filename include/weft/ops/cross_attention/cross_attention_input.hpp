@@ -9,20 +9,31 @@
 
 #include "weft/autograd/gradient.hpp"
 #include "weft/ops/dropout/dropout_kernels.hpp"
+#include "weft/ops/packed_rows.hpp"
 #include "weft/tensor/types.hpp"
 
 namespace weft::kernels {
 
-/// The extents of cross attention: as many heads of keys and values as of queries, all `head_dim` wide.
+/// The extents of cross attention: as many heads of keys and values as of queries, all `head_dim` wide. Where texts are
+/// packed, `queries` and `keys` are the most that one has.
 struct CrossAttentionSize {
-  Index batch = 0;
+  Index batch = 0;  ///< texts
   Index heads = 0;
   Index queries = 0;
   Index keys = 0;
   Index head_dim = 0;
   bool shared_queries = false;  ///< q is [1, queries, width]: every text is asked the same
+  PackedRows query_texts = {};  ///< where the results of texts lie, and their queries unless these are shared
+  PackedRows key_texts = {};
+  Index skipped = 0;  ///< tokens at the front of each packed text that ask nothing and get 0
 
   Index width() const { return heads * head_dim; }
+  Index queries_of(Index text) const { return std::max<Index>(0, query_texts.length(text, queries) - skipped); }
+  Index keys_of(Index text) const { return key_texts.length(text, keys); }
+  /// The rows of a text's first result, query and key.
+  Index result_row(Index text) const { return query_texts.begin(text, queries) + skipped; }
+  Index query_row(Index text) const { return shared_queries ? 0 : result_row(text); }
+  Index key_row(Index text) const { return key_texts.begin(text, keys); }
 };
 
 /// A mask of tokens against tokens that is added to the scores. Where it is said by index it holds 0 or the smallest
@@ -72,6 +83,14 @@ struct CrossAttentionMask {
   KeyGroups groups = KeyGroups::none;
   Index group_size = 1;
   T penalty = T(-1e9);
+
+  /// Where several texts share the rows of q (and of the result), and of k and v. Indices are then those within a text. A
+  /// query sees keys of its own text only; with packed texts only `tokens.causal` may be given of a mask of tokens.
+  PackedRows query_texts = {};
+  PackedRows key_texts = {};
+  Index skipped = 0;  ///< tokens at the front of each text of `query_texts` that ask nothing: the result there is 0
+
+  bool packed() const { return query_texts || key_texts; }
 };
 
 /// Weights that come from elsewhere; all but `dense` are 0 for later keys.
@@ -79,7 +98,7 @@ enum class SuppliedWeights {
   none,
   dense,     ///< [batch, heads, queries, keys]
   ones,      ///< 1 for every key up to the query
-  nearest,   ///< [batch, heads, extent, extent], entry (⌊i / P⌋, ⌊j / P⌋)
+  nearest,   ///< [texts, heads, extent, extent], entry (⌊i / P⌋, ⌊j / P⌋)
   bilinear,  ///< the same array, interpolated linearly between the middles of its cells (align_corners off)
 };
 
@@ -117,12 +136,12 @@ struct CrossAttentionInput {
   CrossAttentionMixing<T> mixing;
   std::optional<DropoutMask> dropout;  ///< of the weights, after mixing
 
-  const T* query(Index b, Index h, Index i) const { return q + at(size.shared_queries ? 0 : b, h, i, size.queries); }
-  const T* key(Index b, Index h, Index j) const { return k + at(b, h, j, size.keys); }
-  const T* value(Index b, Index h, Index j) const { return v + at(b, h, j, size.keys); }
+  const T* query(Index b, Index h, Index i) const { return q + at(size.query_row(b) + i, h); }
+  const T* key(Index b, Index h, Index j) const { return k + at(size.key_row(b) + j, h); }
+  const T* value(Index b, Index h, Index j) const { return v + at(size.key_row(b) + j, h); }
 
-  /// Where row `i` of one head lies in [batch, rows, heads * head_dim].
-  Index at(Index b, Index h, Index i, Index rows) const { return (b * rows + i) * size.width() + h * size.head_dim; }
+  /// Where one head of a row lies in [all rows, heads * head_dim].
+  Index at(Index row, Index h) const { return row * size.width() + h * size.head_dim; }
 };
 
 /// What backward owes. When several of them are one tensor, the earlier in this list may overwrite and the later add.
@@ -156,11 +175,11 @@ inline KeyRange either(KeyRange preferred, KeyRange otherwise) {
 
 }  // namespace detail
 
-/// A range outside which no weight of query i can be other than 0, so that no score there is computed.
+/// A range outside which no weight of query i of a text can be other than 0, so that no score there is computed.
 template <class T>
-KeyRange key_range(const CrossAttentionInput<T>& in, Index i) {
+KeyRange key_range(const CrossAttentionInput<T>& in, Index text, Index i) {
   const CrossAttentionMask<T>& mask = in.mask;
-  const Index keys = in.size.keys;
+  const Index keys = in.size.keys_of(text);
   const Index size = mask.group_size;
   const Index until = std::min(keys, i + 1);
   if (mask.groups == KeyGroups::only_of_query) return {std::min(keys, i * size), std::min(keys, (i + 1) * size)};

@@ -25,9 +25,10 @@ bool key_exists_naive(const CrossAttentionInput<T>& in, Index i, Index j) {
 /// softmax of one row of scores
 template <class T>
 std::vector<T> softmax_weights_naive(const CrossAttentionInput<T>& in, Index b, Index h, Index i) {
-  std::vector<T> scores(static_cast<std::size_t>(in.size.keys));
+  const Index keys = in.size.keys_of(b);
+  std::vector<T> scores(static_cast<std::size_t>(keys));
   T peak = -std::numeric_limits<T>::infinity();
-  for (Index j = 0; j < in.size.keys; ++j) {
+  for (Index j = 0; j < keys; ++j) {
     T score = 0;
     for (Index c = 0; c < in.size.head_dim; ++c) score += in.query(b, h, i)[c] * in.key(b, h, j)[c];
     score *= in.scale;
@@ -55,13 +56,14 @@ T supplied_weight_naive(const CrossAttentionInput<T>& in, Index b, Index h, Inde
   if (mixing.kind == SuppliedWeights::ones) return 1;
   const T* cells = mixing.weights + pair * mixing.extent * mixing.extent;
   const Index n = mixing.extent, size = mixing.group_size;
+  const Index used = in.size.key_texts ? (in.size.keys_of(b) + size - 1) / size : n;
   if (mixing.kind == SuppliedWeights::nearest) return cells[i / size * n + j / size];
   T sum = 0;
-  for (Index r = 0; r < n; ++r) {
-    for (Index c = 0; c < n; ++c) {
+  for (Index r = 0; r < used; ++r) {
+    for (Index c = 0; c < used; ++c) {
       const auto share = [&](Index position, Index cell) {  // a hat around the middle of the cell, level at the ends
         const double x = std::clamp((static_cast<double>(position) + 0.5) / static_cast<double>(size) - 0.5, 0.0,
-                                    static_cast<double>(n - 1));
+                                    static_cast<double>(used - 1));
         return static_cast<T>(std::max(0.0, 1 - std::abs(x - static_cast<double>(cell))));
       };
       sum += share(i, r) * share(j, c) * cells[r * n + c];
@@ -70,16 +72,18 @@ T supplied_weight_naive(const CrossAttentionInput<T>& in, Index b, Index h, Inde
   return sum;
 }
 
-/// Dense weights [batch, heads, queries, keys].
+/// Dense weights [batch, heads, queries, keys], 0 where a packed text has ended.
 template <class T>
 void cross_attention_weights_naive(const CrossAttentionInput<T>& in, T* weights) {
   const T m = in.mixing.mix;
   for (Index b = 0; b < in.size.batch; ++b) {
     for (Index h = 0; h < in.size.heads; ++h) {
+      std::fill_n(weights, in.size.queries * in.size.keys, T{0});
       for (Index i = 0; i < in.size.queries; ++i, weights += in.size.keys) {
+        if (i >= in.size.queries_of(b)) continue;
         const auto local = softmax_weights_naive(in, b, h, i);
         T sum = 0;
-        for (Index j = 0; j < in.size.keys; ++j) {
+        for (Index j = 0; j < in.size.keys_of(b); ++j) {
           weights[j] = local[static_cast<std::size_t>(j)];
           if (!in.mixing.given()) continue;
           const T supplied = supplied_weight_naive(in, b, h, i, j);
@@ -87,7 +91,7 @@ void cross_attention_weights_naive(const CrossAttentionInput<T>& in, T* weights)
           sum += weights[j];
         }
         if (!in.mixing.given() || !in.mixing.local()) continue;
-        for (Index j = 0; j < in.size.keys; ++j) {
+        for (Index j = 0; j < in.size.keys_of(b); ++j) {
           weights[j] = in.mask.causal && j > i ? T{0} : weights[j] / (sum + T(1e-9));
         }
       }
@@ -95,7 +99,7 @@ void cross_attention_weights_naive(const CrossAttentionInput<T>& in, T* weights)
   }
 }
 
-/// out[b, i, h, :] = Σⱼ a[b, h, i, j] v[b, j, h, :]
+/// out[b, i, h, :] = Σⱼ a[b, h, i, j] v[b, j, h, :], 0 for tokens that ask nothing
 template <class T>
 void cross_attention_naive(const CrossAttentionInput<T>& in, T* out) {
   const CrossAttentionSize& size = in.size;
@@ -104,11 +108,16 @@ void cross_attention_naive(const CrossAttentionInput<T>& in, T* out) {
   const T* row = weights.data();
   for (Index b = 0; b < size.batch; ++b) {
     for (Index h = 0; h < size.heads; ++h) {
+      const Index before = std::min(size.skipped, size.query_texts.length(b, size.queries));
+      for (Index t = 0; t < before; ++t) {
+        std::fill_n(out + in.at(size.result_row(b) - size.skipped + t, h), size.head_dim, T{0});
+      }
       for (Index i = 0; i < size.queries; ++i, row += size.keys) {
+        if (i >= size.queries_of(b)) continue;
         for (Index c = 0; c < size.head_dim; ++c) {
           T sum = 0;
-          for (Index j = 0; j < size.keys; ++j) sum += row[j] * in.value(b, h, j)[c];
-          out[in.at(b, h, i, size.queries) + c] = sum;
+          for (Index j = 0; j < size.keys_of(b); ++j) sum += row[j] * in.value(b, h, j)[c];
+          out[in.at(size.result_row(b) + i, h) + c] = sum;
         }
       }
     }

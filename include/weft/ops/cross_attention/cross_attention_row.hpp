@@ -82,13 +82,16 @@ struct CellPair {
 
 /// Calls visit(j, entry, factor) for every term factor * entry of the upscaled weights of a row.
 template <class T, class Visit>
-void for_each_upscaled(const CrossAttentionMixing<T>& mixing, const CrossAttentionSize& size, const RowPlace& row,
-                       Visit&& visit) {
+void for_each_upscaled(const CrossAttentionInput<T>& in, const RowPlace& row, Visit&& visit) {
+  const CrossAttentionMixing<T>& mixing = in.mixing;
   const bool interpolates = mixing.kind == SuppliedWeights::bilinear;
-  const Index matrix = (row.batch * size.heads + row.head) * mixing.extent * mixing.extent;
-  const CellPair<T> rows(interpolates, row.i, mixing.group_size, mixing.extent);
+  const Index matrix = (row.batch * in.size.heads + row.head) * mixing.extent * mixing.extent;
+  // A packed text has no cells after its last group, however many the longest has.
+  const Index groups = (in.size.keys_of(row.batch) + mixing.group_size - 1) / mixing.group_size;
+  const Index cells = in.size.key_texts ? groups : mixing.extent;
+  const CellPair<T> rows(interpolates, row.i, mixing.group_size, cells);
   for (Index j = row.range.begin; j < row.range.begin + row.until_query(); ++j) {
-    const CellPair<T> columns(interpolates, j, mixing.group_size, mixing.extent);
+    const CellPair<T> columns(interpolates, j, mixing.group_size, cells);
     const auto entry = [&](Index r, Index c) { return matrix + r * mixing.extent + c; };
     visit(j - row.range.begin, entry(rows.first, columns.first), (1 - rows.share) * (1 - columns.share));
     if (!interpolates) continue;
@@ -110,8 +113,9 @@ void hide_supplied(const CrossAttentionMixing<T>& mixing, const RowPlace& row, T
 
 /// The supplied weights of a row.
 template <class T>
-void supplied_row(const CrossAttentionMixing<T>& mixing, const CrossAttentionSize& size, const RowPlace& row,
-                  T* supplied) {
+void supplied_row(const CrossAttentionInput<T>& in, const RowPlace& row, T* supplied) {
+  const CrossAttentionMixing<T>& mixing = in.mixing;
+  const CrossAttentionSize& size = in.size;
   const Index pair = row.batch * size.heads + row.head;
   if (mixing.kind == SuppliedWeights::dense) {
     std::copy_n(mixing.weights + (pair * size.queries + row.i) * size.keys + row.range.begin, row.count(), supplied);
@@ -127,8 +131,7 @@ void supplied_row(const CrossAttentionMixing<T>& mixing, const CrossAttentionSiz
     }
     std::fill_n(supplied, row.until_query(), entry);
   } else {
-    for_each_upscaled(mixing, size, row,
-                      [&](Index j, Index entry, T factor) { supplied[j] += factor * mixing.weights[entry]; });
+    for_each_upscaled(in, row, [&](Index j, Index entry, T factor) { supplied[j] += factor * mixing.weights[entry]; });
   }
   hide_supplied(mixing, row, supplied);
 }

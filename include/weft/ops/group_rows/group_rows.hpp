@@ -14,6 +14,7 @@ struct RowGroups {
   Index size = 1;                      ///< tokens of a group
   Index shift = 0;                     ///< tokens before the first group
   const std::int32_t* keep = nullptr;  ///< [batch, tokens], 0 = belongs to no group; must outlive the step on a tape
+  PackedRows packed = {};              ///< where several texts share a row; groups are those of a text
 };
 
 namespace detail {
@@ -35,12 +36,21 @@ struct GroupRowsBackward {
   }
 };
 
+template <class ResultShape>
+void expect_packed(const PackedRows& packed, Index texts, const ResultShape& shape) {
+  if (texts != packed.sequences || packed.starts[packed.sequences] != shape[0] * shape[1]) {
+    fail(concat("add_group_rows(shape, rows): rows must be of ", packed.sequences, " packed texts of ",
+                packed.starts[packed.sequences], " tokens together, found ", texts, " for shape ", shape.text()));
+  }
+}
+
 }  // namespace detail
 
-/// y[b, t] = base[b, t] + rows[b, ⌊(t - shift) / size⌋]; tokens of no group get nothing added.
+/// y[b, t] = base[b, t] + rows[b, ⌊(t - shift) / size⌋]; tokens of no group get nothing added. Packed texts are put
+/// together: rows[s, n] is for group n of text s, and rows of groups that it has not got are for nobody.
 ///
 /// \param shape  of the result, [batch, tokens, features]
-/// \param rows   [batch, groups, features]
+/// \param rows   [batch (packed: texts), groups, features]
 /// \param base   [batch, tokens, features], or `none`: zeros
 template <class Context, class ResultShape, class Rows, class Base = None>
 auto add_group_rows(Context& context, const ResultShape& shape, const Rows& rows, const RowGroups& groups,
@@ -49,7 +59,11 @@ auto add_group_rows(Context& context, const ResultShape& shape, const Rows& rows
   using Device = typename Context::Device;
   static_assert(ShapeOf<Rows>::rank == 3 && ResultShape::rank == 3,
                 "add_group_rows(shape, rows): both must be [batch, rows, features]");
-  WEFT_EXPECT_SAME_EXTENT(rows.shape(), 0, shape, 0, "add_group_rows(shape, rows): both must have the same batch");
+  if (groups.packed) {
+    detail::expect_packed(groups.packed, rows.extent(0), shape);
+  } else {
+    WEFT_EXPECT_SAME_EXTENT(rows.shape(), 0, shape, 0, "add_group_rows(shape, rows): both must have the same batch");
+  }
   WEFT_EXPECT_SAME_EXTENT(rows.shape(), 2, shape, 2, "add_group_rows(shape, rows): both must have as many features");
   if (groups.size < 1 || groups.shift < 0) {
     fail(concat("add_group_rows(shape, rows): groups must have 1 token or more and start at 0 or later, found ",
@@ -61,7 +75,8 @@ auto add_group_rows(Context& context, const ResultShape& shape, const Rows& rows
                   base.shape().text()));
     }
   }
-  const GroupRowsSize size{shape[0], shape[1], rows.extent(1), shape[2], groups.size, groups.shift, groups.keep};
+  const GroupRowsSize size{shape[0],    shape[1],     rows.extent(1), shape[2],
+                           groups.size, groups.shift, groups.keep,    groups.packed};
   const auto row_operand = operand(context, rows);
   const auto base_operand = detail::optional_operand<Context, Base, T>(context, base);
   auto y = context.template make<T>(shape, row_operand.gradient || base_operand.gradient);

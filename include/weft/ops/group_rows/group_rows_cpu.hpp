@@ -17,8 +17,8 @@ struct GroupRowsKernels<Cpu> {
   template <class T>
   static void forward(const GroupRowsSize& size, const T* base, const T* rows, T* y) {
     for_each_row(size, size.batch * size.tokens, [&](Index at) {
-      const Index row = size.row_of(at / size.tokens, at % size.tokens);
-      const T* added = row < 0 ? nullptr : rows + (at / size.tokens * size.rows + row) * size.features;
+      const Index row = size.row_of(at);
+      const T* added = row < 0 ? nullptr : rows + row * size.features;
       const T* old = base == nullptr ? nullptr : base + at * size.features;
       T* ys = y + at * size.features;
       kernels::for_each_vector<T>(size.features, [&](Index c, auto access) {
@@ -32,14 +32,16 @@ struct GroupRowsKernels<Cpu> {
   /// drows[b, n] = Σ dy[b, t] over the tokens of group n
   template <class T>
   static void backward_rows(const GroupRowsSize& size, const T* dy, GradientTarget<T> drows) {
-    for_each_row(size, size.batch * size.rows, [&](Index at) {
-      const Index b = at / size.rows, row = at % size.rows;
-      T* slopes = drows.data + at * size.features;
+    for_each_row(size, size.texts() * size.rows, [&](Index row) {
+      const Index text = row / size.rows;
+      const Index begin = size.packed.begin(text, size.tokens);
+      T* slopes = drows.data + row * size.features;
       if (!drows.accumulate) std::fill_n(slopes, size.features, T{0});
-      const Index first = size.shift + row * size.group_size;
-      for (Index t = first; t < std::min(size.tokens, first + size.group_size); ++t) {
-        if (size.row_of(b, t) != row) continue;
-        const T* dys = dy + (b * size.tokens + t) * size.features;
+      const Index first = begin + size.shift + row % size.rows * size.group_size;
+      const Index end = std::min(begin + size.packed.length(text, size.tokens), first + size.group_size);
+      for (Index at = first; at < end; ++at) {
+        if (size.row_of(at) != row) continue;
+        const T* dys = dy + at * size.features;
         kernels::for_each_vector<T>(size.features, [&](Index c, auto access) {
           access.store(slopes + c, kernels::Vector<T>(access.load(slopes + c) + access.load(dys + c)));
         });

@@ -4,26 +4,32 @@
 #pragma once
 
 #include "weft/autograd/gradient.hpp"
+#include "weft/ops/packed_rows.hpp"
 #include "weft/tensor/types.hpp"
 
 namespace weft {
 
-/// Tokens [shift + n * group_size, shift + (n + 1) * group_size) are group n; tokens before `shift`, those after the last
-/// row and those that `keep` [batch, tokens] marks with 0 belong to none.
+/// Tokens [shift + n * group_size, shift + (n + 1) * group_size) of a text are its group n; tokens before `shift`, those
+/// after the last row and those that `keep` [batch, tokens] marks with 0 belong to none.
 struct GroupRowsSize {
   Index batch;
   Index tokens;
-  Index rows;
+  Index rows;  ///< of one text
   Index features;
   Index group_size;
   Index shift;
   const std::int32_t* keep;
+  PackedRows packed = {};
 
-  /// The row of a token, or -1.
-  Index row_of(Index b, Index t) const {
-    if (t < shift || (keep != nullptr && keep[b * tokens + t] == 0)) return -1;
+  Index texts() const { return packed ? packed.sequences : batch; }
+
+  /// The row of a token, both counted through all texts, or -1.
+  Index row_of(Index at) const {
+    const Index text = packed.text_of(at, tokens);
+    const Index t = at - packed.begin(text, tokens);
+    if (t < shift || (keep != nullptr && keep[at] == 0)) return -1;
     const Index row = (t - shift) / group_size;
-    return row < rows ? row : -1;
+    return row < rows ? text * rows + row : -1;
   }
 };
 

@@ -17,9 +17,10 @@ struct TableRowsKernels<Cpu> {
   template <class T>
   static void forward(const TableRowsSize& size, const T* x, const T* table, T factor, T* y) {
     const kernels::Vector<T> factors(factor);
-    for_each_row(size, size.batch * size.rows, [&](Index row) {
-      const Index b = row / size.rows, t = row % size.rows;
-      const T* xs = x == nullptr ? nullptr : x + (b * size.tokens + t) * size.features;
+    for_each_row(size, size.all_results(), [&](Index row) {
+      const Index b = size.text_of(row), t = size.token_of(row);
+      const Index at = size.token(b, t);
+      const T* xs = x == nullptr || at < 0 ? nullptr : x + at * size.features;
       const T* entries = table + (size.first + t) * size.features;
       T* ys = y + row * size.features;
       kernels::for_each_vector<T>(size.features, [&](Index c, auto access) {
@@ -32,10 +33,10 @@ struct TableRowsKernels<Cpu> {
   /// dx[b, t] = dy[b, t], 0 for the rows that were left out
   template <class T>
   static void backward_input(const TableRowsSize& size, const T* dy, GradientTarget<T> dx) {
-    for_each_row(size, size.batch * size.tokens, [&](Index row) {
-      const Index b = row / size.tokens, t = row % size.tokens;
+    for_each_row(size, size.all_tokens(), [&](Index row) {
+      const Index b = size.packed.text_of(row, size.tokens), t = row - size.packed.begin(b, size.tokens);
       if (t < size.rows) {
-        store_row(size, dy + (b * size.rows + t) * size.features, dx, row);
+        store_row(size, dy + size.result(b, t) * size.features, dx, row);
       } else if (!dx.accumulate) {
         std::fill_n(dx.data + row * size.features, size.features, T{0});
       }
@@ -52,7 +53,8 @@ struct TableRowsKernels<Cpu> {
       if (t < 0 || t >= size.rows) return;
       T* slopes = dtable.data + row * size.features;
       for (Index b = 0; b < size.batch; ++b) {
-        const T* dys = dy + (b * size.rows + t) * size.features;
+        if (size.result(b, t) < 0) continue;
+        const T* dys = dy + size.result(b, t) * size.features;
         kernels::for_each_vector<T>(size.features, [&](Index c, auto access) {
           access.store(slopes + c, kernels::multiply_add<T>(factors, access.load(dys + c), access.load(slopes + c)));
         });

@@ -12,9 +12,10 @@ template <class T>
 void table_rows_naive(const TableRowsSize& size, const T* x, const T* table, T factor, T* y) {
   for (Index b = 0; b < size.batch; ++b) {
     for (Index t = 0; t < size.rows; ++t) {
-      for (Index c = 0; c < size.features; ++c) {
-        const T old = x == nullptr ? T{0} : x[(b * size.tokens + t) * size.features + c];
-        y[(b * size.rows + t) * size.features + c] = old + factor * table[(size.first + t) * size.features + c];
+      for (Index c = 0; size.result(b, t) >= 0 && c < size.features; ++c) {
+        const Index at = size.token(b, t);
+        const T old = x == nullptr || at < 0 ? T{0} : x[at * size.features + c];
+        y[size.result(b, t) * size.features + c] = old + factor * table[(size.first + t) * size.features + c];
       }
     }
   }
