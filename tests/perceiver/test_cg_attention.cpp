@@ -212,10 +212,6 @@ TEST_CASE("coarse-grained attention refuses what it cannot do") {
   CHECK_THROWS_WITH(layer(inference, short_x, inputs), ContainsSubstring("no decoding with a key/value cache"));
   CHECK_THROWS_WITH(layer.attention_weights(inference, short_x, inputs),
                     ContainsSubstring("no weights of tokens against tokens"));
-  inputs = {};
-  const std::int32_t first_keys[] = {0, 0, 0};
-  inputs.first_key = first_keys;
-  CHECK_THROWS_WITH(layer(inference, short_x, inputs), ContainsSubstring("packed texts (first_key)"));
   CHECK_FALSE(layer.incremental());
   CHECK(layer.head_dim() == 2);
   CHECK(layer.key_width() == 4);

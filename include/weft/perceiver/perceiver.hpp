@@ -14,7 +14,7 @@ namespace weft {
 /// What a perceiver decodes: one row for each group of tokens.
 template <class Rows>
 struct DecodedGroups {
-  Rows rows;         ///< [batch, groups, hidden]
+  Rows rows;         ///< [batch (packed: texts), groups, hidden], or of packed tokens [batch, tokens, hidden]
   RowGroups groups;  ///< which tokens a row is for
 };
 
@@ -45,9 +45,9 @@ class PerceiverAR_Fixed_Token_Per_Latent
   /// \param inputs  masks; without any, tokens see later ones of their group (quirk P3)
   template <class Context, class X>
   auto decode_groups(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
-    this->check_text(x, inputs);
-    return cg_mask_ == CGMask::reference ? decode_by_reference(context, x, inputs)
-                                         : decode_causal_groups(context, x, inputs);
+    const detail::CoarseTexts texts = this->texts_of(context, x, inputs);
+    return cg_mask_ == CGMask::reference ? decode_by_reference(context, x, inputs, texts)
+                                         : decode_causal_groups(context, x, inputs, texts);
   }
 
   /// \return  [batch, tokens, hidden]
@@ -74,16 +74,17 @@ class PerceiverAR_Fixed_Token_Per_Latent
 
  private:
   template <class Context, class X>
-  auto decode_by_reference(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
-    const Index tokens = x.extent(1);
+  auto decode_by_reference(Context& context, const X& x, const AttentionInputs<T>& inputs,
+                           const detail::CoarseTexts& texts) const {
+    const Index tokens = texts.tokens;
     kernels::CrossAttentionMask<T> mask;
-    mask.tokens = detail::token_mask(inputs, x);
+    mask.tokens = detail::token_mask(inputs, texts);
     mask.groups = kernels::KeyGroups::of_key;
     mask.group_size = this->group_size();
     // By groups: with weight 1 on one latent and all of that weight kept, a group has one result.
     const bool by_groups = !mask.tokens.dense() && !latent_to_output.drops(context);
     const Index count = mask.tokens.dense() ? this->options().num_latents : this->active_latents(tokens);
-    const auto plan = this->reference_plan(inputs, x, count);
+    const auto plan = this->reference_plan(inputs, texts, count);
     const auto latents = this->final_norm(context, this->run_layers(context, x, plan, this->latent_transformer.size()));
     using Decoded = decltype(latent_to_output.of_single_keys(context, latents));
     if (by_groups) {
@@ -91,27 +92,31 @@ class PerceiverAR_Fixed_Token_Per_Latent
       const auto with_keys = with_zero_gradient(context, rows, latent_to_output.to_k.weight);
       const auto with_both = with_zero_gradient(context, with_keys, latent_to_output.to_q.weight);
       return DecodedGroups<Decoded>{with_zero_gradient(context, with_both, this->decoder_queries),
-                                    {this->group_size(), 0, nullptr}};
+                                    {this->group_size(), 0, nullptr, texts.packed}};
     }
+    mask.query_texts = texts.packed;
     const auto queries = table_rows(context, this->decoder_queries, {tokens});
-    return DecodedGroups<Decoded>{latent_to_output(context, queries, latents, latents, mask), {1, 0, nullptr}};
+    const auto rows = latent_to_output(context, queries, latents, latents, mask);
+    return DecodedGroups<Decoded>{rows.reshape(this->rows_of_tokens(x, texts, tokens)), {1, 0, nullptr}};
   }
 
   /// Ours: latent n sees the valid tokens of group n, later latents see it where it has any, and token t reads the latents
   /// of complete groups, 0..⌊(t + 1) / P⌋ - 1. A token before which no group is complete and valid gets nothing.
   template <class Context, class X>
-  auto decode_causal_groups(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
+  auto decode_causal_groups(Context& context, const X& x, const AttentionInputs<T>& inputs,
+                            const detail::CoarseTexts& texts) const {
     if (inputs.additive_mask.data() != nullptr) {
       fail(
           "PerceiverAR_Fixed_Token_Per_Latent: cg_mask group_causal needs padding as key_valid, not as an additive "
           "mask");
     }
-    const Index tokens = x.extent(1);
+    const Index tokens = texts.tokens;
     const Index size = this->group_size();
     const Index groups = tokens / size;
     const Index shift = std::min(size - 1, tokens);
-    const GroupValidity validity = groups_with_tokens(context, inputs.key_valid, x.extent(0), tokens);
-    detail::LatentPlan<T> plan{groups, groups * size, 1, {}, {}};
+    const GroupValidity validity = groups_with_tokens(context, inputs.key_valid, texts, shift);
+    detail::LatentPlan<T> plan{groups, texts.packed ? tokens : groups * size, 1, {}, {}, {texts.packed, true}};
+    plan.mask.key_texts = texts.packed;
     plan.mask.tokens = {false, inputs.key_valid, nullptr, groups, tokens};
     plan.mask.groups = kernels::KeyGroups::only_of_query;
     plan.mask.group_size = size;
@@ -123,9 +128,13 @@ class PerceiverAR_Fixed_Token_Per_Latent
     mask.tokens = {false, validity.latents, nullptr, tokens - shift, groups};
     mask.groups = kernels::KeyGroups::until_query;
     mask.group_size = size;
+    mask.query_texts = texts.packed;
+    mask.skipped = texts.packed ? shift : 0;
     const auto queries = table_rows(context, this->decoder_queries, {groups > 0 ? tokens - shift : 0, shift});
     const auto rows = latent_to_output(context, queries, latents, latents, mask);
-    return DecodedGroups<std::remove_const_t<decltype(rows)>>{rows, {1, shift, validity.tokens}};
+    const auto decoded = rows.reshape(this->rows_of_tokens(x, texts, tokens - shift));
+    return DecodedGroups<std::remove_const_t<decltype(decoded)>>{decoded,
+                                                                 {1, texts.packed ? 0 : shift, validity.tokens}};
   }
 
   /// Null pointers: everything is valid.
@@ -135,8 +144,11 @@ class PerceiverAR_Fixed_Token_Per_Latent
   };
 
   template <class Context>
-  GroupValidity groups_with_tokens(Context& context, const std::int32_t* key_valid, Index batch, Index tokens) const {
+  GroupValidity groups_with_tokens(Context& context, const std::int32_t* key_valid, const detail::CoarseTexts& texts,
+                                   Index shift) const {
+    if (texts.packed) return {nullptr, tokens_after(context, texts.packed, shift)};
     if (key_valid == nullptr) return {};
+    const Index batch = texts.count, tokens = texts.tokens;
     const Index size = this->group_size();
     const Index groups = tokens / size;
     const GroupValidity validity{context.workspace().template allocate<std::int32_t>(batch * groups),
@@ -155,6 +167,22 @@ class PerceiverAR_Fixed_Token_Per_Latent
       }
     }
     return validity;
+  }
+
+  /// 1 for tokens that have `shift` others of their packed text before them.
+  template <class Context>
+  static std::int32_t* tokens_after(Context& context, const PackedRows& packed, Index shift) {
+    const Index count = packed.starts[packed.sequences];
+    std::int32_t* after = context.workspace().template allocate<std::int32_t>(count);
+    for (Index at = 0; at < count; ++at) after[at] = at - packed.starts[packed.sequence[at]] >= shift ? 1 : 0;
+    return after;
+  }
+
+  /// The shape of rows for `rows` tokens of every text, or for all tokens where texts are packed.
+  template <class X>
+  auto rows_of_tokens(const X& x, const detail::CoarseTexts& texts, Index rows) const {
+    const Index hidden = this->options().hidden_size;
+    return Shape<Dyn, Dyn, HiddenSize>::from({x.extent(0), texts.packed ? x.extent(1) : rows, hidden});
   }
 
   CGMask cg_mask_;

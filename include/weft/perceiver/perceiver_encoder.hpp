@@ -10,6 +10,7 @@
 #include "weft/attention/additive_mask.hpp"
 #include "weft/layers/extent_rules.hpp"
 #include "weft/ops/multiply/multiply.hpp"
+#include "weft/ops/packed_rows.hpp"
 #include "weft/ops/table_rows/table_rows.hpp"
 #include "weft/perceiver/latent_transformer_layer.hpp"
 #include "weft/perceiver/perceiver_options.hpp"
@@ -17,6 +18,13 @@
 namespace weft {
 
 namespace detail {
+
+/// The texts of a call: one in each row of x, or several where they are packed.
+struct CoarseTexts {
+  Index count;
+  Index tokens;  ///< of the longest
+  PackedRows packed;
+};
 
 /// What an encoder computes: latents 0..latents-1 from tokens 0..tokens-1. Fewer than there are where the rest cannot
 /// matter.
@@ -27,6 +35,7 @@ struct LatentPlan {
   double position_factor;                      ///< how often the table of positions is added
   kernels::CrossAttentionMask<T> mask;         ///< of latents against tokens
   kernels::CrossAttentionMask<T> latent_mask;  ///< of latents against latents
+  PackedTexts packed;                          ///< where the texts lie in x, and whether they are read there
   const T* kept = nullptr;                     ///< null, or [batch, latents, hidden]: 0 for latents that say nothing, 1
 };
 
@@ -36,14 +45,17 @@ void check_coarse_inputs(std::string_view name, const AttentionInputs<T>& inputs
   if (inputs.cache) {
     fail(concat(name, ": there is no decoding with a key/value cache; recompute the whole text for every token"));
   }
-  if (inputs.first_key != nullptr) fail(concat(name, ": packed texts (first_key) are not supported"));
+  const bool masked = inputs.key_valid != nullptr || inputs.additive_mask.data() != nullptr;
+  if (inputs.first_key != nullptr && (masked || !inputs.causal)) {
+    fail(concat(name, ": packed texts (first_key) must be causal, without key_valid and additive_mask"));
+  }
 }
 
-/// The mask that the model gives to every layer, as the perceivers use it for x.
-template <class T, class X>
-kernels::TokenMask<T> token_mask(const AttentionInputs<T>& inputs, const X& x) {
-  const Index tokens = x.extent(1);
-  const AdditiveRows<T> added = additive_rows(inputs, x.extent(0), tokens, tokens);
+/// The mask that the model gives to every layer, as the perceivers use it for each text.
+template <class T>
+kernels::TokenMask<T> token_mask(const AttentionInputs<T>& inputs, const CoarseTexts& texts) {
+  const Index tokens = texts.tokens;
+  const AdditiveRows<T> added = additive_rows(inputs, texts.count, tokens, tokens);
   return {inputs.causal, inputs.key_valid, added.data, tokens, tokens, added.batch_stride, added.row_stride};
 }
 
@@ -94,15 +106,17 @@ class PerceiverEncoder {
     }
   }
 
-  /// All latents of a text (steps 1 to 7 of the reference's encoding), in the reference's form.
+  /// All latents of a text (steps 1 to 7 of the reference's encoding), in the reference's form. Not of packed texts:
+  /// what latents after a text's last group hold depends on its length.
   ///
   /// \param x  [batch, tokens, hidden]
   /// \return   [batch, latents, hidden]
   template <class Context, class X>
   auto encode(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
-    check_text(x, inputs);
-    return final_norm(
-        context, run_layers(context, x, reference_plan(inputs, x, options_.num_latents), latent_transformer.size()));
+    if (inputs.first_key != nullptr) fail(concat(name_, "::encode: takes one text a row, found packed texts"));
+    const CoarseTexts texts = texts_of(context, x, inputs);
+    const auto plan = reference_plan(inputs, texts, options_.num_latents);
+    return final_norm(context, run_layers(context, x, plan, latent_transformer.size()));
   }
 
   /// Tables from N(0, 1) / sqrt(hidden); projections from N(0, standard_deviation²), their biases 0.
@@ -131,11 +145,17 @@ class PerceiverEncoder {
 
   double table_deviation() const { return 1 / std::sqrt(static_cast<double>(options_.hidden_size)); }
 
-  /// Refuses texts and masks that the reference cannot take, or that nobody can.
-  template <class X>
-  void check_text(const X& x, const AttentionInputs<T>& inputs) const {
+  /// The texts of x. Those and masks that the reference cannot take, or that nobody can, are refused.
+  template <class Context, class X>
+  CoarseTexts texts_of(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
     check_coarse_inputs(name_, inputs);
-    const Index tokens = x.extent(1);
+    const PackedRows packed = packed_rows(context, inputs.first_key, x.extent(0), x.extent(1));
+    const CoarseTexts texts{packed ? packed.sequences : x.extent(0), packed ? packed.longest : x.extent(1), packed};
+    check_tokens(texts.tokens, inputs);
+    return texts;
+  }
+
+  void check_tokens(Index tokens, const AttentionInputs<T>& inputs) const {
     if (tokens > options_.max_position_embeddings) {
       fail(concat(name_, ": a text must not have more than ", options_.max_position_embeddings,
                   " tokens (max_position_embeddings), found ", tokens));
@@ -154,11 +174,10 @@ class PerceiverEncoder {
 
   /// Steps (3) and (4): the penalty for tokens of other groups, and row n of the token mask for latent n. Under a causal
   /// mask latent n sees tokens 0..n, so that the later ones need not be looked at.
-  template <class X>
-  LatentPlan<T> reference_plan(const AttentionInputs<T>& inputs, const X& x, Index latents) const {
-    const Index tokens = x.extent(1);
-    LatentPlan<T> plan{latents, tokens, 2, {}, {}};
-    plan.mask.tokens = token_mask(inputs, x);
+  LatentPlan<T> reference_plan(const AttentionInputs<T>& inputs, const CoarseTexts& texts, Index latents) const {
+    const Index tokens = texts.tokens;
+    LatentPlan<T> plan{latents, tokens, 2, {}, {}, {texts.packed}};
+    plan.mask.tokens = token_mask(inputs, texts);
     plan.mask.groups = kernels::KeyGroups::of_query;
     plan.mask.group_size = group_size();
     plan.latent_mask.causal = true;
@@ -166,10 +185,12 @@ class PerceiverEncoder {
     return plan;
   }
 
-  /// The latents after the first `layers` latent layers.
+  /// The latents of every text after the first `layers` latent layers. Packed texts are taken apart on the way: by their
+  /// tokens, where after the shorter ones come rows that no latent in use sees, or in place, by what latents see.
   template <class Context, class X>
   auto run_layers(Context& context, const X& x, const LatentPlan<T>& plan, std::size_t layers) const {
-    const auto tokens = norm2(context, table_rows(context, input_pos_emb, {plan.tokens, 0, plan.position_factor}, x));
+    const TableRows positions{plan.tokens, 0, plan.position_factor};
+    const auto tokens = norm2(context, table_rows(context, input_pos_emb, positions, x, plan.packed));
     const auto queries = norm1(context, table_rows(context, latent_pos_emb, {plan.latents}, latent_array));
     auto latents = input_to_latent(context, queries, tokens, tokens, plan.mask);
     if (plan.kept != nullptr) {

@@ -54,12 +54,13 @@ class PerceiverAR_Fixed_Token_Per_Latent_Scaling
   /// \return        [batch, tokens, hidden]
   template <class Context, class X>
   auto operator()(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
-    this->check_text(x, inputs);
+    const detail::CoarseTexts texts = this->texts_of(context, x, inputs);
     if (scaling_.adjacency == CGIAdjacency::reference) {
-      const auto y = attend_locally(context, x, inputs, supplied_ones(context), none);
+      const auto y = attend_locally(context, x, inputs, texts, supplied_ones(context), none);
       return without_latents(context, y);
     }
-    return attend_locally(context, x, inputs, upscaled(x.extent(1)), adjacency_of_latents(context, x, inputs));
+    return attend_locally(context, x, inputs, texts, upscaled(texts.tokens),
+                          adjacency_of_latents(context, x, inputs, texts));
   }
 
   void initialize(Rng& rng, double standard_deviation) {
@@ -78,13 +79,14 @@ class PerceiverAR_Fixed_Token_Per_Latent_Scaling
   }
 
  private:
-  /// Step (4) and (5) of the reference's decoding.
+  /// Step (4) and (5) of the reference's decoding. Packed texts stay where they are: no key of another exists for a token.
   template <class Context, class X, class Supplied>
-  auto attend_locally(Context& context, const X& x, const AttentionInputs<T>& inputs,
+  auto attend_locally(Context& context, const X& x, const AttentionInputs<T>& inputs, const detail::CoarseTexts& texts,
                       kernels::CrossAttentionMixing<T> mixing, const Supplied& supplied) const {
     kernels::CrossAttentionMask<T> mask;
     mask.causal = true;
-    mixing.visible = detail::token_mask(inputs, x);
+    mask.query_texts = mask.key_texts = texts.packed;
+    mixing.visible = detail::token_mask(inputs, texts);
     mixing.visible.causal = false;  // said by the mask of scores already
     if (scaling_.mask_local) mask.tokens = mixing.visible;
     const auto normed = this->norm1(context, x);
@@ -115,11 +117,12 @@ class PerceiverAR_Fixed_Token_Per_Latent_Scaling
     return mixing;
   }
 
-  /// The attention of the last latent layer among the groups in use, [batch, heads, groups, groups].
+  /// The attention of the last latent layer among the groups in use, [batch (packed: texts), heads, groups, groups].
   template <class Context, class X>
-  auto adjacency_of_latents(Context& context, const X& x, const AttentionInputs<T>& inputs) const {
-    auto plan = this->reference_plan(inputs, x, this->active_latents(x.extent(1)));
-    plan.kept = latents_with_tokens(context, plan, x.extent(0));
+  auto adjacency_of_latents(Context& context, const X& x, const AttentionInputs<T>& inputs,
+                            const detail::CoarseTexts& texts) const {
+    auto plan = this->reference_plan(inputs, texts, this->active_latents(texts.tokens));
+    plan.kept = latents_with_tokens(context, plan, texts.count);
     const auto latents = this->run_layers(context, x, plan, this->latent_transformer.size() - 1);
     return this->latent_transformer.back().causal_weights(context, latents);
   }
