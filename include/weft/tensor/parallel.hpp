@@ -29,10 +29,12 @@ inline void set_threads([[maybe_unused]] int count) {
 #endif
 }
 
-/// Calls `body(begin, end)` on disjoint ranges that cover [0, count), each of at least `grain` items (but the last).
-/// Callers split outputs, never sums, so that results do not depend on the number of threads. Serial when nested.
-template <class Body>
-void parallel_for(Index count, Index grain, Body&& body) {
+namespace detail {
+
+/// A body of `parallel_for` without its type: threads are started by one piece of code, not by a copy for each body.
+using RangeFunction = void (*)(const void* body, Index begin, Index end);
+
+[[gnu::noinline]] inline void run_ranges(Index count, Index grain, RangeFunction run, const void* body) {
   if (count <= 0) return;
   [[maybe_unused]] const Index ranges = std::min<Index>(thread_count(), count / std::max<Index>(1, grain));
 #ifdef _OPENMP
@@ -43,12 +45,22 @@ void parallel_for(Index count, Index grain, Body&& body) {
       const Index part = omp_get_thread_num();
       const Index begin = count * part / parts;
       const Index end = count * (part + 1) / parts;
-      if (begin < end) body(begin, end);
+      if (begin < end) run(body, begin, end);
     }
     return;
   }
 #endif
-  body(Index{0}, count);
+  run(body, 0, count);
+}
+
+}  // namespace detail
+
+/// Calls `body(begin, end)` on disjoint ranges that cover [0, count), each of at least `grain` items (but the last).
+/// Callers split outputs, never sums, so that results do not depend on the number of threads. Serial when nested.
+template <class Body>
+void parallel_for(Index count, Index grain, const Body& body) {
+  const auto run = [](const void* erased, Index begin, Index end) { (*static_cast<const Body*>(erased))(begin, end); };
+  detail::run_ranges(count, grain, run, &body);
 }
 
 }  // namespace weft
