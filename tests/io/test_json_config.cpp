@@ -43,6 +43,11 @@ void change(std::optional<Value>& value) {
   value.emplace();
   change(*value);
 }
+template <class Value>
+void change(weft::Switch<Value>& value) {
+  value = Value{};
+  change(*value);
+}
 template <class Value, std::size_t Capacity>
 void change(weft::FixedList<Value, Capacity>& list) {
   list = {Value{}};

@@ -4,9 +4,9 @@
 /// type.
 #pragma once
 
+#include <cstddef>
 #include <cstring>
 #include <optional>
-#include <type_traits>
 
 #include "weft/io/config_json.hpp"
 
@@ -40,7 +40,10 @@ inline Json write_derived_extent(const FieldType&, const void* value) {
   return field_json(DerivedExtent{*static_cast<const int*>(value)});
 }
 
-/// Enumerations lie in memory as their numbers do.
+/// An enumeration that lies in memory as an `int` does.
+template <class Enum>
+concept IntEnum = NamedEnum<Enum> && sizeof(Enum) == sizeof(int);
+
 inline void read_enum(const FieldInput& input, const FieldType& type, void* value) {
   const int number = read_name(input, *type.table);
   std::memcpy(value, &number, sizeof number);
@@ -52,10 +55,11 @@ inline Json write_enum(const FieldType& type, const void* value) {
   return index < type.table->names.size() ? type.table->names[index] : "?";
 }
 
-template <class Value>
+/// \tparam Optional  a std::optional or a Switch
+template <class Optional, class Value>
 void* step_optional(void* optional, OptionalStep todo) {
-  auto& value = *static_cast<std::optional<Value>*>(optional);
-  if (todo == OptionalStep::fill) value.emplace();
+  auto& value = *static_cast<Optional*>(optional);
+  if (todo == OptionalStep::fill) value = Value{};
   if (todo == OptionalStep::empty) value.reset();
   return value.has_value() ? &*value : nullptr;
 }
@@ -72,11 +76,14 @@ template <class Field>
 inline constexpr FieldType field_type{read_plain<Field>, write_plain<Field>};
 template <>
 inline constexpr FieldType field_type<DerivedExtent<int>>{read_derived_extent, write_derived_extent};
-template <NamedEnum Enum>
-requires std::is_same_v < std::underlying_type_t<Enum>,
-int > inline constexpr FieldType field_type<Enum>{read_enum, write_enum, &enum_table<Enum>};
+template <IntEnum Enum>
+inline constexpr FieldType field_type<Enum>{read_enum, write_enum, &enum_table<Enum>};
+template <class Optional, class Value>
+inline constexpr FieldType optional_type{read_optional, write_optional, nullptr, &field_type<Value>,
+                                         step_optional<Optional, Value>};
 template <class Value>
-inline constexpr FieldType field_type<std::optional<Value>>{read_optional, write_optional, nullptr, &field_type<Value>,
-                                                            step_optional<Value>};
+inline constexpr FieldType field_type<std::optional<Value>> = optional_type<std::optional<Value>, Value>;
+template <class Value>
+inline constexpr FieldType field_type<Switch<Value>> = optional_type<Switch<Value>, Value>;
 
 }  // namespace weft::detail

@@ -5,11 +5,11 @@
 #pragma once
 
 #include <array>
-#include <optional>
 
 #include "weft/graph/pna_form.hpp"
 #include "weft/mlp/multi_aggregation_options.hpp"
 #include "weft/models/enum_names.hpp"
+#include "weft/models/switch.hpp"
 #include "weft/ops/adjacency/threshold_mode.hpp"
 #include "weft/ops/gin/gin_size.hpp"
 #include "weft/ops/message_passing/graph.hpp"
@@ -68,30 +68,30 @@ inline constexpr std::array<std::string_view, 2> enum_names<ComputeDtype>{"fp32"
 /// One switch for each deviation; an empty one stands where `Semantics` puts it. Fields of `gnn_config` in files, of the
 /// same names, which the reference does not know: they are written only where they are set.
 struct Compatibility {
-  std::optional<EdgeDirection> edge_direction{};
-  std::optional<GINSelfTerm> gin_self_term{};              ///< of every GIN layer (quirks G1, L2)
-  std::optional<TopKTies> topk_ties{};                     ///< which of equal entries the top-k modes take (quirk A2)
-  std::optional<bool> threshold_respects_mask{};           ///< threshold modes leave masked entries 0 (quirks A1, D7)
-  std::optional<bool> scaled_topk_drop_below_threshold{};  ///< never fill up with entries below it (quirk A2)
-  std::optional<bool> mask_after_scaling{};                ///< mask after sharpening and temperature (quirks A11, A12)
-  std::optional<PNAMax> pna_max{};                         ///< the "max" aggregate of PNA attention (quirk A19)
-  std::optional<PNAEmptyMax> pna_empty_max{};              ///< the same in a row without neighbours (quirk A20)
-  std::optional<PNAFallback> pna_lm_fallback{};            ///< of PNA_LM, without neighbours (quirk A25)
-  std::optional<bool> pna_lm_negative_threshold{};         ///< it counts as one, not as 0 (quirk A26); false in both
-  std::optional<PNAForm> pna_form{};                  ///< of `causal_pna`; the reference's cannot be built (quirk L9)
-  std::optional<bool> add_rope_per_head{};            ///< it turns the channels of each head (quirk D15)
-  std::optional<CGMask> cg_mask{};                    ///< who sees whom in CG_Attention (quirks P1, P2)
-  std::optional<CGIAdjacency> cgi_adjacency{};        ///< what CG_Attention_Interpolate mixes (quirk P13)
-  std::optional<bool> cgi_mask_local{};               ///< its local attention hides padding too (quirk P15)
-  std::optional<FutureMask> multiagg_future_mask{};   ///< how later tokens are hidden (quirk F4: the soft form leaks)
-  std::optional<MultiAggregationMax> multiagg_max{};  ///< its "max" aggregate (quirk F6)
-  std::optional<NegativeWeights> multiagg_negative_weights{};  ///< what its logarithm does with them (quirk F5)
-  std::optional<bool> mlp_gin_available{};    ///< the MLPs on adjacencies can be chosen (quirks F1, F2); true in both
-  std::optional<bool> norm_zero_guard{};      ///< norm_to_hidden_states divides no 0 by 0 (quirk D16); true in both
-  std::optional<bool> distance_zero_guard{};  ///< nor distance scaling by linear (quirk D9); true in both
-  std::optional<bool> tie_on_construct{};     ///< a tied model is tied from the start (quirk M2); true in both
-  std::optional<bool> strict_config{};        ///< unknown names of layers in files are errors (quirk C3)
-  std::optional<ComputeDtype> compute_dtype{};
+  Switch<EdgeDirection> edge_direction{};
+  Switch<GINSelfTerm> gin_self_term{};                  ///< of every GIN layer (quirks G1, L2)
+  Switch<TopKTies> topk_ties{};                         ///< which of equal entries the top-k modes take (quirk A2)
+  Switch<bool> threshold_respects_mask{};               ///< threshold modes leave masked entries 0 (quirks A1, D7)
+  Switch<bool> scaled_topk_drop_below_threshold{};      ///< never fill up with entries below it (quirk A2)
+  Switch<bool> mask_after_scaling{};                    ///< mask after sharpening and temperature (quirks A11, A12)
+  Switch<PNAMax> pna_max{};                             ///< the "max" aggregate of PNA attention (quirk A19)
+  Switch<PNAEmptyMax> pna_empty_max{};                  ///< the same in a row without neighbours (quirk A20)
+  Switch<PNAFallback> pna_lm_fallback{};                ///< of PNA_LM, without neighbours (quirk A25)
+  Switch<bool> pna_lm_negative_threshold{};             ///< it counts as one, not as 0 (quirk A26); false in both
+  Switch<PNAForm> pna_form{};                           ///< of `causal_pna`; the reference's cannot be built (quirk L9)
+  Switch<bool> add_rope_per_head{};                     ///< it turns the channels of each head (quirk D15)
+  Switch<CGMask> cg_mask{};                             ///< who sees whom in CG_Attention (quirks P1, P2)
+  Switch<CGIAdjacency> cgi_adjacency{};                 ///< what CG_Attention_Interpolate mixes (quirk P13)
+  Switch<bool> cgi_mask_local{};                        ///< its local attention hides padding too (quirk P15)
+  Switch<FutureMask> multiagg_future_mask{};            ///< how later tokens are hidden (quirk F4: the soft form leaks)
+  Switch<MultiAggregationMax> multiagg_max{};           ///< its "max" aggregate (quirk F6)
+  Switch<NegativeWeights> multiagg_negative_weights{};  ///< what its logarithm does with them (quirk F5)
+  Switch<bool> mlp_gin_available{};    ///< the MLPs on adjacencies can be chosen (quirks F1, F2); true in both
+  Switch<bool> norm_zero_guard{};      ///< norm_to_hidden_states divides no 0 by 0 (quirk D16); true in both
+  Switch<bool> distance_zero_guard{};  ///< nor distance scaling by linear (quirk D9); true in both
+  Switch<bool> tie_on_construct{};     ///< a tied model is tied from the start (quirk M2); true in both
+  Switch<bool> strict_config{};        ///< unknown names of layers in files are errors (quirk C3)
+  Switch<ComputeDtype> compute_dtype{};
 
   constexpr bool operator==(const Compatibility&) const = default;
 };
