@@ -25,6 +25,14 @@ class AnyParameter {
                      static_cast<ParameterGradient<typename ParameterType::Device>*>(&parameter),
                      access_of<typename ParameterType::Element, typename ParameterType::Device>) {}
 
+  /// Appends a parameter to a list, by code that does not depend on its type.
+  template <class ParameterType>
+  static void append(std::vector<AnyParameter>& all, const ParameterName& name, ParameterType& parameter) {
+    using Device = typename ParameterType::Device;
+    append(all, name, parameter.shape().extents(), &parameter.value().buffer(),
+           static_cast<ParameterGradient<Device>*>(&parameter), access_of<typename ParameterType::Element, Device>);
+  }
+
   const ParameterName& name() const { return name_; }
   const std::vector<Index>& extents() const { return extents_; }
 
@@ -93,6 +101,12 @@ class AnyParameter {
     *static_cast<HostBuffer*>(buffer) = borrow_memory(data, std::move(owner));
   }
 
+  [[gnu::noinline]] static void append(std::vector<AnyParameter>& all, const ParameterName& name,
+                                       std::span<const Index> extents, void* buffer, void* gradient,
+                                       const Access& access) {
+    all.push_back(AnyParameter(name, extents, buffer, gradient, access));
+  }
+
   template <class DeviceType>
   static ParameterGradient<DeviceType>& as(void* gradient) {
     return *static_cast<ParameterGradient<DeviceType>*>(gradient);
@@ -125,7 +139,7 @@ struct ParameterCollector {
 
   template <class ParameterType>
   void operator()(const ParameterName& name, ParameterType& parameter) const {
-    all.push_back(AnyParameter(name, parameter));  // emplace_back would be compiled for every type of parameter
+    AnyParameter::append(all, name, parameter);
   }
 };
 

@@ -224,9 +224,10 @@ namespace weft::detail {
               ") and ", second[static_cast<std::size_t>(second_axis)], " (shape ", extents_text(second), ")"));
 }
 
+/// Always inlined: it is a comparison of constants or two numbers, but would be a function for each pair of shapes.
 template <class First, class Second>
-void expect_same_extent(const First& first, int first_axis, const Second& second, int second_axis,
-                        std::string_view sentence) {
+[[gnu::always_inline]] inline void expect_same_extent(const First& first, int first_axis, const Second& second,
+                                                      int second_axis, std::string_view sentence) {
   if (first_axis < 0) first_axis += First::rank;
   if (second_axis < 0) second_axis += Second::rank;
   if (first[first_axis] != second[second_axis]) [[unlikely]] {
