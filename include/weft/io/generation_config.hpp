@@ -6,11 +6,11 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "weft/io/folder.hpp"
 #include "weft/io/strict_json.hpp"
 #include "weft/io/text_file.hpp"
 #include "weft/models/generate.hpp"
@@ -138,7 +138,7 @@ inline GenerationOptions parse_generation_config(std::string_view text,
 /// The options of a model's folder; those of GenerationOptions where it has no `generation_config.json`.
 inline GenerationOptions read_generation_config(const std::string& folder) {
   const std::string path = folder + "/generation_config.json";
-  if (!std::filesystem::exists(path)) return {};
+  if (!detail::path_exists(path)) return {};
   return parse_generation_config(read_text(path), path);
 }
 

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <set>
 #include <span>
@@ -13,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "weft/io/folder.hpp"
 #include "weft/io/model_file.hpp"
 #include "weft/io/strict_json.hpp"
 #include "weft/io/text_file.hpp"
@@ -59,7 +59,7 @@ class ModelWeights {
   /// shard, and of no other, where it is.
   explicit ModelWeights(const std::string& folder) : path_(concat(folder, "/", detail::kWeights)) {
     const std::string index = concat(folder, "/", detail::kShardIndex);
-    if (!std::filesystem::exists(path_) && std::filesystem::exists(index)) {
+    if (!detail::path_exists(path_) && detail::path_exists(index)) {
       path_ = index;
       read_shards(folder, detail::read_weight_map(index));
     } else {
@@ -154,8 +154,7 @@ inline std::string shard_index_text(const WeightMap& map, std::uint64_t total_si
 }
 
 inline void remove_shards(const std::string& folder, const std::set<std::string>& shards) {
-  std::error_code ignored;
-  for (const std::string& shard : shards) std::filesystem::remove(concat(folder, "/", shard), ignored);
+  for (const std::string& shard : shards) remove_file(concat(folder, "/", shard));
 }
 
 /// A reader finds the old model until the last step, and then the new one: `model.safetensors` comes before an index, so it is
@@ -164,12 +163,11 @@ inline void save_weights(const std::string& folder, std::span<const AnyParameter
                          const SaveOptions& options) {
   const std::string whole = concat(folder, "/", kWeights);
   const std::string index = concat(folder, "/", kShardIndex);
-  const auto old_shards = shards_of(std::filesystem::exists(index) ? read_weight_map(index) : WeightMap{});
+  const auto old_shards = shards_of(path_exists(index) ? read_weight_map(index) : WeightMap{});
   const auto shards = divide_into_shards(parameters, options.max_shard_size);
-  std::error_code ignored;
   if (shards.size() == 1) {
     write_shard(whole, shards[0]);
-    std::filesystem::remove(index, ignored);
+    remove_file(index);
     remove_shards(folder, old_shards);
     return;
   }
@@ -186,7 +184,7 @@ inline void save_weights(const std::string& folder, std::span<const AnyParameter
     }
   }
   write_text(index, shard_index_text(map, total_size));
-  std::filesystem::remove(whole, ignored);
+  remove_file(whole);
   remove_shards(folder, old_shards);
 }
 

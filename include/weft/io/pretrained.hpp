@@ -3,11 +3,11 @@
 /// Models as folders: configuration, weights and tokenizer, as Hugging Face lays them out.
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "weft/io/folder.hpp"
 #include "weft/io/json_config.hpp"
 #include "weft/io/model_weights.hpp"
 #include "weft/models/llama.hpp"
@@ -35,7 +35,7 @@ inline PretrainedConfig config_of(const LlamaConfig& llama, const GNNConfig& gnn
 /// A folder's generation_config.json; empty where there is none.
 inline std::string read_generation_text(const std::string& folder) {
   const std::string path = folder + "/generation_config.json";
-  return std::filesystem::exists(path) ? read_text(path) : std::string();
+  return path_exists(path) ? read_text(path) : std::string();
 }
 
 /// Says no where the type of a model and the folder differ in what no extent shows.
@@ -45,12 +45,6 @@ inline void expect_same_attention(const std::string& folder, GNNFromAttention fo
               " for this model type, found ", name_of(found)));
 }
 
-inline void make_folder(const std::string& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) fail(concat("save_pretrained: cannot make the folder ", folder, ": ", error.message()));
-}
-
 }  // namespace detail
 
 /// Writes `config.json` and `model.safetensors`, or shards and their index, into a folder, which is made if it is missing; what
@@ -58,7 +52,7 @@ inline void make_folder(const std::string& folder) {
 template <class Config, class T>
 void save_pretrained(const LlamaForCausalLMWithGNN<Config, T>& model, const std::string& folder,
                      const SaveOptions& options = {}) {
-  detail::make_folder(folder);
+  detail::make_folders(folder);
   detail::save_weights(folder, list_parameters(model), options);
   write_config(folder + "/config.json",
                detail::config_of(model.llama_config(), model.gnn_config(), model.remainder.config, element_name<T>));

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <array>
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -114,7 +113,7 @@ TransferReport load_pretrained_transformer(const std::string& path, Model& model
   const auto load = [&](const SafetensorsSet& files) {
     return detail::load_transformer(files, list_parameters(model), model.model.layers.size(), semantics);
   };
-  if (!std::filesystem::is_directory(path)) return load(SafetensorsFile(path));
+  if (!detail::is_folder(path)) return load(SafetensorsFile(path));
   const ModelWeights weights(path);
   return load(weights.tensors());
 }
