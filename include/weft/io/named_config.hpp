@@ -47,8 +47,10 @@ constexpr void assign_field(Field& field, std::initializer_list<ConfigValue> val
       assign_field(element, {value});
       field.push_back(element);
     }
-  } else if constexpr (requires { field.emplace(); }) {
-    if (values.size() > 0) assign_field(field.emplace(), values);
+  } else if constexpr (requires { field = std::nullopt; }) {
+    std::remove_cvref_t<decltype(*field)> value{};
+    assign_field(value, values);
+    if (values.size() > 0) field = value;
   } else if constexpr (NamedEnum<Field>) {
     std::size_t index = 0;
     while (index < enum_names<Field>.size() && enum_names<Field>[index] != values.begin()->name) ++index;
