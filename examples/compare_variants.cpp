@@ -12,10 +12,10 @@
 #include "weft/io.hpp"
 #include "weft/weft.hpp"
 
-#include "support/arguments.hpp"
+#include "apps/support/arguments.hpp"
+#include "apps/support/progress_bar.hpp"
 #include "support/curves_picture.hpp"
 #include "support/fasta.hpp"
-#include "support/progress_bar.hpp"
 #include "support/variants.hpp"
 
 namespace {
@@ -92,7 +92,7 @@ Outcome train(const examples::Variant& variant, const std::vector<std::int32_t>&
   Outcome outcome{.name = variant.name, .parameters = weft::count_parameters(model)};
   outcome.curve.name = variant.name;
   weft::MetricsLog log(arguments.output + "/" + variant.file_name() + ".jsonl");
-  examples::ProgressBar bar(arguments.steps, 0);
+  apps::ProgressBar bar(arguments.steps, 0);
   std::vector<double> speeds;
   double validation = trainer.evaluate(data.training).loss;
   trainer.fit(data.training, {.on_step =
@@ -166,7 +166,7 @@ int main(int argc, char** argv) {
   const auto positive = CLI::Range(1, 1'000'000'000);
   app.add_option("--corpus", arguments.corpus, "text, or protein sequences as FASTA")
       ->required()
-      ->check(examples::some_text());
+      ->check(apps::some_text());
   app.add_option("--steps", arguments.steps, "updates of the weights, for each variant")->check(positive);
   app.add_option("--batch-size", arguments.batch_size, "blocks in one step")->check(CLI::Range(1, 1 << 16));
   app.add_option("--block-size", arguments.block_size, "tokens in a block")->check(CLI::Range(16, 1 << 16));
@@ -174,8 +174,8 @@ int main(int argc, char** argv) {
   app.add_option("--layers", arguments.layers, "decoder layers")->check(CLI::Range(1, 1 << 10));
   app.add_option("--heads", arguments.heads, "attention heads")->check(CLI::Range(1, 1 << 10));
   app.add_option("--learning-rate", arguments.learning_rate)->check(CLI::Range(1e-8, 1.0));
-  app.add_option("--seed", arguments.seed, "of weights and data order")->check(examples::seed());
-  app.add_option("--output", arguments.output, "folder for metrics, table and picture")->check(examples::some_text());
+  app.add_option("--seed", arguments.seed, "of weights and data order")->check(apps::seed());
+  app.add_option("--output", arguments.output, "folder for metrics, table and picture")->check(apps::some_text());
   app.add_option("--only", arguments.only, "names of the variants to train")->delimiter(',');
   for (CLI::Option* option : app.get_options()) option->capture_default_str();
   CLI11_PARSE(app, argc, argv);

@@ -12,8 +12,8 @@
 #include "weft/io.hpp"
 #include "weft/weft.hpp"
 
-#include "support/arguments.hpp"
-#include "support/progress_bar.hpp"
+#include "apps/support/arguments.hpp"
+#include "apps/support/progress_bar.hpp"
 #include "support/text_pictures.hpp"
 
 namespace {
@@ -119,7 +119,7 @@ bool train(const Arguments& arguments, const weft::TrainingOptions& options) {
             << " bytes of text, " << weft::thread_count() << " threads\n";
 
   double bits_per_byte = trainer.evaluate(data).bits_per_byte;
-  examples::ProgressBar bar(options.max_steps, trainer.completed_steps());
+  apps::ProgressBar bar(options.max_steps, trainer.completed_steps());
   weft::TrainingCallbacks callbacks;
   callbacks.on_step = [&](const weft::StepReport& report) {
     log.write(report);
@@ -179,21 +179,21 @@ int main(int argc, char** argv) {
       [](const CLI::App*, const CLI::Error& error) { return std::string("train_text: ") + error.what() + "\n"; });
   Arguments arguments;
   const auto positive = CLI::Range(1, 1'000'000'000);
-  app.add_option("--corpus", arguments.corpus, "UTF-8 text to learn")->required()->check(examples::some_text());
+  app.add_option("--corpus", arguments.corpus, "UTF-8 text to learn")->required()->check(apps::some_text());
   app.add_option("--steps", arguments.steps, "updates of the weights (1500; with --resume those of the checkpoint)")
       ->check(positive);
   app.add_option("--output", arguments.output, "folder for checkpoint and pictures")
-      ->check(examples::some_text())
+      ->check(apps::some_text())
       ->capture_default_str();
   app.add_option("--prompt", arguments.prompt, "what the model continues")
-      ->check(examples::some_text())
+      ->check(apps::some_text())
       ->capture_default_str();
   app.add_option("--save-every", arguments.save_every, "steps between checkpoints")
       ->check(positive)
       ->capture_default_str();
   app.add_option("--seed", arguments.seed,
                  "of weights, data order and generation (42; with --resume that of the checkpoint)")
-      ->check(examples::seed());
+      ->check(apps::seed());
   app.add_flag("--resume", arguments.resume, "go on from the checkpoint in the output folder");
   CLI11_PARSE(app, argc, argv);
   try {

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <string>
 
-#include "examples/support/progress_bar.hpp"
+#include "apps/support/progress_bar.hpp"
 #include "support/catch.hpp"
 
 namespace {
@@ -10,7 +10,7 @@ namespace {
 const std::string text = "loss 2.345  validation 2.012 bits/byte  17000 tokens/s";
 
 std::string line(long columns, double share = 0.5) {
-  return examples::progress_line(share, "1234/1500", text, "1:23 left", columns);
+  return apps::progress_line(share, "1234/1500", text, "1:23 left", columns);
 }
 
 /// Columns that it takes: the bytes that begin a character.

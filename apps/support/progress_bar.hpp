@@ -12,7 +12,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-namespace examples {
+namespace apps {
 
 /// A bar beside a text, in `room` columns at most, because a broken line could not be redrawn. Where there is no room for a
 /// bar, parts of the text, between two blanks each, are left out, the last one first; then the bar, then letters.
@@ -90,4 +90,4 @@ class ProgressBar {
   Clock::time_point shown_{};
 };
 
-}  // namespace examples
+}  // namespace apps

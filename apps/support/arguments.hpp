@@ -10,7 +10,7 @@
 
 #include <CLI/CLI.hpp>
 
-namespace examples {
+namespace apps {
 
 /// A text that is not empty.
 inline CLI::Validator some_text() {
@@ -29,4 +29,4 @@ inline CLI::Validator seed() {
           ""};
 }
 
-}  // namespace examples
+}  // namespace apps
