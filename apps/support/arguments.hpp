@@ -17,6 +17,12 @@ inline CLI::Validator some_text() {
   return {[](const std::string& text) { return std::string(text.empty() ? "must not be empty" : ""); }, ""};
 }
 
+/// A number between two others, which the list of options does not show.
+template <class Number>
+CLI::Validator between(Number least, Number most) {
+  return CLI::Range(least, most).description("");
+}
+
 /// A whole number of 64 bits; CLI11 itself takes a negative or larger one for some number that fits.
 inline CLI::Validator seed() {
   return {[](const std::string& text) {

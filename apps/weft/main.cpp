@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// weft: model folders from the command line. Each command is a file beside this one.
+#include <csignal>
+#include <exception>
+#include <iostream>
+#include <iterator>
+#include <new>
+
+#include "weft/tensor/error.hpp"
+#include "weft/version.hpp"
+
+#include "apps/weft/command.hpp"
+
+namespace apps {
+
+namespace {
+
+volatile std::sig_atomic_t was_interrupted = 0;
+
+}  // namespace
+
+void print_json(const weft::detail::Json& json) {
+  std::cout << weft::detail::json_text(json) << "\n";
+  expect_printed();
+}
+
+void expect_printed() {
+  if (!std::cout.flush()) weft::fail("cannot write to the standard output");
+}
+
+void print_notes(const std::vector<std::string>& notes) {
+  for (const std::string& note : notes) std::cerr << "weft: note: " << note << "\n";
+}
+
+std::string read_input() {
+  std::string text(std::istreambuf_iterator<char>(std::cin), {});
+  if (std::cin.bad()) weft::fail("cannot read the standard input");
+  return text;
+}
+
+void catch_interrupt() {
+  std::signal(SIGINT, [](int) {
+    was_interrupted = 1;
+    std::signal(SIGINT, SIG_DFL);
+  });
+}
+
+bool interrupted() { return was_interrupted != 0; }
+
+}  // namespace apps
+
+namespace {
+
+constexpr const char* kFooter =
+    "A model folder holds config.json, model.safetensors and, if its tokens are not bytes, tokenizer.json.\n"
+    "`weft COMMAND --help` explains a command. Put -- before a text that begins with a dash.\n"
+    "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 stopped by Ctrl-C.";
+
+int run(CLI::App& app, int argc, char** argv, int& code) {
+  try {
+    app.parse(argc, argv);
+    if (app.get_subcommands().empty()) throw CLI::RequiredError("one of inspect, tokenize, generate and evaluate");
+    return code;
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? apps::kDone : apps::kWrongUsage;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  int code = apps::kDone;
+  try {
+    CLI::App app("Looks into graph-aware Llama models and plain ones, lets them speak and measures them.", "weft");
+    app.set_version_flag("--version", std::string(weft::version));
+    app.footer(kFooter);
+    app.require_subcommand(0, 1);  // with 1, a command that there is not would be called missing
+    app.failure_message([](const CLI::App*, const CLI::Error& error) {
+      return std::string("weft: ") + error.what() + " (weft --help explains)\n";
+    });
+    apps::add_inspect(app, code);
+    apps::add_tokenize(app, code);
+    apps::add_generate(app, code);
+    apps::add_evaluate(app, code);
+    return run(app, argc, argv, code);
+  } catch (const std::bad_alloc&) {
+    std::cerr << "weft: there is not enough memory for this model and text\n";
+  } catch (const std::exception& error) {
+    std::cerr << "weft: " << error.what() << "\n";
+  }
+  return apps::kFailed;
+}

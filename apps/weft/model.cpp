@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/weft/model.hpp"
+
+#include <algorithm>
+
+#include "weft/io/pretrained.hpp"
+#include "weft/models/generate.hpp"
+#include "weft/models/llama.hpp"
+
+#include "apps/weft/command.hpp"
+
+namespace apps {
+
+namespace {
+
+using AnyLlama = weft::LlamaForCausalLMWithGNN<weft::Dynamic>;
+
+AnyLlama load(const std::string& folder) {
+  std::vector<std::string> notes;
+  AnyLlama model = weft::load_pretrained<weft::Dynamic>(folder, &notes);
+  print_notes(notes);
+  return model;
+}
+
+}  // namespace
+
+struct Model::Loaded {
+  AnyLlama model;
+  weft::Inference inference{};
+};
+
+Model::Model(const std::string& folder) : loaded_(new Loaded{load(folder)}) {}
+Model::Model(Model&&) noexcept = default;
+Model::~Model() = default;
+
+const weft::LlamaConfig& Model::llama() const { return loaded_->model.llama_config(); }
+const weft::GNNConfig& Model::gnn() const { return loaded_->model.gnn_config(); }
+weft::Index Model::vocab_size() const { return loaded_->model.vocab_size(); }
+
+weft::Index Model::longest_text() const {
+  const bool coarse = gnn().use_GNN_from_attention == weft::GNNFromAttention::CG_Attention ||
+                      gnn().use_GNN_from_attention == weft::GNNFromAttention::CG_Attention_Interpolate;
+  return coarse ? gnn().max_position_embeddings : llama().max_position_embeddings;
+}
+
+bool Model::incremental() const { return loaded_->model.incremental(); }
+
+weft::Index Model::cache_bytes_per_token() const {
+  if (!incremental()) return 0;
+  const auto& layers = loaded_->model.model.layers;
+  const auto& layer = layers[0];
+  const weft::Index width = layer.self_attn.key_width() + layer.self_attn.value_width() +
+                            weft::block_cache_width(layer.mlp) + layer.graph_cache_width();
+  return layers.size() * width * static_cast<weft::Index>(sizeof(AnyLlama::Element));
+}
+
+std::vector<weft::AnyParameter> Model::parameters() const {
+  std::vector<weft::AnyParameter> once;
+  for (weft::AnyParameter& parameter : weft::list_parameters(loaded_->model)) {
+    const auto same = [&](const weft::AnyParameter& other) { return other.same_parameter(parameter); };
+    if (std::none_of(once.begin(), once.end(), same)) once.push_back(std::move(parameter));
+  }
+  return once;
+}
+
+void Model::generate(std::span<const std::int32_t> prompt, const Continuation& how,
+                     const std::function<bool(std::int32_t)>& on_token) const {
+  expect_tokens(prompt);
+  weft::generate(loaded_->model, prompt, {.max_new_tokens = how.max_new_tokens, .sampling = how.sampling}, on_token);
+}
+
+bool Model::ends_text(std::int32_t token) const { return llama().eos_token_id.contains(token); }
+
+double Model::loss(std::span<const std::int32_t> tokens) {
+  expect_tokens(tokens);
+  const weft::Shape<weft::Dyn, weft::Dyn> shape(1, static_cast<weft::Index>(tokens.size()));
+  const weft::TensorView<const std::int32_t, weft::Shape<weft::Dyn, weft::Dyn>> ids(tokens.data(), shape);
+  loaded_->inference.reset();
+  return static_cast<double>(loaded_->model.loss(loaded_->inference, ids, ids).data()[0]);
+}
+
+void Model::expect_tokens(std::span<const std::int32_t> tokens) const {
+  for (const std::int32_t token : tokens) {
+    if (token >= 0 && token < vocab_size()) continue;
+    weft::fail(weft::concat("a token of this model must be in [0, ", vocab_size(), "), found ", token));
+  }
+}
+
+}  // namespace apps

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+# cmake -DPROGRAM=<weft> -DMAKE_LLAMA=<make_llama> -DGOLDENS=<tests/goldens> -DTEXT=<a text> -P refusals.cmake
+# Whatever is wrong, the program says so in one line and with the exit code that tells wrong usage from a refusal.
+cmake_minimum_required(VERSION 3.25)
+set(folder ${CMAKE_CURRENT_BINARY_DIR}/refused)
+file(REMOVE_RECURSE ${folder})
+execute_process(COMMAND ${MAKE_LLAMA} ${folder}/llama 256 COMMAND_ERROR_IS_FATAL ANY)
+set(llama ${folder}/llama)
+set(small ${GOLDENS}/models/gin_readme)
+set(tokenizer ${GOLDENS}/tokenizers/llama3)
+file(WRITE ${folder}/ids.txt "1 2 3")
+file(WRITE ${folder}/one.txt "1")
+file(WRITE ${folder}/empty.txt "")
+
+# refused CODE PATTERN ARGUMENT...
+function(refused expected pattern)
+  execute_process(COMMAND ${PROGRAM} ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE err TIMEOUT 60
+    INPUT_FILE ${folder}/empty.txt)
+  string(STRIP "${err}" err)
+  if(NOT code EQUAL expected)
+    message(SEND_ERROR " ${ARGN}: exit code ${expected} is expected, found ${code}\n${err}")
+  elseif(err MATCHES "\n" OR NOT err MATCHES "^weft: .*${pattern}" OR NOT out STREQUAL "")
+    message(SEND_ERROR " ${ARGN}: one line that matches \"${pattern}\" and no output is expected, found\n${err}\n${out}")
+  endif()
+endfunction()
+
+refused(2 "one of inspect, tokenize, generate and evaluate is required")
+refused(2 "nonsense" nonsense)
+refused(2 "DIR is required" inspect)
+refused(2 "--no-such" inspect ${llama} --no-such)
+refused(2 "--length" inspect ${llama} --length 0)
+refused(2 "--length" inspect ${llama} --length many)
+refused(1 "no_such/config.json" inspect ${folder}/no_such)
+refused(1 "config.json" inspect ${TEXT})
+
+refused(1 "no_such" tokenize ${folder}/no_such text)
+refused(1 "tokenizer.json" tokenize ${small} text)
+refused(1 "not JSON" tokenize ${TEXT} text)
+refused(2 "excludes" tokenize ${tokenizer} --decode --ids 1)
+refused(2 "excludes" tokenize ${tokenizer} text --file ${folder}/ids.txt)
+refused(2 "--no-such" tokenize ${tokenizer} text --no-such)
+refused(1 "found \"word\"" tokenize ${tokenizer} --decode 1 word)
+refused(1 "99999" tokenize ${tokenizer} --decode 1 99999)
+refused(1 "99999999999" tokenize ${tokenizer} --decode 99999999999)
+refused(1 "no_such" tokenize ${tokenizer} --file ${folder}/no_such)
+
+refused(1 "vocabulary of 40 is too small.*--ids" generate ${small} text)
+refused(1 "at least|one at least" generate ${llama} "")
+refused(1 "in \\[0, 40\\), found 40" generate ${small} --ids "1 40")
+refused(1 "in \\[0, 40\\), found -1" generate ${small} --ids -- "-1")
+refused(1 "token numbers" generate ${small} --ids "one")
+refused(1 "longest|24|max_position" generate ${GOLDENS}/models/cg_attention 
+  --ids "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25")
+refused(2 "--temperature" generate ${llama} a --temperature -1)
+refused(2 "--top-k" generate ${llama} a --top-k 0)
+refused(2 "--top-p" generate ${llama} a --top-p 1.5)
+refused(2 "--seed.*whole number" generate ${llama} a --seed 1.5)
+refused(2 "--stop" generate ${llama} a --stop=)
+refused(2 "--max-new-tokens" generate ${llama} a --max-new-tokens -1)
+
+refused(1 "vocabulary of 40 is too small.*--ids" evaluate ${small} ${TEXT})
+refused(1 "token numbers" evaluate ${small} ${TEXT} --ids)
+refused(1 "at least two tokens" evaluate ${small} ${folder}/one.txt --ids)
+refused(1 "at least two tokens" evaluate ${llama} ${folder}/empty.txt)
+refused(1 "no_such" evaluate ${llama} ${folder}/no_such)
+refused(1 "it is a folder" evaluate ${llama} ${folder})
+refused(2 "--block" evaluate ${llama} ${TEXT} --block 1)
+refused(2 "FILE is required" evaluate ${llama})
+
+# Help is no error.
+foreach(command IN ITEMS "" inspect tokenize generate evaluate)
+  execute_process(COMMAND ${PROGRAM} ${command} --help OUTPUT_VARIABLE out COMMAND_ERROR_IS_FATAL ANY)
+  if(NOT out MATCHES "Usage: weft")
+    message(SEND_ERROR " ${command} --help: its usage is expected, found\n${out}")
+  endif()
+endforeach()
+
+# A disk that is full.
+if(EXISTS /dev/full)
+  foreach(arguments IN ITEMS "inspect;${llama}" "tokenize;${tokenizer};text" "generate;${llama};text;--max-new-tokens;3"
+      "evaluate;${llama};${folder}/ids.txt" "inspect;${llama};--json")
+    execute_process(COMMAND ${PROGRAM} ${arguments} OUTPUT_FILE /dev/full RESULT_VARIABLE code ERROR_VARIABLE err)
+    if(NOT code EQUAL 1 OR NOT err MATCHES "cannot write to the standard output")
+      message(SEND_ERROR " ${arguments} to a full disk: exit code 1 is expected, found ${code}\n${err}")
+    endif()
+  endforeach()
+endif()

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/weft/text_codec.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <memory>
+
+#include "weft/models/byte_tokenizer.hpp"
+
+#include "apps/weft/command.hpp"
+
+namespace apps {
+
+std::string tokenizer_path(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::is_directory(path, error) ? path + "/tokenizer.json" : path;
+}
+
+std::vector<std::int32_t> read_ids(std::string_view text, std::string_view where) {
+  constexpr std::string_view between = " \t\r\n,[]";
+  std::vector<std::int32_t> ids;
+  for (std::size_t begin = text.find_first_not_of(between); begin != std::string_view::npos;
+       begin = text.find_first_not_of(between, begin)) {
+    const std::size_t end = std::min(text.find_first_of(between, begin), text.size());
+    const std::string_view word = text.substr(begin, end - begin);
+    const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), ids.emplace_back());
+    if (error != std::errc() || stop != word.data() + word.size()) {
+      weft::fail(weft::concat(where, ": token numbers are expected, \"1 2 3\", found ", weft::detail::in_quotes(word)));
+    }
+    begin = end;
+  }
+  return ids;
+}
+
+std::string ids_text(std::span<const std::int32_t> ids) {
+  std::string text;
+  for (const std::int32_t id : ids) text += weft::concat(text.empty() ? "" : " ", id);
+  return text;
+}
+
+TextCodec::TextCodec(const std::string& folder, std::int64_t vocab_size, std::string_view instead) {
+  const std::string path = folder + "/tokenizer.json";
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) {
+    tokenizer_ = weft::Tokenizer::from_file(path);
+    return;
+  }
+  if (vocab_size < weft::ByteTokenizer::kVocabSize) {
+    weft::fail(weft::concat(folder, " has no tokenizer.json, and a vocabulary of ", vocab_size,
+                            " is too small for bytes, which need ", weft::ByteTokenizer::kVocabSize, "; ", instead));
+  }
+  if (vocab_size > weft::ByteTokenizer::kVocabSize) {
+    print_notes({folder + " has no tokenizer.json: tokens 0 to 255 are taken for bytes"});
+  }
+}
+
+std::vector<std::int32_t> TextCodec::encode(std::string_view text) const {
+  return tokenizer_ ? tokenizer_->encode(text) : weft::ByteTokenizer{}.encode(text);
+}
+
+double TextCodec::bytes_per_token(std::string_view text, std::size_t tokens) const {
+  if (!tokenizer_) return 1;
+  const weft::Encoding encoding = tokenizer_->encode_with_offsets(text);
+  std::size_t bytes = 0;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < std::min(tokens, encoding.offsets.size()); ++i) {
+    if (encoding.offsets[i].end == encoding.offsets[i].begin) continue;
+    bytes = std::max(bytes, encoding.offsets[i].end);
+    ++count;
+  }
+  return count == 0 ? 0 : static_cast<double>(bytes) / static_cast<double>(count);
+}
+
+std::function<std::string(std::optional<std::int32_t>)> TextCodec::stream() const {
+  const auto with = [](auto stream, std::int32_t vocab_size) {
+    const auto shared = std::make_shared<decltype(stream)>(std::move(stream));
+    return [shared, vocab_size](std::optional<std::int32_t> token) {
+      if (!token) return shared->finish();
+      return *token < vocab_size ? shared->push(*token) : std::string();
+    };
+  };
+  if (tokenizer_) return with(tokenizer_->stream(true), tokenizer_->vocab_size());
+  return with(weft::ByteTokenizer{}.stream(), weft::ByteTokenizer::kVocabSize);
+}
+
+}  // namespace apps
