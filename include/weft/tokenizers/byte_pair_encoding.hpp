@@ -49,7 +49,7 @@ class BytePairEncoding {
     std::int32_t right;
     std::int32_t merged;
   };
-  BytePairEncoding(Vocabulary vocabulary, const std::vector<Merge>& merges, BPEOptions options)
+  BytePairEncoding(const Vocabulary& vocabulary, const std::vector<Merge>& merges, BPEOptions options)
       : options_(std::move(options)) {
     for (const auto& [token, id] : vocabulary) {
       ids_.emplace(token, id);

@@ -48,19 +48,19 @@ class PreTokenizer {
   using Words = std::vector<TextSection>;
 
   void add(SplitStep step) {
-    steps_.push_back([step = std::move(step)](DerivedTexts&, const TextSection& word, Words& words) {
+    steps_.emplace_back([step = std::move(step)](DerivedTexts&, const TextSection& word, Words& words) {
       split(*step.expression, step.removes, word, words);
     });
   }
   void add(ByteLevelStep step) {
-    steps_.push_back([step = std::move(step)](DerivedTexts& texts, const TextSection& word, Words& words) {
+    steps_.emplace_back([step = std::move(step)](DerivedTexts& texts, const TextSection& word, Words& words) {
       const bool lacks_space = step.add_prefix_space && !word.text().starts_with(' ');
       const TextSection whole = lacks_space ? prepend(texts, word, " ") : word;
       step.expression ? split(*step.expression, false, whole, words) : words.push_back(whole);
     });
   }
   void add(MetaspaceStep step) {
-    steps_.push_back([step = std::move(step)](DerivedTexts& texts, const TextSection& word, Words& words) {
+    steps_.emplace_back([step = std::move(step)](DerivedTexts& texts, const TextSection& word, Words& words) {
       split_at_spaces(step, texts, word, words);
     });
   }
