@@ -89,13 +89,14 @@ Figures measure(Model& model, const std::vector<std::int32_t>& tokens, weft::Ind
   return figures;
 }
 
-void report(const Options& options, const Text& text, weft::Index block, const Figures& figures) {
+void report(const Options& options, const Text& text, weft::Index block, const Figures& figures, bool looks_ahead) {
   std::optional<double> bits_per_byte;
   if (text.bytes_per_token > 0) bits_per_byte = figures.loss() / std::numbers::ln2 / text.bytes_per_token;
   if (options.json) {
     return print_json(Json::Object{{"bits_per_byte", bits_per_byte ? Json(*bits_per_byte) : Json()},
                                    {"block", block},
                                    {"complete", !interrupted()},
+                                   {"looks_ahead", looks_ahead},
                                    {"loss", figures.loss()},
                                    {"perplexity", figures.perplexity()},
                                    {"predicted_tokens", figures.predicted},
@@ -114,9 +115,13 @@ int evaluate(const Options& options) {
   Model model(options.folder);
   const Text text = read(options, model);
   const weft::Index block = options.block.value_or(std::clamp<weft::Index>(model.longest_text(), 2, usual_block));
+  const std::span<const std::int32_t> tokens(text.tokens);
+  const bool looks_ahead = model.looks_ahead(tokens.first(std::min(tokens.size(), static_cast<std::size_t>(block))));
+  if (looks_ahead)
+    print_notes({"in this model tokens see later ones, so that the figures are better than predictions"});
   catch_interrupt();
   const Figures figures = measure(model, text.tokens, block);
-  if (figures.predicted > 0) report(options, text, block, figures);
+  if (figures.predicted > 0) report(options, text, block, figures, looks_ahead);
   return interrupted() ? kInterrupted : kDone;
 }
 
@@ -126,7 +131,9 @@ void add_evaluate(CLI::App& app, int& code) {
   CLI::App* command = app.add_subcommand("evaluate", "measure how well a model predicts a text");
   command->footer(
       "The text is cut into blocks; in each, every token but the first is predicted from those before it. Progress is\n"
-      "shown on standard error. Ctrl-C reports the blocks so far.\n\n"
+      "shown on standard error. Ctrl-C reports the blocks so far. A model whose tokens see later ones (a norm over "
+      "the\n"
+      "whole text, for instance) gets a note: its figures are no predictions.\n\n"
       "  weft evaluate scribe genesis.txt --block 128");
   const auto options = std::make_shared<Options>();
   const auto at_least_two = between(2, kMost);

@@ -2,6 +2,7 @@
 #include "apps/weft/model.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "weft/io/pretrained.hpp"
 #include "weft/models/generate.hpp"
@@ -27,6 +28,18 @@ AnyLlama load(const std::string& folder) {
 struct Model::Loaded {
   AnyLlama model;
   weft::Inference inference{};
+
+  static auto as_batch(std::span<const std::int32_t> tokens) {
+    const weft::Shape<weft::Dyn, weft::Dyn> shape(1, static_cast<weft::Index>(tokens.size()));
+    return weft::TensorView<const std::int32_t, weft::Shape<weft::Dyn, weft::Dyn>>(tokens.data(), shape);
+  }
+
+  /// Of all tokens but the last.
+  std::vector<float> scores(std::span<const std::int32_t> tokens) {
+    inference.reset();
+    const auto logits = model(inference, as_batch(tokens));
+    return {logits.data(), logits.data() + logits.size() - model.vocab_size()};
+  }
 };
 
 Model::Model(const std::string& folder) : loaded_(new Loaded{load(folder)}) {}
@@ -73,10 +86,22 @@ bool Model::ends_text(std::int32_t token) const { return llama().eos_token_id.co
 
 double Model::loss(std::span<const std::int32_t> tokens) {
   expect_tokens(tokens);
-  const weft::Shape<weft::Dyn, weft::Dyn> shape(1, static_cast<weft::Index>(tokens.size()));
-  const weft::TensorView<const std::int32_t, weft::Shape<weft::Dyn, weft::Dyn>> ids(tokens.data(), shape);
   loaded_->inference.reset();
+  const auto ids = Loaded::as_batch(tokens);
   return static_cast<double>(loaded_->model.loss(loaded_->inference, ids, ids).data()[0]);
+}
+
+bool Model::looks_ahead(std::span<const std::int32_t> tokens) {
+  if (incremental()) return false;
+  std::vector<std::int32_t> other(tokens.begin(), tokens.end());
+  other.back() = static_cast<std::int32_t>((other.back() + 1) % vocab_size());
+  const std::vector<float> scores = loaded_->scores(tokens);
+  const std::vector<float> others = loaded_->scores(other);
+  constexpr float rounding = 1e-4F;
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    if (std::abs(scores[i] - others[i]) > rounding * (1 + std::abs(scores[i]))) return true;
+  }
+  return false;
 }
 
 void Model::expect_tokens(std::span<const std::int32_t> tokens) const {
