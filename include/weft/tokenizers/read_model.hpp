@@ -71,13 +71,13 @@ inline BytePairEncoding read_model(const Json& json, const std::string& where, b
                      .ignore_merges = model.truth("ignore_merges", false),
                      .fuse_unk = model.truth("fuse_unk", false)};
   if (model.find("unk_token") != nullptr) options.unk_token = model.text("unk_token");
-  auto vocabulary = read_vocabulary(model);
+  const auto vocabulary = read_vocabulary(model);
   if (options.unk_token && !vocabulary.contains(*options.unk_token)) {
     fail(concat(model.where("unk_token"), " must be in the vocabulary, found ", in_quotes(*options.unk_token)));
   }
   const auto merges = read_merges(model, vocabulary);
   model.expect_no_others();
-  return {std::move(vocabulary), merges, std::move(options)};
+  return {vocabulary, merges, std::move(options)};
 }
 
 inline AddedToken read_added_token(const Json& json, const std::string& where) {
