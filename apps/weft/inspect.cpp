@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // weft inspect: what a model is, and what memory it takes.
 #include <cstdio>
-#include <filesystem>
 #include <iostream>
 #include <limits>
 #include <memory>
 #include <optional>
 #include <set>
 
-#include "weft/io/safetensors_reader.hpp"
+#include "weft/io/model_weights.hpp"
 #include "weft/models/config.hpp"
 
 #include "apps/support/arguments.hpp"
@@ -28,18 +27,15 @@ struct Options {
   bool json = false;
 };
 
-/// "F32", or several with a comma between; of a model in parts, those of all parts.
+/// "F32", or several with a comma between.
 std::string element_types(const std::string& folder) {
-  std::set<std::string> types;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    const bool part = name.starts_with("model") && name.ends_with(".safetensors");
-    if (!part) continue;
-    const weft::SafetensorsFile file(entry.path().string());
-    for (const weft::SafetensorsTensor& tensor : file.tensors()) types.emplace(tensor.dtype);
+  std::set<std::string_view> types;
+  const weft::ModelWeights weights(folder);
+  for (const weft::SafetensorsFile& file : weights.tensors().files()) {
+    for (const weft::SafetensorsTensor& tensor : file.tensors()) types.insert(tensor.dtype);
   }
   std::string text;
-  for (const std::string& type : types) text += (text.empty() ? "" : ", ") + type;
+  for (const std::string_view type : types) text += weft::concat(text.empty() ? "" : ", ", type);
   return text;
 }
 

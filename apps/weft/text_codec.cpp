@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <memory>
 
+#include "weft/io/folder.hpp"
 #include "weft/models/byte_tokenizer.hpp"
 
 #include "apps/weft/command.hpp"
@@ -13,8 +13,7 @@
 namespace apps {
 
 std::string tokenizer_path(const std::string& path) {
-  std::error_code error;
-  return std::filesystem::is_directory(path, error) ? path + "/tokenizer.json" : path;
+  return weft::detail::is_folder(path) ? path + "/tokenizer.json" : path;
 }
 
 std::vector<std::int32_t> read_ids(std::string_view text, std::string_view where) {
@@ -41,8 +40,7 @@ std::string ids_text(std::span<const std::int32_t> ids) {
 
 TextCodec::TextCodec(const std::string& folder, std::int64_t vocab_size, std::string_view instead) {
   const std::string path = folder + "/tokenizer.json";
-  std::error_code error;
-  if (std::filesystem::exists(path, error)) {
+  if (weft::detail::path_exists(path)) {
     tokenizer_ = weft::Tokenizer::from_file(path);
     return;
   }
