@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // weft generate: a model continues a text.
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <memory>
@@ -20,7 +21,7 @@ using weft::detail::Json;
 struct Options {
   std::string folder;
   std::optional<std::string> prompt;
-  weft::Index max_new_tokens = 100;
+  std::optional<weft::Index> max_new_tokens;
   std::optional<double> temperature;
   std::optional<weft::Index> top_k;
   std::optional<double> top_p;
@@ -30,14 +31,15 @@ struct Options {
   bool json = false;
 
   /// Any choice about drawing draws; temperature 0 is the limit in which the most probable token is certain.
-  Continuation continuation() const {
-    const bool draws = temperature || top_k || top_p || seed;
-    return {max_new_tokens,
-            {.sample = draws && temperature != 0.0,
-             .temperature = temperature && *temperature != 0 ? *temperature : 1.0,
-             .top_k = top_k.value_or(0),
-             .top_p = top_p.value_or(1.0),
-             .seed = seed.value_or(0)}};
+  Continuation continuation(Continuation usual) const {
+    const bool draws = temperature || top_k || top_p || seed || usual.sampling.sample;
+    usual.sampling.sample = draws && temperature != 0.0;
+    if (max_new_tokens) usual.max_new_tokens = *max_new_tokens;
+    if (temperature && *temperature != 0) usual.sampling.temperature = *temperature;
+    if (top_k) usual.sampling.top_k = *top_k;
+    if (top_p) usual.sampling.top_p = *top_p;
+    if (seed) usual.sampling.seed = *seed;
+    return usual;
   }
 };
 
@@ -59,16 +61,17 @@ void show(const Options& options, Result& result, const std::string& part) {
 template <class Deliver>
 void run(const Model& model, const Options& options, const std::vector<std::int32_t>& prompt, Result& result,
          Deliver&& deliver) {
+  const Continuation how = options.continuation(model.usual_continuation());
   catch_interrupt();
   const auto start = std::chrono::steady_clock::now();
-  model.generate(prompt, options.continuation(), [&](std::int32_t token) {
+  model.generate(prompt, how, [&](std::int32_t token) {
     result.tokens.push_back(token);
     const bool goes_on = deliver(token);
     if (interrupted()) {
       result.ended_by = "interrupt";
     } else if (!goes_on) {
       result.ended_by = "stop";
-    } else if (model.ends_text(token)) {
+    } else if (std::find(how.stop_tokens.begin(), how.stop_tokens.end(), token) != how.stop_tokens.end()) {
       result.ended_by = "eos_token_id";
     }
     return goes_on && !interrupted() && std::cout.good();
@@ -142,6 +145,7 @@ void add_generate(CLI::App& app, int& code) {
   command->footer(
       "The answer appears word by word, without the prompt. The most probable token is taken each time, unless one of\n"
       "--temperature, --top-k, --top-p and --seed is given: then tokens are drawn, the same for the same seed.\n"
+      "What the options leave open, a generation_config.json in the folder decides; --temperature 0 draws nothing.\n"
       "Ctrl-C ends the answer where it is.\n\n"
       "  weft generate scribe \"In the beginning\" --temperature 0.8 --top-p 0.95\n"
       "  weft generate tiny --ids \"1 2 3\" --max-new-tokens 16");
@@ -149,9 +153,8 @@ void add_generate(CLI::App& app, int& code) {
   command->add_option("DIR", options->folder, "model folder")->required()->check(some_text())->type_name("");
   command->add_option("PROMPT", options->prompt, "what to continue; without it the standard input is read")
       ->type_name("");
-  command->add_option("--max-new-tokens", options->max_new_tokens, "the most tokens to add")
-      ->check(between(0, kMost))
-      ->capture_default_str();
+  command->add_option("--max-new-tokens", options->max_new_tokens, "the most tokens to add (100)")
+      ->check(between(0, kMost));
   command->add_option("--temperature", options->temperature, "draw: below 1 the probable more often, above 1 less")
       ->check(between(0.0, 1e6));
   command->add_option("--top-k", options->top_k, "draw among the k most probable tokens")->check(between(1, kMost));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "weft/io/generation_config.hpp"
 #include "weft/io/pretrained.hpp"
 #include "weft/models/generate.hpp"
 #include "weft/models/llama.hpp"
@@ -27,6 +28,7 @@ AnyLlama load(const std::string& folder) {
 
 struct Model::Loaded {
   AnyLlama model;
+  std::string folder;
   weft::Inference inference{};
 
   static auto as_batch(std::span<const std::int32_t> tokens) {
@@ -42,7 +44,7 @@ struct Model::Loaded {
   }
 };
 
-Model::Model(const std::string& folder) : loaded_(new Loaded{load(folder)}) {}
+Model::Model(const std::string& folder) : loaded_(new Loaded{load(folder), folder}) {}
 Model::Model(Model&&) noexcept = default;
 Model::~Model() = default;
 
@@ -76,13 +78,21 @@ std::vector<weft::AnyParameter> Model::parameters() const {
   return once;
 }
 
+Continuation Model::usual_continuation() const {
+  const weft::GenerationOptions usual = weft::read_generation_config(loaded_->folder);
+  Continuation how{usual.max_new_tokens, usual.sampling, usual.stop_tokens};
+  const weft::TokenIds& ends = llama().eos_token_id;
+  if (how.stop_tokens.empty()) how.stop_tokens.assign(ends.begin(), ends.end());
+  return how;
+}
+
 void Model::generate(std::span<const std::int32_t> prompt, const Continuation& how,
                      const std::function<bool(std::int32_t)>& on_token) const {
   expect_tokens(prompt);
-  weft::generate(loaded_->model, prompt, {.max_new_tokens = how.max_new_tokens, .sampling = how.sampling}, on_token);
+  const weft::GenerationOptions options{
+      .max_new_tokens = how.max_new_tokens, .sampling = how.sampling, .stop_tokens = how.stop_tokens};
+  weft::generate(loaded_->model, prompt, options, on_token);
 }
-
-bool Model::ends_text(std::int32_t token) const { return llama().eos_token_id.contains(token); }
 
 double Model::loss(std::span<const std::int32_t> tokens) {
   expect_tokens(tokens);

@@ -20,6 +20,7 @@ namespace apps {
 struct Continuation {
   weft::Index max_new_tokens = 100;
   weft::SamplingOptions sampling{};
+  std::vector<weft::Index> stop_tokens{};  ///< ends after one of these
 };
 
 /// A model as `weft::load_pretrained` reads it.
@@ -47,13 +48,12 @@ class Model {
   /// Each parameter once, under its first name. The model must outlive the list.
   std::vector<weft::AnyParameter> parameters() const;
 
-  /// Continues a text of at least one token; `on_token` returns false to stop. A token that ends a text for the model
-  /// is the last one.
+  /// As generation_config.json of the folder wants it, where there is one.
+  Continuation usual_continuation() const;
+
+  /// Continues a text of at least one token; `on_token` returns false to stop.
   void generate(std::span<const std::int32_t> prompt, const Continuation& how,
                 const std::function<bool(std::int32_t)>& on_token) const;
-
-  /// Whether the configuration says that a text ends with this token.
-  bool ends_text(std::int32_t token) const;
 
   /// The mean of -ln p of every token but the first, given those before it; at least two tokens.
   double loss(std::span<const std::int32_t> tokens);
