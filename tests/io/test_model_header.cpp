@@ -61,6 +61,12 @@ TEST_CASE("a header names the fields of a folder that are not at their defaults"
   CHECK_THAT(model_header(config, "Tiny", "f", true), ContainsSubstring("weft_weights_of_Tiny_begin"));
 }
 
+TEST_CASE("a folder of any name is spelled in C++") {
+  const std::string folder = std::string(300, 'd') + "\"\n\\\xF0\x9F\x98\x80";
+  const std::string header = model_header({}, "Tiny", folder);
+  CHECK_THAT(header, ContainsSubstring(std::string(300, 'd') + R"(\042\012\134\360\237\230\200";)"));
+}
+
 TEST_CASE("a name that is no C++ name is refused") {
   for (const char* name : {"", "3d", "a-b", "a b", "a;b"}) {
     CHECK_THROWS_WITH(model_header({}, name, "f"), ContainsSubstring("the name of a type is expected"));

@@ -177,3 +177,21 @@ TEST_CASE("elements of another type, or in memory of somebody else, are copied")
   in_memory.map_parameter(any, "floats");
   CHECK(parameter.data() == mapped);
 }
+
+TEST_CASE("only shards are removed, whatever an index beside them names") {
+  const TemporaryFolder folder;
+  auto model = random_model<TinyLlama>(1);
+  save_pretrained(model, folder.path());
+  write_text(folder / "tokenizer.json", "{}");
+  write_text(folder / "other.safetensors", "");
+  write_text(folder / "model.safetensors.index.json",
+             R"({"weight_map": {"a": "model.safetensors", "b": "tokenizer.json", "c": "other.safetensors"}})");
+  auto loaded = load_pretrained<TinyLlama>(folder.path());
+  save_pretrained(loaded, folder.path());
+  CHECK(files_of(folder.path()) ==
+        std::vector<std::string>{"config.json", "model.safetensors", "other.safetensors", "tokenizer.json"});
+  write_text(folder / "model.safetensors.index.json", "no JSON");
+  save_pretrained(loaded, folder.path(), kSmall);
+  auto again = load_pretrained<TinyLlama>(folder.path());
+  CHECK(weights_of(again) == weights_of(model));
+}

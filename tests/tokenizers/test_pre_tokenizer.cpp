@@ -52,14 +52,27 @@ TEST_CASE("byte-level words are those of GPT-2") {
 TEST_CASE("a split keeps what matches as words of its own, or removes it") {
   CHECK(words_of(split("\\d+"), "ab12c3") == Words{"ab", "12", "c", "3"});
   CHECK(words_of(split("[\\s]+", true), " ab \u3000c ") == Words{"ab", "c"});
-  CHECK(words_of(split("x*"), "axxb") == Words{"a", "xx", "b"});  // empty matches divide nothing
+  CHECK(words_of(split("(?=b)"), "abab") == Words{"a", "ba", "b"});  // an empty match divides
+  CHECK(words_of(split("(?=b)", true), "abab") == Words{"a", "ba", "b"});
+  CHECK(words_of(split("(?=(\\d{3})+(?!\\d))"), "a1234567") == Words{"a1", "234", "567"});
   CHECK(words_of(split("(?i:'s)"), "it'S") == Words{"it", "'S"});
 }
 
 TEST_CASE("expressions that mean something else to the engine of tokenizer files are refused") {
   CHECK_THROWS_WITH(split("\\w+"), Contains("test: \\w is not supported") && Contains("found \\w+"));
-  CHECK_THROWS_WITH(split("[a[b]]"), Contains("[] inside []"));
+  for (const char* pattern : {"\\b", "\\v", "\\1", "\\h", "\\K", "[\\S]", "[a[b]]", "[a&&b]", "[]a]", "a{1,2}+",
+                              "(?m:a)", "(?s)a", "(?P<n>a)"}) {
+    CAPTURE(pattern);
+    CHECK_THROWS_WITH(split(pattern), Contains("is not supported in a regular expression"));
+  }
   CHECK_THROWS_WITH(split("(a"), Contains("no regular expression") && Contains("found (a"));
+}
+
+TEST_CASE("lines end everywhere, and a count may begin at 0") {
+  CHECK(words_of(split("^t"), "ta\nta") == Words{"t", "a\n", "t", "a"});
+  CHECK(words_of(split("a$"), "ta\nta") == Words{"t", "a", "\nt", "a"});
+  CHECK(words_of(split("xa{,2}"), "xaaab") == Words{"xaa", "ab"});
+  CHECK(words_of(split("[\\]^$]+"), "a^]$") == Words{"a", "^]$"});  // within a set they are themselves
 }
 
 TEST_CASE("an expression that backtracks without end is an error and no hang") {
@@ -118,4 +131,30 @@ TEST_CASE("of added tokens the longest counts at each place, from left to right"
         found.push_back(std::to_string(token.id) + ":" + std::string(section.text()));
       });
   CHECK(found == Words{"x", "2:abc", "d ", "1:ab", "x", "3: \u3000<s>\n ", "y", "3:<s>"});
+}
+
+TEST_CASE("what a token strips is still searched, and never twice") {
+  const AddedTokenFinder finder(
+      {{.id = 1, .content = "<m>", .rstrip = true}, {.id = 2, .content = "\n", .lstrip = true}});
+  const auto tokens = [&](const std::string& text) {
+    Words found;
+    finder.split(
+        TextSection(text, 0), [&](const TextSection& rest) { found.emplace_back(rest.text()); },
+        [&](const AddedToken& token, const TextSection& section) {
+          found.push_back(std::to_string(token.id) + ":" + std::string(section.text()));
+        });
+    return found;
+  };
+  CHECK(tokens("a<m> \nb") == Words{"a", "1:<m> \n", "2:\n", "b"});
+  CHECK(tokens("a  \nb") == Words{"a", "2:  \n", "b"});
+  CHECK(tokens(std::string(200000, '\n')).size() == 200000);  // in a moment
+}
+
+TEST_CASE("a token that a normaliser takes away is nowhere") {
+  const AddedTokenFinder finder({{.id = 1, .content = ""}});
+  Words found;
+  finder.split(
+      TextSection(std::string_view("a\0b", 3), 0), [&](const TextSection& rest) { found.emplace_back(rest.text()); },
+      [&](const AddedToken&, const TextSection&) { found.emplace_back("token"); });
+  CHECK(found == Words{std::string("a\0b", 3)});
 }

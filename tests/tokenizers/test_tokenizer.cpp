@@ -154,7 +154,7 @@ TEST_CASE("a file that is damaged is refused with the place") {
   refuses("[]", "t.json", "an object is expected");
   refuses("{}", "t.json.model", "is expected, but not there");
   refuses(R"({"model": {"vocab": {"a": -1}, "merges": []}})", "model.vocab", "whole number");
-  refuses(R"({"model": {"vocab": {"a": 2147483648}, "merges": []}})", "model.vocab", "whole number");
+  refuses(R"({"model": {"vocab": {"a": 2147483647}, "merges": []}})", "model.vocab", "whole number");
   refuses(R"({"model": {"vocab": {"a": 0, "b": 0}, "merges": []}})", "model.vocab", "has 0 for \"a\" and for \"b\"");
   refuses(R"({"model": {"vocab": {"a": 0}, "merges": ["a b"]}})", "model.merges[0]", "\"b\" is not in the vocabulary");
   refuses(R"({"model": {"vocab": {"a": 0, "b": 1}, "merges": ["a b"]}})", "model.merges[0]",
@@ -168,6 +168,63 @@ TEST_CASE("a file that is damaged is refused with the place") {
           "not be empty");
   refuses(small_tokenizer(R"(, "added_tokens": [{"id": 7, "content": "a"}])"), "added_tokens[0].id", "must be 0");
   refuses(small_tokenizer(R"(, "added_tokens": [{"id": 0, "content": "x"}])"), "added_tokens[0].id", "0 is \"a\"");
+}
+
+TEST_CASE("patterns that match nothing, and characters that are none, are refused") {
+  const std::string replace = R"({"type": "Replace", "pattern": {"String": ""}, "content": "x"})";
+  refuses(small_tokenizer(", \"normalizer\": " + replace), "normalizer.pattern.String", "must not be empty");
+  refuses(small_tokenizer(", \"decoder\": " + replace), "decoder.pattern.String", "must not be empty");
+  for (const char* text : {"", "ab"}) {
+    const std::string quoted = "\"" + std::string(text) + "\"";
+    refuses(small_tokenizer(R"(, "pre_tokenizer": {"type": "Metaspace", "replacement": )" + quoted + "}"),
+            "pre_tokenizer.replacement", "one character");
+    refuses(small_tokenizer(R"(, "decoder": {"type": "Metaspace", "replacement": )" + quoted + "}"),
+            "decoder.replacement", "one character");
+    refuses(small_tokenizer(R"(, "decoder": {"type": "Strip", "start": 1, "stop": 0, "content": )" + quoted + "}"),
+            "decoder.content", "one character");
+  }
+  refuses(small_tokenizer(R"(, "pre_tokenizer": {"type": "Metaspace", "replacement": "_", "add_prefix_space": false,
+                              "prepend_scheme": "first"})"),
+          "pre_tokenizer.prepend_scheme", "must be \"never\"");
+  refuses(small_tokenizer(R"(, "pre_tokenizer": {"type": "ByteLevel"})", R"(, "byte_fallback": true)"),
+          "model.byte_fallback", "lacks some of them");
+}
+
+TEST_CASE("a token that is looked for in normalised text is decoded as that has it") {
+  const Tokenizer tokenizer(R"({"normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "_"},
+      "added_tokens": [{"id": 1, "content": "b c", "normalized": true}], "decoder": {"type": "Fuse"},
+      "model": {"vocab": {"a": 0}, "merges": []}})",
+                            "t.json");
+  CHECK(tokenizer.encode("ab c") == Ids{0, 1});
+  CHECK(tokenizer.decode(Ids{0, 1}) == "ab_c");
+  CHECK(tokenizer.token_id("b c") == 1);
+}
+
+TEST_CASE("a section's place in the text counts with offsets and without") {
+  const Tokenizer tokenizer(R"({"normalizer": {"type": "Prepend", "prepend": "q "},
+      "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+          {"type": "Split", "pattern": {"Regex": " "}, "behavior": "Removed"},
+          {"type": "Metaspace", "replacement": "_", "prepend_scheme": "first"}]},
+      "model": {"vocab": {"_": 0, "q": 1, "t": 2}, "merges": []}})",
+                            "t.json");
+  CHECK(tokenizer.encode("t") == tokenizer.encode_with_offsets("t").ids);
+  CHECK(tokenizer.encode("t") == Ids{0, 1, 0, 2});  // both come from the text's first character
+}
+
+TEST_CASE("a decoder that changes joined bytes tells the text at the end") {
+  std::string json = golden_tokenizer("llama3");
+  const std::string level =
+      R"("decoder":{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true})";
+  REQUIRE(json.find(level) != std::string::npos);
+  json.replace(json.find(level), level.size(),
+               R"("decoder":{"type":"Sequence","decoders":[{"type":"ByteLevel"},{"type":"ByteFallback"}]})");
+  const Tokenizer tokenizer(json, "t.json");
+  const Ids ids = tokenizer.encode("<0x41> and \u00E9");
+  auto stream = tokenizer.stream();
+  std::string text;
+  for (const std::int32_t id : ids) text += stream.push(id);
+  CHECK(text.empty());
+  CHECK(stream.finish() == tokenizer.decode(ids));
 }
 
 TEST_CASE("what is not supported is refused with what is") {

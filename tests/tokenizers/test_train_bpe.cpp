@@ -152,4 +152,5 @@ TEST_CASE("a trained tokenizer gives back every text, and special tokens are who
 TEST_CASE("options that make no sense are refused") {
   CHECK_THROWS_WITH(train_bpe(kText, {.vocab_size = 0}), Contains("vocab_size must be positive, found 0"));
   CHECK_THROWS_WITH(train_bpe(kText, {.special_tokens = {""}}), Contains("must not be empty"));
+  CHECK_THROWS_WITH(train_bpe(kText, {.special_tokens = {"\xFF"}}), Contains("must be UTF-8"));
 }

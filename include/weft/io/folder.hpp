@@ -7,7 +7,9 @@
 #include <cstddef>
 #include <cstring>
 #include <string>
+#include <vector>
 
+#include <dirent.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,8 +24,20 @@ inline bool is_folder(const std::string& path) {
   return ::stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode);
 }
 
-/// Removes a file if it is there and may be removed.
-inline void remove_file(const std::string& path) { ::unlink(path.c_str()); }
+/// Removes a file. Raises Error when it is there afterwards.
+inline void remove_file(const std::string& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) fail(concat("cannot remove ", path, ": ", std::strerror(errno)));
+}
+
+/// The names in a folder; none where it cannot be read.
+inline std::vector<std::string> names_in_folder(const std::string& path) {
+  std::vector<std::string> names;
+  DIR* const folder = ::opendir(path.c_str());
+  if (folder == nullptr) return names;
+  while (const dirent* entry = ::readdir(folder)) names.emplace_back(entry->d_name);
+  ::closedir(folder);
+  return names;
+}
 
 /// Makes a folder and those it lies in, as far as they are missing.
 inline void make_folders(const std::string& path) {

@@ -55,10 +55,12 @@ inline void expect_supported_generation(const Json& config, std::string_view whe
     fail(concat(where, ": ", name, " must be ", neutral, ", because nothing else is supported, found ",
                 json_excerpt(*value)));
   }
-  for (const char* name : {"bad_words_ids", "force_words_ids", "suppress_tokens", "begin_suppress_tokens",
-                           "forced_bos_token_id", "forced_eos_token_id", "sequence_bias", "constraints"}) {
+  for (const char* name :
+       {"bad_words_ids", "force_words_ids", "suppress_tokens", "begin_suppress_tokens", "forced_bos_token_id",
+        "forced_eos_token_id", "forced_decoder_ids", "sequence_bias", "constraints", "stop_strings",
+        "exponential_decay_length_penalty", "watermarking_config", "dola_layers", "top_h", "token_healing"}) {
     const Json* value = config.find(name);
-    if (value == nullptr || value->is_null()) continue;
+    if (value == nullptr || value->is_null() || *value == Json(false) || *value == Json(Json::Array())) continue;
     fail(concat(where, ": ", name, " must be null, because nothing else is supported, found ", json_excerpt(*value)));
   }
 }
@@ -115,7 +117,7 @@ struct GenerationNumbers {
 
 /// Reads `do_sample`, `temperature`, `top_k` (50 where it is absent, as Hugging Face has it), `top_p`, `max_new_tokens` and
 /// `eos_token_id`. What would make another text and is not supported, beam search for instance, is refused by name; the rest
-/// is of no effect.
+/// is of no effect, `max_length` too, which counts the prompt: how long an answer may be is the caller's to say.
 /// \param where  the file, for messages
 inline GenerationOptions parse_generation_config(std::string_view text,
                                                  std::string_view where = "generation_config.json") {
@@ -130,6 +132,12 @@ inline GenerationOptions parse_generation_config(std::string_view text,
   options.sampling.temperature = numbers.real("temperature", 1);
   options.sampling.top_k = numbers.natural("top_k", 50);
   options.sampling.top_p = numbers.real("top_p", 1);
+  if (options.sampling.sample && !(options.sampling.temperature > 0)) {
+    fail(concat(where, ": temperature must be positive, found ", options.sampling.temperature));
+  }
+  if (options.sampling.sample && !(options.sampling.top_p > 0 && options.sampling.top_p <= 1)) {
+    fail(concat(where, ": top_p must be in (0, 1], found ", options.sampling.top_p));
+  }
   options.max_new_tokens = numbers.natural("max_new_tokens", options.max_new_tokens);
   options.stop_tokens = numbers.naturals("eos_token_id");
   return options;

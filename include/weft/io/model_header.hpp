@@ -44,6 +44,21 @@ inline std::string llama_fields_text(LlamaConfig llama) {
   return text + "," + fields_text(numbers.fields(), {});
 }
 
+/// A text as C++ spells it.
+inline std::string cpp_text(std::string_view text) {
+  std::string spelled = "\"";
+  for (const char character : text) {
+    const auto byte = static_cast<unsigned char>(character);
+    if (byte >= 0x20 && byte < 0x7F && character != '"' && character != '\\' && character != '?') {
+      spelled += character;
+    } else {
+      spelled += '\\';
+      for (const int shift : {6, 3, 0}) spelled += static_cast<char>('0' + (byte >> shift & 7));
+    }
+  }
+  return spelled += '"';
+}
+
 inline void expect_identifier(std::string_view name) {
   bool good = !name.empty() && !(name[0] >= '0' && name[0] <= '9');
   for (const char c : name)
@@ -72,13 +87,14 @@ inline std::string model_header(const PretrainedConfig& config, std::string_view
       embedded ? concat("\n  /// The file with its weights.\n  static std::span<const std::byte> weights() { return {",
                         symbol, "_begin, ", symbol, "_end}; }\n")
                : std::string();
-  return concat("// Written from ", folder, "/config.json.\n#pragma once\n\n#include <cstddef>\n#include <span>\n\n",
-                "#include <weft/io/named_config.hpp>\n\n", symbols, "/// A model as a type.\nstruct ", name, " {\n",
-                "  static constexpr weft::LlamaConfig llama = weft::config_of<weft::LlamaConfig>({",
-                detail::llama_fields_text(config.llama), "});\n",
-                "  static constexpr weft::GNNConfig gnn = weft::config_of<weft::GNNConfig>({",
-                detail::fields_text(detail::list_fields(gnn), detail::list_fields(defaults)), "});\n",
-                "  static constexpr const char* folder = ", detail::in_quotes(folder), ";\n", weights, "};\n");
+  return concat(
+      "// Written from the config.json of a model folder.\n#pragma once\n\n#include <cstddef>\n#include <span>\n\n",
+      "#include <weft/io/named_config.hpp>\n\n", symbols, "/// A model as a type.\nstruct ", name, " {\n",
+      "  static constexpr weft::LlamaConfig llama = weft::config_of<weft::LlamaConfig>({",
+      detail::llama_fields_text(config.llama), "});\n",
+      "  static constexpr weft::GNNConfig gnn = weft::config_of<weft::GNNConfig>({",
+      detail::fields_text(detail::list_fields(gnn), detail::list_fields(defaults)), "});\n",
+      "  static constexpr const char* folder = ", detail::cpp_text(folder), ";\n", weights, "};\n");
 }
 
 }  // namespace weft

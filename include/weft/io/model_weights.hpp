@@ -3,6 +3,7 @@
 /// The weights of a model's folder, in one file or in shards.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -153,39 +154,70 @@ inline std::string shard_index_text(const WeightMap& map, std::uint64_t total_si
          "\n";
 }
 
-inline void remove_shards(const std::string& folder, const std::set<std::string>& shards) {
-  for (const std::string& shard : shards) remove_file(concat(folder, "/", shard));
+/// Whether a file is one that `shard_name` names.
+inline bool is_shard_name(std::string_view name) {
+  const auto skip_digits = [&] {
+    const std::size_t digits = std::min(name.find_first_not_of("0123456789"), name.size());
+    name.remove_prefix(digits);
+    return digits >= 5;
+  };
+  const auto skip = [&](std::string_view text) {
+    const bool there = name.starts_with(text);
+    if (there) name.remove_prefix(text.size());
+    return there;
+  };
+  return (skip("model-") || skip("weights-")) && skip_digits() && skip("-of-") && skip_digits() &&
+         name == ".safetensors";
+}
+
+inline std::set<std::string> shards_in_folder(const std::string& folder) {
+  std::set<std::string> shards;
+  for (const std::string& name : names_in_folder(folder)) {
+    if (is_shard_name(name)) shards.insert(name);
+  }
+  return shards;
+}
+
+/// The names of new shards: others than those of the old model, which must not change while the old index stands.
+inline std::vector<std::string> new_shard_names(const std::set<std::string>& old_shards, std::size_t count) {
+  std::vector<std::string> names;
+  for (const char* stem : {"model", "weights"}) {
+    names.clear();
+    for (std::size_t i = 0; i < count; ++i) names.push_back(shard_name(stem, i, count));
+    if (std::none_of(names.begin(), names.end(), [&](const auto& name) { return old_shards.contains(name); })) break;
+  }
+  return names;
 }
 
 /// A reader finds the old model until the last step, and then the new one: `model.safetensors` comes before an index, so it is
-/// written last, or removed last.
+/// written last, or removed last. What is left of other shards goes afterwards.
 inline void save_weights(const std::string& folder, std::span<const AnyParameter> parameters,
                          const SaveOptions& options) {
   const std::string whole = concat(folder, "/", kWeights);
   const std::string index = concat(folder, "/", kShardIndex);
-  const auto old_shards = shards_of(path_exists(index) ? read_weight_map(index) : WeightMap{});
+  const std::set<std::string> old_shards = shards_in_folder(folder);
   const auto shards = divide_into_shards(parameters, options.max_shard_size);
+  std::vector<std::string> names;
   if (shards.size() == 1) {
     write_shard(whole, shards[0]);
     remove_file(index);
-    remove_shards(folder, old_shards);
-    return;
-  }
-  // A shard of the old model is not overwritten while the old index stands.
-  const char* const stem = old_shards.contains(shard_name("model", 0, shards.size())) ? "weights" : "model";
-  WeightMap map;
-  std::uint64_t total_size = 0;
-  for (std::size_t i = 0; i < shards.size(); ++i) {
-    const std::string name = shard_name(stem, i, shards.size());
-    write_shard(concat(folder, "/", name), shards[i]);
-    for (const NamedParameter& tensor : shards[i]) {
-      map.emplace(tensor.name, name);
-      total_size += bytes_of(*tensor.parameter);
+  } else {
+    names = new_shard_names(old_shards, shards.size());
+    WeightMap map;
+    std::uint64_t total_size = 0;
+    for (std::size_t i = 0; i < shards.size(); ++i) {
+      write_shard(concat(folder, "/", names[i]), shards[i]);
+      for (const NamedParameter& tensor : shards[i]) {
+        map.emplace(tensor.name, names[i]);
+        total_size += bytes_of(*tensor.parameter);
+      }
     }
+    write_text(index, shard_index_text(map, total_size));
+    remove_file(whole);
   }
-  write_text(index, shard_index_text(map, total_size));
-  remove_file(whole);
-  remove_shards(folder, old_shards);
+  for (const std::string& shard : old_shards) {
+    if (std::find(names.begin(), names.end(), shard) == names.end()) remove_file(concat(folder, "/", shard));
+  }
 }
 
 }  // namespace detail

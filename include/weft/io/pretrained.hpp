@@ -48,7 +48,8 @@ inline void expect_same_attention(const std::string& folder, GNNFromAttention fo
 }  // namespace detail
 
 /// Writes `config.json` and `model.safetensors`, or shards and their index, into a folder, which is made if it is missing; what
-/// else came with a loaded model goes with it. Each file replaces an older one as a whole or not at all.
+/// else came with a loaded model goes with it. Each file replaces an older one as a whole or not at all; two
+/// programs must not save into one folder at once.
 template <class Config, class T>
 void save_pretrained(const LlamaForCausalLMWithGNN<Config, T>& model, const std::string& folder,
                      const SaveOptions& options = {}) {

@@ -34,6 +34,7 @@ class AddedTokenFinder {
   explicit AddedTokenFinder(std::vector<AddedToken> tokens) : tokens_(std::move(tokens)) {
     for (std::size_t i = 0; i < tokens_.size(); ++i) {
       const std::string& content = tokens_[i].content;
+      if (content.empty()) continue;  // normalised away: it is nowhere
       by_content_.emplace(content, i);
       auto& lengths = lengths_[static_cast<unsigned char>(content[0])];
       lengths.push_back(content.size());
@@ -55,12 +56,11 @@ class AddedTokenFinder {
         ++at;
         continue;
       }
-      const std::size_t begin = token->lstrip ? std::max(done, before_space(text, at)) : at;
-      at += token->content.size();
-      if (token->rstrip) at = after_space(text, at);
+      const std::size_t begin = token->lstrip && at > done ? before_space(text, done, at) : at;
       if (begin > done) on_text(section.part(done, begin - done));
-      on_token(*token, section.part(begin, at - begin));
-      done = at;
+      at += token->content.size();  // in what it strips there may be a token again
+      done = token->rstrip ? after_space(text, at) : at;
+      on_token(*token, section.part(begin, done - begin));
     }
     if (done < text.size()) on_text(section.part(done, text.size() - done));
   }
@@ -84,10 +84,10 @@ class AddedTokenFinder {
     return at;
   }
 
-  static std::size_t before_space(std::string_view text, std::size_t at) {
-    while (at > 0) {
+  static std::size_t before_space(std::string_view text, std::size_t from, std::size_t at) {
+    while (at > from) {
       std::size_t begin = at - 1;
-      while (begin > 0 && (static_cast<unsigned char>(text[begin]) & 0xC0U) == 0x80U) --begin;
+      while (begin > from && (static_cast<unsigned char>(text[begin]) & 0xC0U) == 0x80U) --begin;
       if (!is_white_space(first_character(text.substr(begin)).point)) break;
       at = begin;
     }

@@ -3,6 +3,7 @@
 /// Byte-pair encoding: from words to tokens by learned merges (Sennrich et al., arXiv 1508.07909).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -65,6 +66,9 @@ class BytePairEncoding {
     }
     if (options_.unk_token) unknown_ = id_of(*options_.unk_token);
   }
+
+  /// Whether every byte has a token that it begins as.
+  bool has_all_bytes() const { return std::find(bytes_.begin(), bytes_.end(), kNone) == bytes_.end(); }
 
   /// The vocabulary.
   const auto& ids() const { return ids_; }

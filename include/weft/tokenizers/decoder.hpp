@@ -3,6 +3,7 @@
 /// From tokens back to text.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -54,6 +55,13 @@ class Decoder {
   using Tokens = std::vector<std::string>;
 
   void add(DecoderStep step) { steps_.push_back(std::move(step)); }
+
+  /// Whether the text of some tokens is the beginning of that of more: not where bytes are joined and then changed.
+  bool can_stream() const {
+    return steps_.size() < 2 || std::none_of(steps_.begin(), steps_.end(), [](const DecoderStep& step) {
+             return step.kind == DecoderStep::Kind::byte_level;
+           });
+  }
 
   /// Whether a token stands for the same bytes wherever it is.
   bool is_byte_level() const { return steps_.size() == 1 && steps_[0].kind == DecoderStep::Kind::byte_level; }

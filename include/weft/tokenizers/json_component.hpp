@@ -15,6 +15,7 @@
 #include "weft/io/json.hpp"
 #include "weft/io/json_text.hpp"
 #include "weft/tensor/error.hpp"
+#include "weft/tokenizers/utf8.hpp"
 
 namespace weft::detail {
 
@@ -54,6 +55,22 @@ class JsonComponent {
     return member == nullptr ? std::string(otherwise) : as<std::string>(name, *member, "a text");
   }
 
+  /// A text that is not empty.
+  std::string pattern(std::string_view name) {
+    std::string text = this->text(name);
+    if (text.empty()) fail(concat(where(name), " must not be empty"));
+    return text;
+  }
+
+  /// A text of one character.
+  std::string character(std::string_view name) {
+    std::string text = this->text(name);
+    if (text.empty() || first_character(text).length != text.size()) {
+      fail(concat(where(name), " must be one character, found ", in_quotes(text)));
+    }
+    return text;
+  }
+
   std::size_t count(std::string_view name) {
     return static_cast<std::size_t>(as<std::uint64_t>(name, require(name), "a whole number"));
   }
@@ -62,8 +79,8 @@ class JsonComponent {
   std::int32_t id(std::string_view name) { return id_of(require(name), where(name)); }
   static std::int32_t id_of(const Json& json, std::string_view where) {
     const auto* number = json.get_if<std::uint64_t>();
-    if (number == nullptr || *number > std::numeric_limits<std::int32_t>::max()) {
-      fail(concat(where, " must be a whole number from 0 to 2147483647, found ", json_excerpt(json)));
+    if (number == nullptr || *number >= std::numeric_limits<std::int32_t>::max()) {
+      fail(concat(where, " must be a whole number from 0 to 2147483646, found ", json_excerpt(json)));
     }
     return static_cast<std::int32_t>(*number);
   }

@@ -53,7 +53,7 @@ struct PostProcessor {
     }
     for (std::size_t trailing = trailing_spaces(token); trailing > 0 && range.begin < range.end; --trailing) {
       do --range.end;
-      while (continues(range.end));
+      while (range.end > range.begin && continues(range.end));
     }
     return range;
   }

@@ -60,10 +60,14 @@ class PreTokenizer {
     });
   }
   void add(MetaspaceStep step) {
+    needs_origins_ = needs_origins_ || step.prepend == PrependScheme::first;
     steps_.emplace_back([step = std::move(step)](DerivedTexts& texts, const TextSection& word, Words& words) {
       split_at_spaces(step, texts, word, words);
     });
   }
+
+  /// Whether a step asks where in the text a section begins.
+  bool needs_origins() const { return needs_origins_; }
 
   /// Appends the words of a section.
   void operator()(DerivedTexts& texts, const TextSection& section, Words& words) const {
@@ -86,7 +90,7 @@ class PreTokenizer {
     std::size_t done = 0;
     while (const auto match = search.next()) {
       if (match->begin > done) words.push_back(section.part(done, match->begin - done));
-      if (!removes) words.push_back(section.part(match->begin, match->end - match->begin));
+      if (!removes && match->end > match->begin) words.push_back(section.part(match->begin, match->end - match->begin));
       done = match->end;
     }
     if (done < section.text().size()) words.push_back(section.part(done, section.text().size() - done));
@@ -107,6 +111,7 @@ class PreTokenizer {
     words.push_back(section.part(begin, section.text().size() - begin));
   }
 
+  bool needs_origins_ = false;
   std::vector<std::function<void(DerivedTexts&, const TextSection&, Words&)>> steps_;
 };
 

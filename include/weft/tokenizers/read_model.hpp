@@ -77,7 +77,12 @@ inline BytePairEncoding read_model(const Json& json, const std::string& where, b
   }
   const auto merges = read_merges(model, vocabulary);
   model.expect_no_others();
-  return {vocabulary, merges, std::move(options)};
+  const bool falls_back = options.byte_level && options.byte_fallback;
+  BytePairEncoding encoding(vocabulary, merges, std::move(options));
+  if (falls_back && !encoding.has_all_bytes()) {
+    fail(concat(where, ".byte_fallback is not supported where words are bytes and the vocabulary lacks some of them"));
+  }
+  return encoding;
 }
 
 inline AddedToken read_added_token(const Json& json, const std::string& where) {

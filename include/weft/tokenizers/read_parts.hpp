@@ -29,7 +29,7 @@ inline void read_normalizer(const Json& json, const std::string& where, Normaliz
     normalizer.add({true, "", component.text("prepend")});
   } else if (type == "Replace") {
     JsonComponent pattern(component.require("pattern"), component.where("pattern"));
-    normalizer.add({false, pattern.text("String"), component.text("content")});
+    normalizer.add({false, pattern.pattern("String"), component.text("content")});
     pattern.expect_no_others();
   } else {
     component.refuse("type", type, "Sequence, Prepend, Replace (of a String)");
@@ -40,6 +40,10 @@ inline void read_normalizer(const Json& json, const std::string& where, Normaliz
 inline PrependScheme read_prepend_scheme(JsonComponent& component) {
   const bool in_front = component.truth("add_prefix_space", true);  // as older files say it
   const std::string scheme = component.text("prepend_scheme", in_front ? "always" : "never");
+  if (!in_front && scheme != "never") {
+    fail(concat(component.where("prepend_scheme"), " must be \"never\" where add_prefix_space is false, found ",
+                in_quotes(scheme)));
+  }
   if (scheme == "always") return PrependScheme::always;
   if (scheme == "first") return PrependScheme::first;
   if (scheme == "never") return PrependScheme::never;
@@ -84,7 +88,7 @@ inline bool read_pre_tokenizer(const Json& json, const std::string& where, PreTo
     byte_level = true;
   } else if (type == "Metaspace") {
     const PrependScheme scheme = read_prepend_scheme(component);
-    pre_tokenizer.add(MetaspaceStep{component.text("replacement"), scheme, component.truth("split", true)});
+    pre_tokenizer.add(MetaspaceStep{component.character("replacement"), scheme, component.truth("split", true)});
     component.find("str_rep");  // the replacement once more, in older files
   } else {
     component.refuse("type", type, "Sequence, Split (by a Regex), ByteLevel, Metaspace");
@@ -109,17 +113,17 @@ inline void read_decoder(const Json& json, const std::string& where, Decoder& de
     decoder.add({.kind = Kind::fuse});
   } else if (type == "Replace") {
     JsonComponent pattern(component.require("pattern"), component.where("pattern"));
-    decoder.add({.kind = Kind::replace, .pattern = pattern.text("String"), .content = component.text("content")});
+    decoder.add({.kind = Kind::replace, .pattern = pattern.pattern("String"), .content = component.text("content")});
     pattern.expect_no_others();
   } else if (type == "Strip") {
-    const std::string content = component.text("content");
+    const std::string content = component.character("content");
     decoder.add(
         {.kind = Kind::strip, .content = content, .start = component.count("start"), .stop = component.count("stop")});
   } else if (type == "Metaspace") {
     const PrependScheme scheme = read_prepend_scheme(component);
     component.truth("split", true);
     component.find("str_rep");
-    decoder.add({.kind = Kind::metaspace, .pattern = component.text("replacement"), .prepend = scheme});
+    decoder.add({.kind = Kind::metaspace, .pattern = component.character("replacement"), .prepend = scheme});
   } else {
     component.refuse("type", type, "Sequence, ByteLevel, ByteFallback, Fuse, Replace (of a String), Strip, Metaspace");
   }

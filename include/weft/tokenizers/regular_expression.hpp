@@ -8,12 +8,14 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #endif
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <pcre2.h>
 
@@ -26,39 +28,92 @@ struct FreePcre2 {
   void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
 };
 
-/// Tokenizer files are written for Oniguruma. What both engines take in different meanings is rewritten (white space, where
-/// PCRE2 adds U+180E) or refused.
-/// \param where  the file and field, for messages
-inline std::string as_pcre2(std::string_view pattern, std::string_view where) {
-  constexpr std::string_view kSpace =
-      R"(\t-\r\x20\x85\xA0\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
-  std::string result;
-  bool in_set = false;
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
-    const char c = pattern[i];
-    if (c == '\\' && i + 1 < pattern.size()) {
-      const char escaped = pattern[++i];
-      if (escaped == 's' || (escaped == 'S' && !in_set)) {
-        result += in_set ? std::string(kSpace) : concat(escaped == 's' ? "[" : "[^", kSpace, "]");
-        continue;
+/// The pattern of a set that holds what Oniguruma calls white space; PCRE2 adds U+180E.
+inline constexpr std::string_view kSpaceSet =
+    R"(\t-\r\x20\x85\xA0\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
+
+/// Writes a pattern of tokenizer files, which are made for Oniguruma, as PCRE2 has to read it. What both engines know and take in
+/// different meanings is rewritten, or refused with the pattern.
+class PatternTranslator {
+ public:
+  /// \param where  the file and field, for messages
+  PatternTranslator(std::string_view pattern, std::string_view where) : pattern_(pattern), where_(where) {}
+
+  std::string translate() {
+    while (at_ < pattern_.size()) {
+      if (rest().starts_with('\\') && rest().size() > 1) {
+        translate_escape();
+      } else if (in_set_) {
+        translate_in_set();
+      } else {
+        translate_outside();
       }
-      if (std::string_view("wWbBhHRXKGAzZyYOSkgQE").find(escaped) != std::string_view::npos) {
-        fail(concat(where, ": \\", std::string_view(&escaped, 1), " is not supported in a regular expression ",
-                    "(supported: \\s, \\S outside of [], \\d, \\p{...}, \\r, \\n, \\t), found ", pattern));
-      }
-      result += {'\\', escaped};
-      continue;
     }
-    const std::string_view rest = pattern.substr(i);
-    if (in_set && (c == '[' || rest.starts_with("&&"))) {
-      fail(concat(where, ": [] inside [] and && are not supported in a regular expression, found ", pattern));
-    }
-    if (c == '[') in_set = true;
-    if (c == ']') in_set = false;
-    result += c;
+    return std::move(result_);
   }
-  return result;
-}
+
+ private:
+  std::string_view rest() const { return pattern_.substr(at_); }
+
+  void take(std::size_t characters, std::string_view instead) {
+    result_ += instead;
+    at_ += characters;
+  }
+  void keep(std::size_t characters) { take(characters, rest().substr(0, characters)); }
+
+  [[noreturn]] void refuse(std::string_view what) const {
+    fail(concat(where_, ": ", what, " is not supported in a regular expression, found ", pattern_));
+  }
+
+  /// White space is spelled out; of the other letters those are known that mean the same: \d, \p, \P, \r, \n, \t, \x, \u.
+  void translate_escape() {
+    const char letter = rest()[1];
+    if (letter == 's') return in_set_ ? take(2, kSpaceSet) : take(2, concat("[", kSpaceSet, "]"));
+    if (letter == 'S' && !in_set_) return take(2, concat("[^", kSpaceSet, "]"));
+    const bool is_letter = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z');
+    const bool is_digit = letter >= '0' && letter <= '9';
+    if (is_digit || (is_letter && std::string_view("dDpPrntx").find(letter) == std::string_view::npos)) {
+      refuse(rest().substr(0, 2));
+    }
+    keep(2);
+    if (is_letter && rest().starts_with('{')) keep(std::min(rest().find('}'), rest().size() - 1) + 1);  // \p{L}
+  }
+
+  void translate_in_set() {
+    if (rest().starts_with('[') || rest().starts_with("&&")) refuse("[ or && inside []");
+    if (rest().starts_with(']')) in_set_ = false;
+    keep(1);
+  }
+
+  /// A line's ends are everywhere, {,n} begins at 0, and flags are those of upper and lower case alone.
+  void translate_outside() {
+    if (rest().starts_with('^')) return take(1, "(?m:^)");
+    if (rest().starts_with('$')) return take(1, "(?m:$)");
+    if (rest().starts_with("{,")) return take(2, "{0,");
+    if (rest().starts_with("}+")) refuse("}+");
+    if (rest().starts_with("(?")) return translate_group();
+    if (rest().starts_with('[')) {
+      in_set_ = true;
+      keep(rest().starts_with("[^") ? 2 : 1);
+      if (rest().starts_with(']')) refuse("] as the first of a set");
+      return;
+    }
+    keep(1);
+  }
+
+  void translate_group() {
+    const std::size_t end = rest().find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-", 2);
+    const std::string_view flags = rest().substr(2, end == std::string_view::npos ? end : end - 2);
+    if (flags.find_first_not_of("i-") != std::string_view::npos) refuse(concat("(?", flags));
+    keep(2 + flags.size());
+  }
+
+  std::string_view pattern_;
+  std::string_view where_;
+  std::string result_;
+  std::size_t at_ = 0;
+  bool in_set_ = false;
+};
 
 /// A compiled regular expression over UTF-8. Searching is safe from several threads.
 class RegularExpression {
@@ -71,7 +126,7 @@ class RegularExpression {
   /// \param pattern  in the syntax of tokenizer files
   /// \param where    the file and field, for messages
   RegularExpression(std::string_view pattern, std::string_view where) : pattern_(pattern) {
-    const std::string translated = as_pcre2(pattern, where);
+    const std::string translated = PatternTranslator(pattern, where).translate();
     int error = 0;
     PCRE2_SIZE at = 0;
     code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
@@ -91,20 +146,23 @@ class RegularExpression {
           text_(text),
           data_(pcre2_match_data_create_from_pattern(expression.code_.get(), nullptr)) {}
 
-    /// The next match, which is not empty; none at the end.
+    /// The next match, none at the end. One that is empty counts unless it touches the one before.
     std::optional<Match> next() {
-      while (from_ < text_.size()) {
+      while (from_ <= text_.size()) {
         const int count = match(0);
         if (count == PCRE2_ERROR_NOMATCH) break;
         if (count < 0) {
           fail(concat("regular expression ", expression_.pattern_, ": ", error_text(count), " at byte ", from_));
         }
         const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(data_.get());
-        if (bounds[1] > bounds[0]) {
-          from_ = bounds[1];
-          return Match{bounds[0], bounds[1]};
+        const Match found{bounds[0], bounds[1]};
+        if (found.begin == found.end && found.end == end_before_) {
+          from_ = after_character(from_);
+          continue;
         }
-        from_ = after_character(bounds[1]);
+        from_ = found.end;
+        end_before_ = found.end;
+        return found;
       }
       return {};
     }
@@ -127,6 +185,7 @@ class RegularExpression {
     std::string_view text_;
     std::unique_ptr<pcre2_match_data, FreePcre2> data_;
     std::size_t from_ = 0;
+    std::optional<std::size_t> end_before_;  ///< of the last match
   };
 
  private:

@@ -18,7 +18,7 @@ class TextEncoder {
  public:
   /// \param with_offsets  whether `Encoding::offsets` is filled, which takes memory where a normaliser changes the text
   TextEncoder(const TokenizerParts& parts, bool with_offsets)
-      : parts_(parts), with_offsets_(with_offsets), texts_(with_offsets) {}
+      : parts_(parts), with_offsets_(with_offsets), texts_(with_offsets || parts.pre_tokenizer.needs_origins()) {}
 
   Encoding operator()(std::string_view text) {
     parts_.in_given_text.split(

@@ -17,7 +17,7 @@
 namespace weft {
 
 /// Decodes a text that arrives token by token and gives out whole characters only. All that it gives out, joined, is what
-/// `decode` makes of all tokens. (One exception: bytes from <0x00> to <0xFF> of which some are a character and later ones of the
+/// `decode` makes of all tokens; where the file has a decoder that cannot say before the end, all of it comes then. (One exception: bytes from <0x00> to <0xFF> of which some are a character and later ones of the
 /// same run are none; `decode` lets go of the whole run, here the character is out already.)
 template <class Tokenizer>
 class TextStream {
@@ -50,7 +50,7 @@ class TextStream {
   std::string push_token(std::int32_t token) {
     tokenizer_.token(token);  // refuses what is no token
     window_.push_back(token);
-    return rest(false);
+    return tokenizer_.can_stream() ? rest(false) : std::string();
   }
 
   /// What the tokens that wait add to the text of those before them. How a token reads may depend on the one before

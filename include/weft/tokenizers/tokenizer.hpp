@@ -76,7 +76,8 @@ class Tokenizer {
     file.expect_no_others();
   }
 
-  /// The tokens of a text. Bytes that are no UTF-8 count as U+FFFD.
+  /// The tokens of a text. Bytes that are no UTF-8 count as U+FFFD. Raises Error where a regular expression of the file gives up,
+  /// after ten million steps for one match: some megabytes of white space without anything else.
   std::vector<std::int32_t> encode(std::string_view text, const EncodeOptions& options = {}) const {
     Encoding encoding = detail::TextEncoder(parts_, false)(text);
     if (options.add_special_tokens) parts_.post_processor.surround(encoding.ids);
@@ -88,7 +89,11 @@ class Tokenizer {
     Encoding encoding = detail::TextEncoder(parts_, true)(text);
     const auto& processor = parts_.post_processor;
     for (std::size_t i = 0; processor.trims_offsets && i < encoding.ids.size(); ++i) {
-      encoding.offsets[i] = processor.trimmed(text, token(encoding.ids[i]), encoding.offsets[i]);
+      const TextRange range = encoding.offsets[i];
+      const Token& found =
+          tokens_.at(encoding.ids[i]);  // an added token may have taken white space that it does not have
+      const std::string_view spelled = found.added ? text.substr(range.begin, range.end - range.begin) : found.text;
+      encoding.offsets[i] = processor.trimmed(text, spelled, range);
     }
     if (options.add_special_tokens) processor.surround(encoding);
     return encoding;
@@ -116,7 +121,8 @@ class Tokenizer {
     return found != added_ids_.end() ? found->second : parts_.model.id_of(token);
   }
 
-  /// The token of a number, as the file spells it. Raises Error where there is none.
+  /// The token of a number, as the file spells it, and as the normaliser does where it is added as `normalized`. Raises Error where
+  /// there is none.
   const std::string& token(std::int32_t id) const {
     const auto found = tokens_.find(id);
     if (found == tokens_.end()) {
@@ -133,6 +139,8 @@ class Tokenizer {
 
   /// Whether a token stands for the same bytes wherever it is.
   bool is_byte_level() const { return parts_.decoder.is_byte_level(); }
+  /// Whether a text can be told before all of its tokens are there.
+  bool can_stream() const { return parts_.decoder.can_stream(); }
 
   /// The text of the file that describes this tokenizer, byte for byte as it was read.
   const std::string& json() const { return json_; }
@@ -143,6 +151,7 @@ class Tokenizer {
   struct Token {
     std::string text;
     bool special = false;
+    bool added = false;
   };
 
   void read_parts(detail::JsonComponent& file) {
@@ -158,7 +167,7 @@ class Tokenizer {
     }
     if (const auto* json = file.find("decoder")) read_decoder(*json, file.where("decoder"), parts_.decoder);
     parts_.model = detail::read_model(file.require("model"), file.where("model"), byte_level);
-    for (const auto& [text, id] : parts_.model.ids()) set_token(id, text, false);
+    for (const auto& [text, id] : parts_.model.ids()) set_token(id, {text});
   }
 
   void read_added_tokens(detail::JsonComponent& file) {
@@ -188,11 +197,12 @@ class Tokenizer {
                   detail::in_quotes(other->second.text)));
     }
     added_ids_[token.content] = token.id;
-    set_token(token.id, token.content, token.special);
+    const std::string text = token.normalized ? parts_.normalizer(token.content) : token.content;
+    set_token(token.id, {text, token.special, true});
   }
 
-  void set_token(std::int32_t id, const std::string& text, bool special) {
-    tokens_[id] = {text, special};
+  void set_token(std::int32_t id, Token token) {
+    tokens_[id] = std::move(token);
     vocab_size_ = std::max(vocab_size_, id + 1);
   }
 

@@ -104,6 +104,9 @@ inline Tokenizer train_bpe(std::span<const std::string_view> texts, const BPETra
   if (std::find(specials.begin(), specials.end(), "") != specials.end()) {
     fail("train_bpe: special_tokens must not be empty texts");
   }
+  if (!std::all_of(specials.begin(), specials.end(), [](const std::string& text) { return detail::is_utf8(text); })) {
+    fail("train_bpe: special_tokens must be UTF-8");
+  }
   detail::PreTokenizer words_of;
   words_of.add(detail::ByteLevelStep{
       false, std::make_shared<detail::RegularExpression>(detail::kByteLevelPattern, "train_bpe")});
