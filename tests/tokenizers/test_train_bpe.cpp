@@ -20,7 +20,8 @@ constexpr std::string_view kText =
 
 using Pair = std::pair<std::string, std::string>;
 
-/// By the definition, all pairs counted anew for each merge. For texts in which no pair comes up again after it was merged.
+/// By the definition, all pairs counted anew for each merge. For texts in which no pair comes up again after it was
+/// merged.
 std::vector<Pair> merges_naive(const std::map<std::string, int>& words, std::size_t count,
                                const std::map<std::string, std::int32_t>& ids) {
   std::map<std::vector<std::string>, int> parts;

@@ -49,8 +49,8 @@ class BPETrainer {
     for (const char byte : word) added.symbols.push_back(symbols_[static_cast<unsigned char>(byte)]);
   }
 
-  /// Merges the most frequent pair, of equally frequent ones the first by its numbers, until the vocabulary is large enough or
-  /// no pair is as frequent as `min_frequency`.
+  /// Merges the most frequent pair, of equally frequent ones the first by its numbers, until the vocabulary is large
+  /// enough or no pair is as frequent as `min_frequency`.
   void train(std::size_t vocab_size, std::int64_t min_frequency) {
     count_pairs();
     while (tokens_.size() < vocab_size && !queue_.empty()) {

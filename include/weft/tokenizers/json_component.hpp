@@ -19,7 +19,8 @@
 
 namespace weft::detail {
 
-/// An object of a tokenizer file and its place there. What nobody has asked for when `expect_no_others` is called is an error.
+/// An object of a tokenizer file and its place there. What nobody has asked for when `expect_no_others` is called is an
+/// error.
 class JsonComponent {
  public:
   /// \param where  the file and the place in it, for messages

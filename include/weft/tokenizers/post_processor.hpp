@@ -39,8 +39,8 @@ struct PostProcessor {
     encoding.offsets.insert(encoding.offsets.end(), after.size(), TextRange{});
   }
 
-  /// The range of a token without the white space at its ends. As many characters of the text go as the token has spaces; one
-  /// in front of the text may be none of the text's own.
+  /// The range of a token without the white space at its ends. As many characters of the text go as the token has
+  /// spaces; one in front of the text may be none of the text's own.
   TextRange trimmed(std::string_view text, std::string_view token, TextRange range) const {
     std::size_t leading = leading_spaces(token);
     if (leading == 1 && range.begin == 0 && add_prefix_space) leading = 0;

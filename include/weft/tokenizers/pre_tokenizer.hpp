@@ -22,8 +22,8 @@ inline constexpr std::string_view kByteLevelPattern =
 /// When `MetaspaceStep` puts its character in front.
 enum class PrependScheme { always, first, never };
 
-/// Words are what an expression matches and what lies between matches (`Split`, behaviour `Isolated`), or the latter alone
-/// (`Removed`).
+/// Words are what an expression matches and what lies between matches (`Split`, behaviour `Isolated`), or the latter
+/// alone (`Removed`).
 struct SplitStep {
   std::shared_ptr<const RegularExpression> expression;
   bool removes = false;

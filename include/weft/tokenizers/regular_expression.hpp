@@ -32,8 +32,8 @@ struct FreePcre2 {
 inline constexpr std::string_view kSpaceSet =
     R"(\t-\r\x20\x85\xA0\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
 
-/// Writes a pattern of tokenizer files, which are made for Oniguruma, as PCRE2 has to read it. What both engines know and take in
-/// different meanings is rewritten, or refused with the pattern.
+/// Writes a pattern of tokenizer files, which are made for Oniguruma, as PCRE2 has to read it. What both engines know
+/// and take in different meanings is rewritten, or refused with the pattern.
 class PatternTranslator {
  public:
   /// \param where  the file and field, for messages
@@ -65,7 +65,7 @@ class PatternTranslator {
     fail(concat(where_, ": ", what, " is not supported in a regular expression, found ", pattern_));
   }
 
-  /// White space is spelled out; of the other letters those are known that mean the same: \d, \p, \P, \r, \n, \t, \x, \u.
+  /// White space is spelled out; of other letters those are known that mean the same: \d, \p, \P, \r, \n, \t, \x.
   void translate_escape() {
     const char letter = rest()[1];
     if (letter == 's') return in_set_ ? take(2, kSpaceSet) : take(2, concat("[", kSpaceSet, "]"));

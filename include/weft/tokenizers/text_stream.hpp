@@ -16,9 +16,10 @@
 
 namespace weft {
 
-/// Decodes a text that arrives token by token and gives out whole characters only. All that it gives out, joined, is what
-/// `decode` makes of all tokens; where the file has a decoder that cannot say before the end, all of it comes then. (One exception: bytes from <0x00> to <0xFF> of which some are a character and later ones of the
-/// same run are none; `decode` lets go of the whole run, here the character is out already.)
+/// Decodes a text that arrives token by token and gives out whole characters only. All that it gives out, joined, is
+/// what `decode` makes of all tokens; where the file has a decoder that cannot say before the end, all of it comes
+/// then. (One exception: bytes from <0x00> to <0xFF> of which some are a character and later ones of the same run are
+/// none; `decode` lets go of the whole run, here the character is out already.)
 template <class Tokenizer>
 class TextStream {
  public:

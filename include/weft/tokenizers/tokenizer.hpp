@@ -49,16 +49,17 @@ inline std::string clean_up_spaces(std::string text) {
 
 }  // namespace detail
 
-/// Byte-pair encoding as `tokenizer.json` of Hugging Face's library has it: byte-level (GPT-2, Llama 3) or on characters
-/// with bytes to fall back on (Llama 2). The ids are the same as there.
+/// Byte-pair encoding as `tokenizer.json` of Hugging Face's library has it: byte-level (GPT-2, Llama 3) or on
+/// characters with bytes to fall back on (Llama 2). The ids are the same as there.
 ///
 ///     const auto tokenizer = weft::Tokenizer::from_file("tokenizer.json");
 ///     const auto ids = tokenizer.encode("In the beginning");
 ///     tokenizer.decode(ids, {.skip_special_tokens = true});
 ///
-/// Supported are the normalisers Prepend and Replace; the pre-tokenizers Split, ByteLevel and Metaspace; the model BPE; the
-/// post-processors TemplateProcessing and ByteLevel; the decoders ByteLevel, ByteFallback, Fuse, Replace, Strip and Metaspace;
-/// and sequences of them. Everything else is refused by name. All member functions may be called from several threads.
+/// Supported are the normalisers Prepend and Replace; the pre-tokenizers Split, ByteLevel and Metaspace; the model BPE;
+/// the post-processors TemplateProcessing and ByteLevel; the decoders ByteLevel, ByteFallback, Fuse, Replace, Strip and
+/// Metaspace; and sequences of them. Everything else is refused by name. All member functions may be called from
+/// several threads.
 class Tokenizer {
  public:
   /// Raises Error, with the place in the file, for what is not supported or contradicts itself.
@@ -76,8 +77,8 @@ class Tokenizer {
     file.expect_no_others();
   }
 
-  /// The tokens of a text. Bytes that are no UTF-8 count as U+FFFD. Raises Error where a regular expression of the file gives up,
-  /// after ten million steps for one match: some megabytes of white space without anything else.
+  /// The tokens of a text. Bytes that are no UTF-8 count as U+FFFD. Raises Error where a regular expression of the file
+  /// gives up, after ten million steps for one match: some megabytes of white space without anything else.
   std::vector<std::int32_t> encode(std::string_view text, const EncodeOptions& options = {}) const {
     Encoding encoding = detail::TextEncoder(parts_, false)(text);
     if (options.add_special_tokens) parts_.post_processor.surround(encoding.ids);
@@ -121,8 +122,8 @@ class Tokenizer {
     return found != added_ids_.end() ? found->second : parts_.model.id_of(token);
   }
 
-  /// The token of a number, as the file spells it, and as the normaliser does where it is added as `normalized`. Raises Error where
-  /// there is none.
+  /// The token of a number, as the file spells it, and as the normaliser does where it is added as `normalized`. Raises
+  /// Error where there is none.
   const std::string& token(std::int32_t id) const {
     const auto found = tokens_.find(id);
     if (found == tokens_.end()) {

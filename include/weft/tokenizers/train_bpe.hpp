@@ -21,12 +21,13 @@ namespace weft {
 
 /// What a tokenizer learns. The defaults are those of the reference.
 struct BPETrainingOptions {
-  /// Tokens at most, merged ones included. The special tokens and the 256 bytes are there in any case: with the defaults that
-  /// makes 263 tokens and no merge (quirk K3).
+  /// Tokens at most, merged ones included. The special tokens and the 256 bytes are there in any case: with the
+  /// defaults that makes 263 tokens and no merge (quirk K3).
   std::int32_t vocab_size = 128;
   /// A pair must be as frequent to be merged.
   std::int64_t min_frequency = 2;
-  /// The first tokens, never divided by `encode`. In the texts that are learnt from they are text like any other (quirk K4).
+  /// The first tokens, never divided by `encode`. In the texts that are learnt from they are text like any other (quirk
+  /// K4).
   std::vector<std::string> special_tokens{"<|pad|>",  "<|eot_id|>",   "<|begin_of_text|>", "<|unk|>",
                                           "<|mask|>", "<|sequence|>", "<|/sequence|>"};
 };

@@ -39,8 +39,8 @@ constexpr Utf8Lead utf8_lead(unsigned char lead) {
   return {0, 0, 0};
 }
 
-/// The first character of a text that is not empty. Bytes that are none count together as far as they could have become one,
-/// which is where U+FFFD is customarily put once ("maximal subpart", Unicode 3.9).
+/// The first character of a text that is not empty. Bytes that are none count together as far as they could have become
+/// one, which is where U+FFFD is customarily put once ("maximal subpart", Unicode 3.9).
 constexpr Utf8Character first_character(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   if (byte(0) < 0x80) return {byte(0), 1, true};

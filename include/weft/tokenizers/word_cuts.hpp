@@ -12,9 +12,9 @@
 
 namespace weft::detail {
 
-/// Which characters stand beside each other inside of some token. No merge ever joins two others, so between them a word
-/// falls into parts that have nothing to do with each other: a text without a pre-tokenizer, which is one word, falls into
-/// its words of everyday.
+/// Which characters stand beside each other inside of some token. No merge ever joins two others, so between them a
+/// word falls into parts that have nothing to do with each other: a text without a pre-tokenizer, which is one word,
+/// falls into its words of everyday.
 class WordCuts {
  public:
   /// Notes a token of the vocabulary.
