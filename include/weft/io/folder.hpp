@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Folders and what is in them, by POSIX: <filesystem> takes longer to compile than all else that writes files.
+/// Folders and what is in them, by POSIX: std::filesystem takes longer to compile than all else that writes files.
 #pragma once
 
 #include <cerrno>
