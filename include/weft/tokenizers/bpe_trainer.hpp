@@ -122,7 +122,7 @@ class BPETrainer {
     queue(std::move(having));
   }
 
-  void queue(std::map<Pair, std::set<std::size_t>> having) {
+  void queue(std::map<Pair, std::set<std::size_t>>&& having) {
     for (auto& [pair, words] : having) {
       if (counts_[pair] > 0) push({pair, counts_[pair], std::move(words)});
     }
