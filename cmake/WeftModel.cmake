@@ -5,12 +5,13 @@
 # the folder's config.json, ready for weft::LlamaForCausalLMWithGNN<type> and weft::load_pretrained<type>(type::folder). With
 # EMBED the weights, one model.safetensors, become part of the program: weft::load_embedded<type>() needs no file.
 
-set(WEFT_MODEL_SOURCES ${CMAKE_CURRENT_LIST_DIR})
-
 function(weft_add_model target folder)
   cmake_parse_arguments(PARSE_ARGV 2 model EMBED NAME "")
   if(model_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "weft_add_model(<target> <folder> [NAME <type>] [EMBED]): found ${model_UNPARSED_ARGUMENTS}")
+  endif()
+  if(NOT TARGET weft::io)
+    message(FATAL_ERROR "weft_add_model(${target}): weft's component io is needed, which needs RapidJSON")
   endif()
   cmake_path(ABSOLUTE_PATH folder)
   if(NOT EXISTS ${folder}/config.json)
@@ -20,7 +21,7 @@ function(weft_add_model target folder)
     set(model_NAME ${target})
   endif()
   if(NOT TARGET weft_model_header)
-    add_executable(weft_model_header EXCLUDE_FROM_ALL ${WEFT_MODEL_SOURCES}/model_header.cpp)
+    add_executable(weft_model_header EXCLUDE_FROM_ALL ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/model_header.cpp)
     target_link_libraries(weft_model_header PRIVATE weft::weft weft::io)
   endif()
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A model folder as a type, from an installed package.
+// A model folder as a type, from an installed package and from a sub-project.
 #include <weft/io.hpp>
 #include <weft/weft.hpp>
 
