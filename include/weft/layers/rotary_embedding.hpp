@@ -32,10 +32,9 @@ class RotaryEmbedding {
         scaling_(scaling),
         longest_(max_position_embeddings) {
     check();
-    for (std::vector<float>* frequencies : {&unscaled_, &frequencies_}) {
-      frequencies->resize(static_cast<std::size_t>(head_dim / 2));
-      compute_frequencies(theta, *frequencies);
-    }
+    unscaled_.resize(static_cast<std::size_t>(head_dim / 2));
+    compute_frequencies(theta, unscaled_);
+    frequencies_ = unscaled_;
     if (scaling.type == RopeType::linear) {
       for (float& frequency : frequencies_) frequency /= static_cast<float>(scaling.factor);
     } else if (scaling.type == RopeType::llama3) {
