@@ -10,6 +10,7 @@
 #include "weft/io/folder.hpp"
 #include "weft/io/json_config.hpp"
 #include "weft/io/model_weights.hpp"
+#include "weft/io/save_weights.hpp"
 #include "weft/models/llama.hpp"
 
 namespace weft {
