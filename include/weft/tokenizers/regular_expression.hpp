@@ -97,7 +97,7 @@ class RegularExpression {
     std::string_view text_;
     std::unique_ptr<pcre2_match_data, FreePcre2> data_;
     std::size_t from_ = 0;
-    std::optional<std::size_t> end_before_;  ///< of the last match
+    std::size_t end_before_ = std::string_view::npos;  ///< of the last match
   };
 
  private:
