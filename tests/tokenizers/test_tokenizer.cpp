@@ -175,7 +175,7 @@ TEST_CASE("patterns that match nothing, and characters that are none, are refuse
   refuses(small_tokenizer(", \"normalizer\": " + replace), "normalizer.pattern.String", "must not be empty");
   refuses(small_tokenizer(", \"decoder\": " + replace), "decoder.pattern.String", "must not be empty");
   for (const char* text : {"", "ab"}) {
-    const std::string quoted = "\"" + std::string(text) + "\"";
+    const std::string quoted = concat("\"", text, "\"");
     refuses(small_tokenizer(R"(, "pre_tokenizer": {"type": "Metaspace", "replacement": )" + quoted + "}"),
             "pre_tokenizer.replacement", "one character");
     refuses(small_tokenizer(R"(, "decoder": {"type": "Metaspace", "replacement": )" + quoted + "}"),
