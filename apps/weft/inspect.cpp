@@ -95,11 +95,14 @@ std::vector<Figure> parameters(const Model& model) {
   return parts;
 }
 
-/// In bytes. Training adds a gradient and two moments of AdamW to each weight; activations depend on batch and block.
+/// In bytes. Training has a float, a gradient and two moments of AdamW for each weight; activations depend on batch and block.
 std::vector<Figure> memory(const Options& options, const Model& model) {
   std::int64_t weights = 0;
+  std::int64_t training = 0;
   for (const weft::AnyParameter& parameter : model.parameters()) {
-    weights += parameter.size() * static_cast<std::int64_t>(sizeof(float));
+    const std::size_t width = parameter.bf16_data() != nullptr ? sizeof(weft::bf16) : sizeof(float);
+    weights += parameter.size() * static_cast<std::int64_t>(width);
+    training += parameter.size() * static_cast<std::int64_t>(4 * sizeof(float));
   }
   const weft::Index length = options.length.value_or(model.longest_text());
   const weft::Index per_token = model.cache_bytes_per_token();
@@ -107,7 +110,7 @@ std::vector<Figure> memory(const Options& options, const Model& model) {
     weft::fail(weft::concat("--length: a cache for ", length, " tokens has more bytes than can be counted"));
   }
   return {{"weights", weights},
-          {"training_without_activations", 4 * weights},
+          {"training_without_activations", training},
           {"cache_per_token", per_token},
           {"cache_length", length},
           {"cache", per_token * length}};

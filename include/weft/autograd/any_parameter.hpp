@@ -21,16 +21,16 @@ class AnyParameter {
  public:
   template <class ParameterType>
   AnyParameter(const ParameterName& name, ParameterType& parameter)
-      : AnyParameter(name, parameter.shape().extents(), &parameter.value().buffer(),
-                     static_cast<ParameterGradient<typename ParameterType::Device>*>(&parameter),
+      : AnyParameter(name, parameter.shape().extents(), &parameter.buffer(),
+                     static_cast<ParameterBase<typename ParameterType::Device>*>(&parameter),
                      access_of<typename ParameterType::Element, typename ParameterType::Device>) {}
 
   /// Appends a parameter to a list, by code that does not depend on its type.
   template <class ParameterType>
   static void append(std::vector<AnyParameter>& all, const ParameterName& name, ParameterType& parameter) {
     using Device = typename ParameterType::Device;
-    append(all, name, parameter.shape().extents(), &parameter.value().buffer(),
-           static_cast<ParameterGradient<Device>*>(&parameter), access_of<typename ParameterType::Element, Device>);
+    append(all, name, parameter.shape().extents(), &parameter.buffer(), static_cast<ParameterBase<Device>*>(&parameter),
+           access_of<typename ParameterType::Element, Device>);
   }
 
   const ParameterName& name() const { return name_; }
@@ -54,20 +54,32 @@ class AnyParameter {
     return access_->copy_to_device == &DeviceType::copy_to_device;
   }
 
-  /// The elements, on the parameter's device.
-  void* data() const { return access_->data(buffer_); }
+  /// The elements, on the parameter's device, to be changed.
+  void* data() const { return access_->data(buffer_, base_, size()); }
+
+  /// The elements to be read; see `Parameter::bf16_data`.
+  const void* values() const { return access_->values(buffer_, base_, size()); }
+  const bf16* bf16_data() const { return access_->bf16_data(base_); }
 
   /// Whether `use_memory` is possible.
   bool can_use_memory() const { return access_->use_memory != nullptr; }
   /// From now on the elements are those at `data`, which `owner` keeps alive; the parameter's own memory is given back.
   void use_memory(std::byte* data, std::shared_ptr<const void> owner) const {
-    access_->use_memory(buffer_, data, std::move(owner));
+    access_->use_memory(buffer_, base_, data, std::move(owner));
+  }
+
+  /// Whether `use_bf16` is possible.
+  bool can_use_bf16() const { return access_->use_bf16 != nullptr; }
+  /// From now on the elements are those at `data`, which `owner` keeps alive; see `Parameter::bf16_data`.
+  void use_bf16(const bf16* data, std::shared_ptr<const void> owner) const {
+    *static_cast<HostBuffer*>(buffer_) = {};
+    access_->use_bf16(base_, data, std::move(owner));
   }
 
   /// d loss / d value, or null when no backward pass has reached the parameter since `clear_gradient`.
-  void* gradient() const { return access_->gradient(gradient_); }
-  void clear_gradient() const { access_->clear_gradient(gradient_); }
-  bool trainable() const { return access_->trainable(gradient_); }
+  void* gradient() const { return access_->gradient(base_); }
+  void clear_gradient() const { access_->clear_gradient(base_); }
+  bool trainable() const { return access_->trainable(base_); }
 
   /// How bytes get to its device and back; each returns when they are there.
   using Copy = void (*)(void* target, const void* source, std::size_t bytes);
@@ -75,7 +87,7 @@ class AnyParameter {
   Copy copy_to_host() const { return access_->copy_to_host; }
 
   /// Whether this is the same parameter as another's.
-  bool same_parameter(const AnyParameter& other) const { return gradient_ == other.gradient_; }
+  bool same_parameter(const AnyParameter& other) const { return base_ == other.base_; }
 
  private:
   struct Access {
@@ -83,51 +95,78 @@ class AnyParameter {
     bool host_accessible;
     Copy copy_to_device;
     Copy copy_to_host;
-    void* (*data)(const void* buffer);
-    void (*use_memory)(void* buffer, std::byte* data, std::shared_ptr<const void> owner);  ///< null: not on this device
+    void* (*data)(void* buffer, void* base, Index size);
+    const void* (*values)(void* buffer, void* base, Index size);
+    const bf16* (*bf16_data)(void* base);
+    void (*use_bf16)(void* base, const bf16* data, std::shared_ptr<const void> owner);  ///< null: not for such elements
+    void (*use_memory)(void* buffer, void* base, std::byte* data,
+                       std::shared_ptr<const void> owner);  ///< null: not on this device
     void* (*gradient)(void*);
     void (*clear_gradient)(void*);
     bool (*trainable)(void*);
   };
 
-  AnyParameter(ParameterName name, std::span<const Index> extents, void* buffer, void* gradient, const Access& access)
+  AnyParameter(ParameterName name, std::span<const Index> extents, void* buffer, void* base, const Access& access)
       : name_(std::move(name)),
         extents_(extents.begin(), extents.end()),
         buffer_(buffer),
-        gradient_(gradient),
+        base_(base),
         access_(&access) {}
 
-  static void use_host_memory(void* buffer, std::byte* data, std::shared_ptr<const void> owner) {
+  static void use_host_memory(void* buffer, void* base, std::byte* data, std::shared_ptr<const void> owner) {
+    as<Cpu>(base).narrow().forget();
     *static_cast<HostBuffer*>(buffer) = borrow_memory(data, std::move(owner));
   }
 
   [[gnu::noinline]] static void append(std::vector<AnyParameter>& all, const ParameterName& name,
-                                       std::span<const Index> extents, void* buffer, void* gradient,
-                                       const Access& access) {
-    all.push_back(AnyParameter(name, extents, buffer, gradient, access));
+                                       std::span<const Index> extents, void* buffer, void* base, const Access& access) {
+    all.push_back(AnyParameter(name, extents, buffer, base, access));
   }
 
-  template <class DeviceType>
-  static ParameterGradient<DeviceType>& as(void* gradient) {
-    return *static_cast<ParameterGradient<DeviceType>*>(gradient);
+  static void use_bf16_elements(void* base, const bf16* data, std::shared_ptr<const void> owner) {
+    as<Cpu>(base).narrow().use(data, std::move(owner));
   }
 
   template <class Element, class DeviceType>
-  static constexpr Access access_of{
-      element_name<Element>,
-      DeviceType::host_accessible,
-      &DeviceType::copy_to_device,
-      &DeviceType::copy_to_host,
-      [](const void* buffer) -> void* { return static_cast<const typename DeviceType::Buffer*>(buffer)->get(); },
-      std::is_same_v<DeviceType, Cpu> ? &use_host_memory : nullptr,
-      [](void* gradient) { return as<DeviceType>(gradient).gradient_data(); },
-      [](void* gradient) { as<DeviceType>(gradient).clear_gradient(); },
-      [](void* gradient) { return as<DeviceType>(gradient).trainable(); }};
+  static constexpr bool kept_as_bf16 = std::is_same_v<Element, float>&& std::is_same_v<DeviceType, Cpu>;
+
+  template <class Element, class DeviceType>
+  static void* data_of(void* buffer, void* base, Index size) {
+    auto& memory = *static_cast<typename DeviceType::Buffer*>(buffer);
+    if constexpr (kept_as_bf16<Element, DeviceType>) as<DeviceType>(base).narrow().widen_and_forget(memory, size);
+    return memory.get();
+  }
+
+  template <class Element, class DeviceType>
+  static const void* values_of(void* buffer, void* base, Index size) {
+    auto& memory = *static_cast<typename DeviceType::Buffer*>(buffer);
+    if constexpr (kept_as_bf16<Element, DeviceType>) as<DeviceType>(base).narrow().widen(memory, size);
+    return memory.get();
+  }
+
+  template <class DeviceType>
+  static ParameterBase<DeviceType>& as(void* base) {
+    return *static_cast<ParameterBase<DeviceType>*>(base);
+  }
+
+  template <class Element, class DeviceType>
+  static constexpr Access access_of{element_name<Element>,
+                                    DeviceType::host_accessible,
+                                    &DeviceType::copy_to_device,
+                                    &DeviceType::copy_to_host,
+                                    &data_of<Element, DeviceType>,
+                                    &values_of<Element, DeviceType>,
+                                    [](void* base) { return as<DeviceType>(base).bf16_data(); },
+                                    kept_as_bf16<Element, DeviceType> ? &use_bf16_elements : nullptr,
+                                    std::is_same_v<DeviceType, Cpu> ? &use_host_memory : nullptr,
+                                    [](void* base) { return as<DeviceType>(base).gradient_data(); },
+                                    [](void* base) { as<DeviceType>(base).clear_gradient(); },
+                                    [](void* base) { return as<DeviceType>(base).trainable(); }};
 
   ParameterName name_;
   std::vector<Index> extents_;
-  void* buffer_;    ///< of the device: where the elements are
-  void* gradient_;  ///< the parameter's base
+  void* buffer_;  ///< of the device: where the elements are
+  void* base_;    ///< the parameter's base
   const Access* access_;
 };
 

@@ -31,6 +31,30 @@ Operand<ElementOf<X>> operand([[maybe_unused]] const Context& context, const X& 
   return result;
 }
 
+namespace detail {
+
+/// Whether an argument is a parameter whose elements may be kept as bf16.
+template <class Context, class X>
+inline constexpr bool may_be_narrow = [] {
+  if constexpr (requires { X::kWidens; }) {
+    return X::kWidens && std::is_same_v<typename Context::Device, Cpu>;
+  } else {
+    return false;
+  }
+}();
+
+/// The bf16 elements of such a parameter, for an operation that reads them as they are; null where it has none, and where
+/// its gradient is wanted: then its floats are about to change.
+template <class Context, class X>
+const bf16* narrow_elements([[maybe_unused]] const Context& context, const X& x) {
+  if constexpr (Context::records) {
+    if (context.recording() && x.trainable()) return nullptr;
+  }
+  return x.bf16_data();
+}
+
+}  // namespace detail
+
 /// The same values, through which no gradient flows.
 template <class Context, class X>
 auto stop_gradient(Context& /*context*/, const X& x) {

@@ -4,21 +4,25 @@
 #pragma once
 
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "weft/autograd/parameter_gradient.hpp"
+#include "weft/autograd/parameter_base.hpp"
 #include "weft/tensor/tensor.hpp"
 
 namespace weft {
 
 /// A learned tensor. Its gradient takes memory only from the first recorded use on, and never while it is frozen.
 template <class T, class ShapeType, class DeviceType = Cpu>
-class Parameter : public ParameterGradient<DeviceType> {
+class Parameter : public ParameterBase<DeviceType> {
  public:
   using Element = T;
   using Shape = ShapeType;
   using Device = DeviceType;
+
+  /// Whether the elements may be kept as bf16, see `bf16_data`.
+  static constexpr bool kWidens = std::is_same_v<T, float> && std::is_same_v<DeviceType, Cpu>;
 
   Parameter() = default;
   explicit Parameter(ShapeType shape) : value_(shape) {}
@@ -29,14 +33,24 @@ class Parameter : public ParameterGradient<DeviceType> {
   Parameter(Parameter&&) noexcept = default;
   Parameter& operator=(Parameter&&) noexcept = default;
 
-  Tensor<T, ShapeType, DeviceType>& value() { return value_; }
-  const Tensor<T, ShapeType, DeviceType>& value() const { return value_; }
-  T* data() { return value_.data(); }
-  const T* data() const { return value_.data(); }
+  /// The elements; those that are constant leave `bf16_data` valid, the others do not.
+  Tensor<T, ShapeType, DeviceType>& value() {
+    if constexpr (kWidens) this->narrow().widen_and_forget(value_.buffer(), size());
+    return value_;
+  }
+  const Tensor<T, ShapeType, DeviceType>& value() const {
+    if constexpr (kWidens) this->narrow().widen(value_.buffer(), size());
+    return value_;
+  }
+  T* data() { return value().data(); }
+  const T* data() const { return value().data(); }
   const ShapeType& shape() const { return value_.shape(); }
   Index extent(int axis) const { return value_.extent(axis); }
   Index size() const { return value_.size(); }
-  operator TensorView<const T, ShapeType, DeviceType>() const { return value_.view(); }
+  operator TensorView<const T, ShapeType, DeviceType>() const { return value().view(); }
+
+  /// For lists of parameters: the memory of the elements, none while `bf16_data` alone stands for them.
+  typename DeviceType::Buffer& buffer() { return value_.buffer(); }
 
   /// d loss / d value; an error when no backward pass reached it.
   TensorView<const T, ShapeType, DeviceType> gradient() const {
@@ -49,7 +63,7 @@ class Parameter : public ParameterGradient<DeviceType> {
   Gradient* gradient_slot() const { return this->slot(static_cast<std::size_t>(size()) * sizeof(T)); }
 
  private:
-  Tensor<T, ShapeType, DeviceType> value_;
+  mutable Tensor<T, ShapeType, DeviceType> value_;
 };
 
 /// The name of a parameter in a state dict, with the further names that some parameters of the reference carry.

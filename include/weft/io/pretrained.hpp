@@ -49,15 +49,16 @@ inline void expect_same_attention(const std::string& folder, GNNFromAttention fo
 }  // namespace detail
 
 /// Writes `config.json` and `model.safetensors`, or shards and their index, into a folder, which is made if it is missing; what
-/// else came with a loaded model goes with it. Each file replaces an older one as a whole or not at all; two
-/// programs must not save into one folder at once.
+/// else came with a loaded model goes with it, and weights that it had as bf16 and nobody changed are written so. Each
+/// file replaces an older one as a whole or not at all; two programs must not save into one folder at once.
 template <class Config, class T>
 void save_pretrained(const LlamaForCausalLMWithGNN<Config, T>& model, const std::string& folder,
                      const SaveOptions& options = {}) {
   detail::make_folders(folder);
-  detail::save_weights(folder, list_parameters(model), options);
-  write_config(folder + "/config.json",
-               detail::config_of(model.llama_config(), model.gnn_config(), model.remainder.config, element_name<T>));
+  const std::vector<AnyParameter> parameters = list_parameters(model);
+  detail::save_weights(folder, parameters, options);
+  write_config(folder + "/config.json", detail::config_of(model.llama_config(), model.gnn_config(),
+                                                          model.remainder.config, detail::common_dtype(parameters)));
   const std::string& generation = model.remainder.generation_config;
   if (!generation.empty()) write_text(folder + "/generation_config.json", generation);
 }
@@ -83,8 +84,10 @@ LlamaForCausalLMWithGNN<Config, T> load_embedded() {
 
 /// Reads a model from such a folder. `Dynamic` models take their extents from config.json; where the configuration type
 /// knows them, a folder of another shape is refused. Weights are used where the file has them: opening takes no time and no memory
-/// until they are touched, and whoever trains them has pages of his own from then on. The file must not be changed in place; one
-/// that is renamed over it, as everything here does, harms nothing.
+/// until they are touched, and whoever trains them has pages of his own from then on. BF16 weights stay so in memory, half as
+/// many bytes, and are widened in the kernels of products and lookups; those that are trained, and the few that other
+/// operations read, become floats. The file must not be changed in place; one that is renamed over it, as
+/// everything here does, harms nothing.
 ///
 ///     auto model = weft::load_pretrained<weft::Dynamic>("path/to/checkpoint");
 ///

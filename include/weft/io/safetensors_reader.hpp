@@ -120,18 +120,23 @@ class SafetensorsFile {
   }
 
   /// Lets a parameter have its elements where the file has them, without a copy: they are read when they are touched, and what
-  /// is written to them stays in memory. The parameter keeps the mapping alive. Where the element types differ, the file's
-  /// elements are not aligned, or the parameter is not the host's, the same as `load_parameter`.
+  /// is written to them stays in memory. The parameter keeps the mapping alive. BF16 stays what it is for a parameter of
+  /// float, see `Parameter::bf16_data`. Where the element types differ otherwise, the file's elements are not aligned, or the
+  /// parameter is not the host's, the same as `load_parameter`.
   void map_parameter(const AnyParameter& target, std::string_view name) const {
     const SafetensorsTensor& source = tensor(name);
     expect_shape(source, target.extents());
     const auto address = reinterpret_cast<std::uintptr_t>(source.bytes.data());
     const std::size_t width = detail::find_safetensors_dtype(source.dtype)->bits / 8U;
-    const bool usable = mapping_ != nullptr && !source.bytes.empty() && target.can_use_memory() &&
-                        target.element() == source.dtype && address % width == 0;
-    if (!usable) return load_parameter(target, name);
-    std::byte* const begin = mapping_->bytes().data();
-    target.use_memory(begin + (source.bytes.data() - begin), mapping_);
+    const bool mapped = mapping_ != nullptr && !source.bytes.empty() && address % width == 0;
+    if (mapped && target.can_use_memory() && target.element() == source.dtype) {
+      std::byte* const begin = mapping_->bytes().data();
+      target.use_memory(begin + (source.bytes.data() - begin), mapping_);
+    } else if (mapped && target.can_use_bf16() && source.dtype == element_name<bf16>) {
+      target.use_bf16(reinterpret_cast<const bf16*>(source.bytes.data()), mapping_);
+    } else {
+      load_parameter(target, name);
+    }
   }
 
   /// Raises Error when the file holds a tensor that is not among `known`: a checkpoint of another model.

@@ -21,6 +21,15 @@
 
 namespace weft {
 
+namespace detail {
+
+/// The element type under which a parameter is written.
+inline std::string_view stored_dtype(const AnyParameter& parameter) {
+  return parameter.bf16_data() != nullptr ? element_name<bf16> : parameter.element();
+}
+
+}  // namespace detail
+
 /// Collects tensors by reference and streams them to a file:
 ///
 ///     SafetensorsWriter writer;
@@ -46,11 +55,12 @@ class SafetensorsWriter {
     entries_.push_back(std::move(entry));
   }
 
-  /// The same for a parameter of any type, which must outlive the `write`.
+  /// The same for a parameter of any type, which must outlive the `write`; as bf16 where that is what it has.
   void add_parameter(std::string name, const AnyParameter& parameter) {
-    Entry entry{std::move(name), parameter.element(), detail::find_safetensors_dtype(parameter.element())->bits / 8U,
-                parameter.extents()};
-    entry.data = static_cast<const std::byte*>(parameter.data());
+    const std::string_view dtype = detail::stored_dtype(parameter);
+    Entry entry{std::move(name), dtype, detail::find_safetensors_dtype(dtype)->bits / 8U, parameter.extents()};
+    const void* const elements = dtype == parameter.element() ? parameter.values() : parameter.bf16_data();
+    entry.data = static_cast<const std::byte*>(elements);
     entry.bytes = static_cast<std::size_t>(parameter.size()) * entry.width;
     if (!parameter.host_accessible()) entry.copy_to_host = parameter.copy_to_host();
     entries_.push_back(std::move(entry));

@@ -30,7 +30,16 @@ struct NamedParameter {
 };
 
 inline std::uint64_t bytes_of(const AnyParameter& parameter) {
-  return static_cast<std::uint64_t>(parameter.size()) * find_safetensors_dtype(parameter.element())->bits / 8U;
+  return static_cast<std::uint64_t>(parameter.size()) * find_safetensors_dtype(stored_dtype(parameter))->bits / 8U;
+}
+
+/// The element type that a model's config.json names: bf16 if that is what all parameters have, or else that of the model, which
+/// holds every value.
+inline std::string_view common_dtype(std::span<const AnyParameter> parameters) {
+  for (const AnyParameter& parameter : parameters) {
+    if (parameter.bf16_data() == nullptr) return parameter.element();
+  }
+  return parameters.empty() ? element_name<float> : element_name<bf16>;
 }
 
 /// Every name of every parameter, in files of at most `max_shard_size`.

@@ -130,7 +130,7 @@ void save_checkpoint(const std::string& path, const Trainer<Model>& trainer, con
     const auto add = [&](const std::string& name, const auto* elements) {
       writer.add(name, Tensor{elements, {parameter.extents(), parameter.size()}});
     };
-    add(parameter.name(), parameter.data());
+    add(parameter.name(), parameter.values());
     if (moments[i].first_moment == nullptr) continue;
     add(detail::first_moment_name(parameter.name()), moments[i].first_moment);
     add(detail::second_moment_name(parameter.name()), moments[i].second_moment);

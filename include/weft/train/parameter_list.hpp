@@ -43,7 +43,9 @@ class ParameterEntry {
 
   bool trainable() const { return parameter_.trainable(); }
 
+  /// To be changed; `values` only to be read.
   T* data() const { return static_cast<T*>(parameter_.data()); }
+  const T* values() const { return static_cast<const T*>(parameter_.values()); }
 
   /// d loss / d value, or null when no backward pass has reached the parameter since `clear_gradient`.
   T* gradient() const { return static_cast<T*>(parameter_.gradient()); }

@@ -46,7 +46,8 @@ struct EmbeddingOptions {
 /// y[..., :] = weight[ids[...], :]. An id outside of the table is refused before anything is written.
 ///
 /// \param ids     [...], `std::int32_t` or `std::int64_t`, any rank; must outlive the step on a tape
-/// \param weight  [vocabulary, features]; rows of a `bf16` table, which serves inference only, are returned as `float`
+/// \param weight  [vocabulary, features]; rows of a `bf16` table, which gets no gradient, are returned as `float`; so are
+///                those of a parameter that is not trained and has such elements
 /// \return        [..., features]
 template <class Context, class Ids, class Weight>
 auto embedding(Context& context, const Ids& ids, const Weight& weight, const EmbeddingOptions& options = {}) {
@@ -66,12 +67,19 @@ auto embedding(Context& context, const Ids& ids, const Weight& weight, const Emb
   const EmbeddingSize size{ids.size(), weight.extent(0), weight.extent(1), options.padding_id};
 
   const auto positions = operand(context, ids);
-  const auto weights = operand(context, weight);
   if (const MisplacedId misplaced = Kernels::find_misplaced(size, positions.data); misplaced.position >= 0) {
     fail(concat("embedding(ids, weight): the id at position ", misplaced.position, " is ", misplaced.id,
                 ", outside of the vocabulary [0, ", size.vocabulary, ")"));
   }
   constexpr bool differentiable = std::is_same_v<T, Stored>;
+  if constexpr (detail::may_be_narrow<Context, Weight>) {
+    if (const bf16* narrow = detail::narrow_elements(context, weight)) {
+      auto y = context.template make<T>(YShape::from(extents), false);
+      Kernels::forward(size, positions.data, narrow, y.data());
+      return y;
+    }
+  }
+  const auto weights = operand(context, weight);
   auto y = context.template make<T>(YShape::from(extents), differentiable && weights.gradient != nullptr);
   Kernels::forward(size, positions.data, weights.data, y.data());
   if constexpr (Context::records && differentiable) {

@@ -85,7 +85,8 @@ auto linear_flat(Context& context, const LinearSize& size, Index count, const Op
 /// y[..., o] = Σᵢ x[..., i] weight[o, i] + bias[o] + residual[..., o].
 ///
 /// \param x         [..., in_features], any number of leading axes
-/// \param weight    [out_features, in_features], as torch.nn.Linear stores it; `bf16` weights serve inference only
+/// \param weight    [out_features, in_features], as torch.nn.Linear stores it; `bf16` weights get no gradient, and a
+///                  parameter that is not trained is read as bf16 where it has such elements
 /// \param bias      [out_features], or `none`, or a `std::optional`
 /// \param residual  the shape of the result, or `none`
 /// \return          [..., out_features]
@@ -120,11 +121,17 @@ auto linear(Context& context, const X& x, const Weight& weight, const Bias& bias
   }
 
   const auto xs = operand(context, x);
-  const auto weights = operand(context, weight);
   const auto biases = detail::optional_operand<Context, Bias, T>(context, bias);
   const auto residuals = detail::optional_operand<Context, Residual, T>(context, residual);
   const LinearSize size{weight.extent(1) > 0 ? x.size() / weight.extent(1) : 0, weight.extent(1), weight.extent(0)};
 
+  if constexpr (detail::may_be_narrow<Context, Weight>) {
+    if (const bf16* narrow = detail::narrow_elements(context, weight)) {
+      const Operand<bf16> weights{narrow, nullptr};
+      return detail::linear_flat(context, size, shape.size(), xs, weights, biases, residuals).reshape(shape);
+    }
+  }
+  const auto weights = operand(context, weight);
   return detail::linear_flat(context, size, shape.size(), xs, weights, biases, residuals).reshape(shape);
 }
 
