@@ -5,6 +5,7 @@
 
 #include "weft/io/generation_config.hpp"
 #include "weft/io/json_config.hpp"
+#include "weft/io/lora_folder.hpp"
 #include "weft/io/pretrained.hpp"
 #include "weft/io/pretrained_transformer.hpp"
 #include "weft/io/safetensors_reader.hpp"

@@ -21,6 +21,7 @@
 #include "weft/models/byte_tokenizer.hpp"
 #include "weft/models/generate.hpp"
 #include "weft/models/llama.hpp"
+#include "weft/models/lora.hpp"
 #include "weft/models/packed_sequences.hpp"
 #include "weft/models/parameter_helpers.hpp"
 #include "weft/ops/add/add.hpp"

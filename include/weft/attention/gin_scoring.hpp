@@ -47,8 +47,8 @@ class GINScoring {
 
   template <class Self, class Visit>
   static void visit_parameters(Self& self, Visit&& visit, const std::string& prefix) {
-    for_each_parameter(self.first, visit, prefix + "mlp_scoring.0.");
-    for_each_parameter(self.second, visit, prefix + "mlp_scoring.2.");
+    decltype(GINScoring::first)::visit_values(self.first, visit, prefix + "mlp_scoring.0.");
+    decltype(GINScoring::second)::visit_values(self.second, visit, prefix + "mlp_scoring.2.");
   }
 };
 

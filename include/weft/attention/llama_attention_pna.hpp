@@ -133,8 +133,8 @@ class BasicLlamaAttentionPNA {
     for_each_parameter(self.v_proj, visit, prefix + "v_proj.");
     for_each_parameter(self.o_proj, visit, prefix + "o_proj.");
     for (std::size_t head = 0; head < self.aggregator_mlps_0.size(); ++head) {
-      for_each_parameter(self.aggregator_mlps_0[head], visit, concat(prefix, "aggregator_mlps.", head, ".0."));
-      for_each_parameter(self.aggregator_mlps_2[head], visit, concat(prefix, "aggregator_mlps.", head, ".2."));
+      First::visit_values(self.aggregator_mlps_0[head], visit, concat(prefix, "aggregator_mlps.", head, ".0."));
+      Second::visit_values(self.aggregator_mlps_2[head], visit, concat(prefix, "aggregator_mlps.", head, ".2."));
     }
     if (self.threshold) visit(ParameterName(prefix + "threshold.0"), *self.threshold);
     visit(ParameterName(prefix + "residual_epsilon.0"), self.residual_epsilon);

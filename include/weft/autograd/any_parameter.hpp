@@ -80,6 +80,7 @@ class AnyParameter {
   void* gradient() const { return access_->gradient(base_); }
   void clear_gradient() const { access_->clear_gradient(base_); }
   bool trainable() const { return access_->trainable(base_); }
+  void set_trainable(bool trainable) const { access_->set_trainable(base_, trainable); }
 
   /// How bytes get to its device and back; each returns when they are there.
   using Copy = void (*)(void* target, const void* source, std::size_t bytes);
@@ -104,6 +105,7 @@ class AnyParameter {
     void* (*gradient)(void*);
     void (*clear_gradient)(void*);
     bool (*trainable)(void*);
+    void (*set_trainable)(void*, bool trainable);
   };
 
   AnyParameter(ParameterName name, std::span<const Index> extents, void* buffer, void* base, const Access& access)
@@ -161,7 +163,8 @@ class AnyParameter {
                                     std::is_same_v<DeviceType, Cpu> ? &use_host_memory : nullptr,
                                     [](void* base) { return as<DeviceType>(base).gradient_data(); },
                                     [](void* base) { as<DeviceType>(base).clear_gradient(); },
-                                    [](void* base) { return as<DeviceType>(base).trainable(); }};
+                                    [](void* base) { return as<DeviceType>(base).trainable(); },
+                                    [](void* base, bool trainable) { as<DeviceType>(base).set_trainable(trainable); }};
 
   ParameterName name_;
   std::vector<Index> extents_;

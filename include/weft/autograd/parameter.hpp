@@ -66,12 +66,16 @@ class Parameter : public ParameterBase<DeviceType> {
   mutable Tensor<T, ShapeType, DeviceType> value_;
 };
 
+/// Where a linear layer may have a low-rank adapter beside its weight: the base of `LoraPlace`.
+struct AdapterPlace {};
+
 /// The name of a parameter in a state dict, with the further names that some parameters of the reference carry.
 struct ParameterName {
   std::string name;
   std::string alias;                         ///< empty for most
   std::vector<std::string> further_aliases;  ///< of a module that more than two others share
   bool in_norm = false;                      ///< directly in an RMSNorm or LayerNorm: optimisers do not decay it
+  AdapterPlace* adapter = nullptr;           ///< of the weight of a linear layer that can have an adapter
 
   [[gnu::noinline]] ParameterName(std::string first, std::string second = "")
       : name(std::move(first)), alias(std::move(second)) {}

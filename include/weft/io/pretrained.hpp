@@ -12,6 +12,7 @@
 #include "weft/io/model_weights.hpp"
 #include "weft/io/save_weights.hpp"
 #include "weft/models/llama.hpp"
+#include "weft/models/lora.hpp"
 
 namespace weft {
 
@@ -50,10 +51,16 @@ inline void expect_same_attention(const std::string& folder, GNNFromAttention fo
 
 /// Writes `config.json` and `model.safetensors`, or shards and their index, into a folder, which is made if it is missing; what
 /// else came with a loaded model goes with it, and weights that it had as bf16 and nobody changed are written so. Each
-/// file replaces an older one as a whole or not at all; two programs must not save into one folder at once.
+/// file replaces an older one as a whole or not at all; two programs must not save into one folder at once. A
+/// model with adapters is refused: `merge_lora` or `save_lora`.
 template <class Config, class T>
 void save_pretrained(const LlamaForCausalLMWithGNN<Config, T>& model, const std::string& folder,
                      const SaveOptions& options = {}) {
+  if (has_lora(model)) {
+    fail(
+        "save_pretrained: the model has adapters; merge_lora(model) first, or save_lora(model, folder) saves them "
+        "alone");
+  }
   detail::make_folders(folder);
   const std::vector<AnyParameter> parameters = list_parameters(model);
   detail::save_weights(folder, parameters, options);

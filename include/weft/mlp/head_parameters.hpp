@@ -43,7 +43,7 @@ void visit_heads(Layers& layers, const auto& visit, const std::string& name) {
     if constexpr (requires { layers[head].gradient_slot(); }) {
       visit(ParameterName(concat(name, ".", head)), layers[head]);
     } else {
-      for_each_parameter(layers[head], visit, concat(name, ".", head, "."));
+      std::remove_reference_t<decltype(layers[head])>::visit_values(layers[head], visit, concat(name, ".", head, "."));
     }
   }
 }

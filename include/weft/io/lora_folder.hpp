@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Adapters as a folder, as Hugging Face's PEFT lays it out: `adapter_config.json` and `adapter_model.safetensors`.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "weft/io/folder.hpp"
+#include "weft/io/model_file.hpp"
+#include "weft/io/strict_json.hpp"
+#include "weft/io/text_file.hpp"
+#include "weft/models/lora.hpp"
+
+namespace weft {
+
+namespace detail {
+
+inline constexpr std::string_view kAdapterPrefix = "base_model.model.";
+
+/// Fields of adapter_config.json that change the result, and are supported only where they are null, false or empty.
+inline constexpr std::array<std::string_view, 7> kUnsupportedLora{
+    "lora_bias",         "fan_in_fan_out",          "modules_to_save",        "layer_replication",
+    "target_parameters", "trainable_token_indices", "alora_invocation_tokens"};
+
+/// The same by what PEFT calls its further variants: `use_dora`, `rank_pattern`, `arrow_config`. Excepted are what is here and
+/// what matters only before training.
+inline bool names_lora_variant(std::string_view name) {
+  if (name == "use_rslora" || name == "layers_pattern" || name == "eva_config") return false;
+  return name.starts_with("use_") || name.ends_with("_pattern") || name.ends_with("_config");
+}
+
+inline bool is_neutral(const Json& value) {
+  const auto* truth = value.get_if<bool>();
+  const auto* elements = value.get_if<Json::Array>();
+  const auto* members = value.get_if<Json::Object>();
+  return value.is_null() || (truth != nullptr && !*truth) || (elements != nullptr && elements->empty()) ||
+         (members != nullptr && members->empty());
+}
+
+inline void expect_supported_lora(const Json& config, const std::string& where) {
+  const auto refuse = [&](std::string_view name, std::string_view supported, const Json& found) {
+    fail(concat(where, ": ", name, " is supported only where it is ", supported, ", found ", json_excerpt(found)));
+  };
+  const auto expect_text = [&](std::string_view name, std::string_view wanted) {
+    const Json* value = config.find(name);
+    if (value == nullptr) return;
+    const auto* text = value->get_if<std::string>();
+    if (text == nullptr || *text != wanted) refuse(name, in_quotes(wanted), *value);
+  };
+  if (config.get_if<Json::Object>() == nullptr) fail(concat(where, ": an object is expected"));
+  if (config.find("peft_type") == nullptr) fail(concat(where, ": peft_type is expected, but not there"));
+  expect_text("peft_type", "LORA");
+  expect_text("bias", "none");
+  for (const auto& [name, value] : *config.get_if<Json::Object>()) {
+    const bool changes_result = names_lora_variant(name) || std::find(kUnsupportedLora.begin(), kUnsupportedLora.end(),
+                                                                      name) != kUnsupportedLora.end();
+    if (changes_result && !is_neutral(value)) refuse(name, "null, false or empty", value);
+  }
+  if (const Json* first = config.find("init_lora_weights")) {  // the others change the weights of the base
+    const auto* text = first->get_if<std::string>();
+    const bool keeps_base = first->get_if<bool>() != nullptr ||
+                            (text != nullptr && (*text == "gaussian" || *text == "eva" || *text == "orthogonal"));
+    if (!keeps_base) refuse("init_lora_weights", "true, false, \"gaussian\", \"eva\" or \"orthogonal\"", *first);
+  }
+}
+
+/// What all adapters of a folder have in common.
+inline LoraAdapterOptions read_lora_options(const Json& config, const std::string& where) {
+  expect_supported_lora(config, where);
+  LoraAdapterOptions options;
+  const auto number = [&](std::string_view name, double absent) {
+    const Json* value = config.find(name);
+    if (value == nullptr) return absent;
+    const auto* natural = value->get_if<std::uint64_t>();
+    const auto* real = value->get_if<double>();
+    if (natural == nullptr && real == nullptr) {
+      fail(concat(where, ": ", name, " must be a number, not negative, found ", json_excerpt(*value)));
+    }
+    return natural != nullptr ? static_cast<double>(*natural) : *real;
+  };
+  const double rank = number("r", 8);
+  if (!(rank >= 1 && rank <= 1 << 20 && rank == std::floor(rank))) {
+    fail(concat(where, ": r must be a whole number from 1 on, found ", rank));
+  }
+  options.r = static_cast<Index>(rank);
+  options.lora_alpha = number("lora_alpha", 8);
+  options.lora_dropout = number("lora_dropout", 0);
+  if (const Json* value = config.find("use_rslora")) {
+    const auto* truth = value->get_if<bool>();
+    if (truth == nullptr) fail(concat(where, ": use_rslora must be true or false, found ", json_excerpt(*value)));
+    options.use_rslora = *truth;
+  }
+  return options;
+}
+
+/// The modules that a file has adapters for. An error for a tensor that is no part of one.
+inline std::set<std::string> modules_of_adapters(const SafetensorsFile& file) {
+  std::set<std::string> modules;
+  for (const SafetensorsTensor& tensor : file.tensors()) {
+    std::string_view name = tensor.name;
+    const bool of_adapter =
+        name.starts_with(kAdapterPrefix) && (name.ends_with(".lora_A.weight") || name.ends_with(".lora_B.weight"));
+    if (!of_adapter) {
+      fail(concat(file.path(), ": every tensor must be called ", kAdapterPrefix,
+                  "LAYER.lora_A.weight or LAYER.lora_B.weight, found ", in_quotes(name)));
+    }
+    name.remove_prefix(kAdapterPrefix.size());
+    name.remove_suffix(std::string_view(".lora_A.weight").size());
+    modules.emplace(name);
+  }
+  if (modules.empty()) fail(concat(file.path(), ": there is no adapter"));
+  return modules;
+}
+
+/// The ends of names that mean the layers with an adapter and no others; whole names where there are no such ends.
+template <class Sites>
+Json::Array lora_targets(const Sites& sites) {
+  std::set<std::string> ends, names;
+  for (const auto& site : sites) {
+    if (!site.place->adapter) continue;
+    names.insert(site.module);
+    ends.insert(site.module.substr(site.module.rfind('.') + 1));
+  }
+  const bool exact = std::all_of(sites.begin(), sites.end(), [&](const auto& site) {
+    return (site.place->adapter != nullptr) == ends.contains(site.module.substr(site.module.rfind('.') + 1));
+  });
+  const auto& chosen = exact ? ends : names;
+  return {chosen.begin(), chosen.end()};
+}
+
+/// The options that all adapters share. An error where they differ or there are none.
+template <class Sites>
+LoraAdapterOptions common_lora_options(const Sites& sites) {
+  const LoraAdapterOptions* common = nullptr;
+  for (const auto& site : sites) {
+    if (!site.place->adapter) continue;
+    const LoraAdapterOptions& options = site.place->adapter->options();
+    if (common == nullptr) common = &options;
+    const bool same = options.r == common->r && options.lora_alpha == common->lora_alpha &&
+                      options.lora_dropout == common->lora_dropout && options.use_rslora == common->use_rslora;
+    if (!same) fail(concat("save_lora: all adapters must have the same options, but not ", site.module));
+  }
+  if (common == nullptr) fail("save_lora: the model has no adapters; add_lora comes first");
+  return *common;
+}
+
+}  // namespace detail
+
+/// Writes the adapters of a model, and nothing of the model itself, into a folder, which is made if it is missing.
+///
+/// \param base_model  what the folder says of the model that the adapters belong to: its name or path
+template <class Model>
+void save_lora(const Model& model, const std::string& folder, const std::string& base_model = "") {
+  using detail::Json;
+  const auto sites = detail::lora_sites(const_cast<Model&>(model));
+  const LoraAdapterOptions options = detail::common_lora_options(sites);
+  SafetensorsWriter writer(std::map<std::string, std::string>{{"format", "pt"}});
+  for (const auto& site : sites) {
+    if (!site.place->adapter) continue;
+    const std::string name = concat(detail::kAdapterPrefix, site.module);
+    writer.add(name + ".lora_A.weight", site.place->adapter->lora_A);
+    writer.add(name + ".lora_B.weight", site.place->adapter->lora_B);
+  }
+  const Json::Object config{{"base_model_name_or_path", base_model.empty() ? Json() : Json(base_model)},
+                            {"bias", "none"},
+                            {"fan_in_fan_out", false},
+                            {"inference_mode", true},
+                            {"init_lora_weights", true},
+                            {"lora_alpha", options.lora_alpha},
+                            {"lora_dropout", options.lora_dropout},
+                            {"modules_to_save", Json()},
+                            {"peft_type", "LORA"},
+                            {"r", options.r},
+                            {"target_modules", detail::lora_targets(sites)},
+                            {"task_type", "CAUSAL_LM"},
+                            {"use_dora", false},
+                            {"use_rslora", options.use_rslora}};
+  detail::make_folders(folder);
+  writer.write(folder + "/adapter_model.safetensors");
+  write_text(folder + "/adapter_config.json", detail::json_lines(config) + "\n");
+}
+
+/// Gives a model the adapters of such a folder and freezes everything else. Which layers have one is what the file of weights
+/// says; half-precision weights are widened. Raises Error, with the model as it was, for whatever would change the result and is not
+/// here, by its name (DoRA, biases, modules_to_save, ...), and for an adapter that has no place in the model.
+template <class Model>
+void load_lora(Model& model, const std::string& folder) {
+  using Adapter = LoraAdapter<typename Model::Element, typename Model::Device>;
+  const std::string path = folder + "/adapter_config.json";
+  const LoraAdapterOptions options = detail::read_lora_options(detail::parse_json(read_text(path), path), path);
+  const SafetensorsFile file(folder + "/adapter_model.safetensors");
+  const std::vector<AnyParameter> parameters = list_parameters(model);
+  const auto sites = detail::lora_sites<typename Model::Element, typename Model::Device>(parameters);
+  detail::expect_no_adapters(sites, "load_lora");
+  std::vector<std::pair<LoraPlace<typename Model::Element, typename Model::Device>*, std::unique_ptr<Adapter>>> loaded;
+  for (const std::string& module : detail::modules_of_adapters(file)) {
+    const auto site = std::find_if(sites.begin(), sites.end(), [&](const auto& one) { return one.module == module; });
+    if (site == sites.end()) {
+      fail(concat(file.path(), ": the model has no linear layer that can have an adapter called ", module,
+                  "; there are ", detail::kinds_of_sites(sites)));
+    }
+    auto adapter = std::make_unique<Adapter>(site->in_features(), site->out_features(), options);
+    detail::load_parameters(file, list_parameters(*adapter), concat(detail::kAdapterPrefix, module, "."));
+    loaded.emplace_back(site->place, std::move(adapter));
+  }
+  for (auto& [place, adapter] : loaded) place->adapter = std::move(adapter);
+  for (const AnyParameter& parameter : parameters) parameter.set_trainable(false);
+}
+
+}  // namespace weft

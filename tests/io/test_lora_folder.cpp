@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/io/lora_folder.hpp"
+#include "weft/io/pretrained.hpp"
+
+#include "models/tiny_models.hpp"
+#include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace weft;
+using namespace weft::testing;
+
+namespace {
+
+const std::string goldens = WEFT_TEST_DATA;
+
+template <class Model>
+std::vector<float> logits_of(const Model& model, const Ids& ids) {
+  Inference inference;
+  const auto logits = model(inference, ids);
+  return {logits.data(), logits.data() + logits.size()};
+}
+
+template <class Model>
+void randomize_adapters(Model& model) {
+  for_each_parameter(model, [&](const ParameterName& name, auto& parameter) {
+    if (name.name.find("lora_B") != std::string::npos) std::fill_n(parameter.data(), parameter.size(), 0.1F);
+  });
+}
+
+/// What load_lora says of a folder whose configuration has one line more, and that the model stays as it was.
+std::string refusal(const std::string& folder, const std::string& line) {
+  auto model = random_model<TinyLlama>(1);
+  std::string text = read_text(folder + "/adapter_config.json");
+  write_text(folder + "/adapter_config.json", "{" + line + "," + text.substr(1));
+  std::string message = "no error";
+  try {
+    load_lora(model, folder);
+  } catch (const Error& error) {
+    message = error.what();
+  }
+  write_text(folder + "/adapter_config.json", text);
+  CHECK(has_lora(model) == (message == "no error"));
+  return message.substr(message.rfind("json: ") == std::string::npos ? 0 : message.rfind("json: ") + 6);
+}
+
+}  // namespace
+
+TEST_CASE("adapters that PEFT saved give its logits, beside the weights and merged into them") {
+  for (const char* name : {"/peft/defaults", "/peft/stabilised"}) {
+    INFO(name);
+    auto model = load_pretrained<Dynamic>(goldens + "/transformers/smollm");
+    const SafetensorsFile golden(goldens + name + "/golden.safetensors");
+    Ids ids(Shape<Dyn, Dyn>(2, 12));
+    for (Index i = 0; i < ids.size(); ++i) ids.data()[i] = static_cast<std::int32_t>((7 * i + 3) % 97);
+    Tensor<float, Shape<Dyn, Dyn, Dyn>> expected(Shape<Dyn, Dyn, Dyn>(2, 12, 97));
+    golden.load_into(expected, "logits");
+    const auto differs_from_golden = [&] {
+      const auto found = logits_of(model, ids);
+      REQUIRE(static_cast<Index>(found.size()) == expected.size());
+      float worst = 0;
+      for (std::size_t i = 0; i < found.size(); ++i) worst = std::max(worst, std::abs(found[i] - expected.data()[i]));
+      return worst;
+    };
+    CHECK(differs_from_golden() > 0.1F);
+    load_lora(model, goldens + name);
+    CHECK(differs_from_golden() < 2e-5F);
+    merge_lora(model);
+    CHECK(differs_from_golden() < 2e-5F);
+  }
+}
+
+TEST_CASE("adapters come back from their folder, and a model with adapters is not saved as one without") {
+  const TemporaryFolder folder;
+  auto model = random_model<TinyLlama>(1);
+  add_lora(model, {.r = 3, .lora_alpha = 4, .target_modules = {"q_proj", "layers.1.mlp.up_proj"}, .use_rslora = true},
+           Rng(5));
+  randomize_adapters(model);
+  save_lora(model, folder / "adapter", "tiny");
+  auto again = random_model<TinyLlama>(1);
+  load_lora(again, folder / "adapter");
+  const Ids ids = random_ids(2, 5, 2);
+  CHECK(logits_of(again, ids) == logits_of(model, ids));
+  CHECK_THROWS_WITH(
+      save_pretrained(model, folder / "model"),
+      "save_pretrained: the model has adapters; merge_lora(model) first, or save_lora(model, folder) saves "
+      "them alone");
+  CHECK_THROWS_WITH(load_lora(again, folder / "adapter"), Catch::Matchers::ContainsSubstring("has an adapter already"));
+  remove_lora(again);
+  CHECK_THROWS_WITH(save_lora(again, folder / "none"), "save_lora: the model has no adapters; add_lora comes first");
+}
+
+TEST_CASE("what PEFT has beyond plain adapters is refused by its name") {
+  const TemporaryFolder folder;
+  auto model = random_model<TinyLlama>(1);
+  add_lora(model, {}, Rng(5));
+  const std::string path = folder / "adapter";
+  save_lora(model, path);
+  const std::string only = " is supported only where it is null, false or empty, found ";
+  CHECK(refusal(path, R"("use_qalora": true)") == "use_qalora" + only + "true");
+  CHECK(refusal(path, R"("rank_pattern": {"q_proj": 2})") == "rank_pattern" + only + R"({"q_proj":2})");
+  CHECK(refusal(path, R"("lora_bias": true)") == "lora_bias" + only + "true");
+  CHECK(refusal(path, R"("layer_replication": [[0, 1]])") == "layer_replication" + only + "[[0,1]]");
+  CHECK(refusal(path, R"("revision": "main", "a_new_field": 5, "kasa_config": null)") == "no error");
+}
