@@ -24,6 +24,7 @@ void add_inspect(CLI::App& app, int& code);
 void add_tokenize(CLI::App& app, int& code);
 void add_generate(CLI::App& app, int& code);
 void add_evaluate(CLI::App& app, int& code);
+void add_convert(CLI::App& app, int& code);
 
 /// One line on standard output, checked.
 void print_json(const weft::detail::Json& json);

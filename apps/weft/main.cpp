@@ -59,7 +59,7 @@ constexpr const char* kFooter =
 int run(CLI::App& app, int argc, char** argv, int& code) {
   try {
     app.parse(argc, argv);
-    if (app.get_subcommands().empty()) throw CLI::RequiredError("one of inspect, tokenize, generate and evaluate");
+    if (app.get_subcommands().empty()) throw CLI::RequiredError("a command");
     return code;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? apps::kDone : apps::kWrongUsage;
@@ -82,6 +82,7 @@ int main(int argc, char** argv) {
     apps::add_tokenize(app, code);
     apps::add_generate(app, code);
     apps::add_evaluate(app, code);
+    apps::add_convert(app, code);
     return run(app, argc, argv, code);
   } catch (const std::bad_alloc&) {
     std::cerr << "weft: there is not enough memory for this model and text\n";

@@ -3,6 +3,7 @@
 /// Everything that reads or writes files: safetensors, config.json, checkpoints, metrics. Needs RapidJSON.
 #pragma once
 
+#include "weft/io/convert_pretrained.hpp"
 #include "weft/io/generation_config.hpp"
 #include "weft/io/json_config.hpp"
 #include "weft/io/lora_folder.hpp"

@@ -9,26 +9,7 @@ execute_process(COMMAND ${MAKE_LLAMA} ${bytes} 256 COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND ${MAKE_LLAMA} ${words} 512 COMMAND_ERROR_IS_FATAL ANY)
 file(COPY ${GOLDENS}/tokenizers/llama3/tokenizer.json DESTINATION ${words})
 
-# ask OUT COMMAND ARGUMENT...: what it says.
-macro(ask out)
-  execute_process(COMMAND ${PROGRAM} ${ARGN} OUTPUT_VARIABLE ${out} ERROR_VARIABLE err TIMEOUT 60 RESULT_VARIABLE code)
-  if(NOT code EQUAL 0)
-    message(SEND_ERROR " ${ARGN}: exit code ${code}\n${err}")
-  endif()
-endmacro()
-
-# expect WHAT FOUND EXPECTED
-function(expect what found expected)
-  if(NOT found STREQUAL expected)
-    message(SEND_ERROR " ${what}: expected\n${expected}\nfound\n${found}")
-  endif()
-endfunction()
-
-# expect_member WHAT JSON EXPECTED MEMBER...
-function(expect_member what json expected)
-  string(JSON found GET "${json}" ${ARGN})
-  expect("${what}: ${ARGN}" "${found}" "${expected}")
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/expectations.cmake)
 
 # inspect: the head is tied, the file has 16 bits for a weight, in memory it is 32.
 ask(json inspect ${bytes} --json --length 10)

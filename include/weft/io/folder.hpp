@@ -24,6 +24,11 @@ inline bool is_folder(const std::string& path) {
   return ::stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode);
 }
 
+inline bool is_file(const std::string& path) {
+  struct stat found {};
+  return ::stat(path.c_str(), &found) == 0 && S_ISREG(found.st_mode);
+}
+
 /// Removes a file. Raises Error when it is there afterwards.
 inline void remove_file(const std::string& path) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) fail(concat("cannot remove ", path, ": ", std::strerror(errno)));
@@ -41,9 +46,7 @@ inline std::vector<std::string> names_in_folder(const std::string& path) {
 
 /// Makes a folder and those it lies in, as far as they are missing.
 inline void make_folders(const std::string& path) {
-  const auto refuse = [&](int error) {
-    fail(concat("save_pretrained: cannot make the folder ", path, ": ", std::strerror(error)));
-  };
+  const auto refuse = [&](int error) { fail(concat("cannot make the folder ", path, ": ", std::strerror(error))); };
   for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
     const std::string folder = path.substr(0, end);
     struct stat found {};

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "weft/io/file_descriptor.hpp"
 
@@ -57,4 +59,17 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
+namespace detail {
+
+/// Lets the operating system take back the whole pages among bytes of a mapped file that nobody has written to. They are
+/// read anew if they are touched.
+inline void release_pages(std::span<const std::byte> bytes) {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data());
+  const std::uintptr_t first = begin / page * page;  // what comes before has been read already
+  const std::uintptr_t last = (begin + bytes.size()) / page * page;
+  if (last > first) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+}
+
+}  // namespace detail
 }  // namespace weft

@@ -3,6 +3,7 @@
 /// The element types of the safetensors format, and their conversion to those of tensors.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -41,6 +42,26 @@ constexpr const SafetensorsDtype* find_safetensors_dtype(std::string_view name) 
 /// IEEE 754 half precision, storage only.
 struct Half {
   std::uint16_t bits;
+
+  Half() = default;
+
+  /// Rounds to nearest, ties to even; what rounds beyond 65504 is infinite, a NaN stays a (quiet) NaN.
+  explicit Half(float value) {
+    const auto all = std::bit_cast<std::uint32_t>(value);
+    const auto sign = static_cast<std::uint16_t>(all >> 16 & 0x8000U);
+    const std::uint32_t magnitude = all & 0x7FFFFFFFU;
+    std::uint32_t rounded = 0;
+    if (magnitude > 0x7F800000U) {
+      rounded = 0x7E00U | (magnitude >> 13 & 0x3FFU);
+    } else if (magnitude >=
+               0x38800000U) {  // normal halves, from 2^-14 on: a carry out of the fraction is the next exponent
+      const std::uint32_t rebiased = magnitude - (112U << 23);
+      rounded = std::min<std::uint32_t>((rebiased + 0xFFFU + (rebiased >> 13 & 1U)) >> 13, 0x7C00U);
+    } else {  // multiples of 2^-24, the distance of floats at 0.5: the addition rounds
+      rounded = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5F) - 0x3F000000U;
+    }
+    bits = static_cast<std::uint16_t>(sign | rounded);
+  }
 
   /// Exact: exponents move from bias 15 to 127; subnormal halves, multiples of 2^-24, are normal floats.
   explicit operator float() const {

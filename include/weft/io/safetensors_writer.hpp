@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -51,7 +52,7 @@ class SafetensorsWriter {
     Entry entry{std::move(name), element_name<Element>, sizeof(Element), {extents.begin(), extents.end()}};
     entry.data = reinterpret_cast<const std::byte*>(source.data());
     entry.bytes = static_cast<std::size_t>(source.shape().size()) * sizeof(Element);
-    if constexpr (!Source::Device::host_accessible) entry.copy_to_host = Source::Device::copy_to_host;
+    if constexpr (!Source::Device::host_accessible) entry.fill = copied(entry.data, Source::Device::copy_to_host);
     entries_.push_back(std::move(entry));
   }
 
@@ -62,7 +63,28 @@ class SafetensorsWriter {
     const void* const elements = dtype == parameter.element() ? parameter.values() : parameter.bf16_data();
     entry.data = static_cast<const std::byte*>(elements);
     entry.bytes = static_cast<std::size_t>(parameter.size()) * entry.width;
-    if (!parameter.host_accessible()) entry.copy_to_host = parameter.copy_to_host();
+    if (!parameter.host_accessible()) entry.fill = copied(entry.data, parameter.copy_to_host());
+    entries_.push_back(std::move(entry));
+  }
+
+  /// Writes the bytes of a tensor, from `offset` on, to the memory that it is given.
+  using Fill = std::function<void(std::size_t offset, std::span<std::byte> bytes)>;
+
+  /// Adds a tensor whose elements are made while they are written: `fill` is asked for all of them once and in order, for at
+  /// most a mebibyte at a time. Memory for one such piece is all that it takes.
+  /// \param dtype  a name of the format
+  void add_computed(std::string name, std::string_view dtype, std::vector<Index> shape, Fill fill) {
+    const detail::SafetensorsDtype* type = detail::find_safetensors_dtype(dtype);
+    if (type == nullptr) {
+      fail(concat("SafetensorsWriter: tensor ", detail::in_quotes(name), ": no element type is called ",
+                  detail::in_quotes(dtype)));
+    }
+    const auto bits = static_cast<std::size_t>(type->bits);
+    Entry entry{std::move(name), type->name, bits / 8, std::move(shape)};
+    std::size_t elements = 1;
+    for (const Index extent : entry.shape) elements *= static_cast<std::size_t>(extent);
+    entry.bytes = elements * bits / 8;
+    entry.fill = std::move(fill);
     entries_.push_back(std::move(entry));
   }
 
@@ -86,8 +108,14 @@ class SafetensorsWriter {
     std::vector<Index> shape;
     const std::byte* data = nullptr;
     std::size_t bytes = 0;
-    void (*copy_to_host)(void*, const void*, std::size_t) = nullptr;  ///< null: already there
+    Fill fill = nullptr;  ///< null: the bytes are at `data`
   };
+
+  static Fill copied(const std::byte* data, AnyParameter::Copy copy_to_host) {
+    return [=](std::size_t offset, std::span<std::byte> bytes) {
+      copy_to_host(bytes.data(), data + offset, bytes.size());
+    };
+  }
 
   std::vector<detail::SortedTensor> sorted_entries() const {
     std::vector<detail::SortedTensor> sorted;
@@ -151,7 +179,7 @@ class SafetensorsWriter {
   }
 
   static void write_elements(AtomicFile& file, const Entry& entry) {
-    if (entry.copy_to_host == nullptr) {
+    if (entry.fill == nullptr) {
       file.write({entry.data, entry.bytes});
       return;
     }
@@ -159,7 +187,7 @@ class SafetensorsWriter {
     std::vector<std::byte> staged(std::min(chunk, entry.bytes));
     for (std::size_t done = 0; done < entry.bytes; done += chunk) {
       const std::size_t count = std::min(chunk, entry.bytes - done);
-      entry.copy_to_host(staged.data(), entry.data + done, count);
+      entry.fill(done, {staged.data(), count});
       file.write({staged.data(), count});
     }
   }

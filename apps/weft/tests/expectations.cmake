@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+# What the tests of the program share: PROGRAM is run, what it says is compared.
+
+# ask OUT COMMAND ARGUMENT...: what it says.
+macro(ask out)
+  execute_process(COMMAND ${PROGRAM} ${ARGN} OUTPUT_VARIABLE ${out} ERROR_VARIABLE err TIMEOUT 60 RESULT_VARIABLE code)
+  if(NOT code EQUAL 0)
+    message(SEND_ERROR " ${ARGN}: exit code ${code}\n${err}")
+  endif()
+endmacro()
+
+# expect WHAT FOUND EXPECTED
+function(expect what found expected)
+  if(NOT found STREQUAL expected)
+    message(SEND_ERROR " ${what}: expected\n${expected}\nfound\n${found}")
+  endif()
+endfunction()
+
+# expect_member WHAT JSON EXPECTED MEMBER...
+function(expect_member what json expected)
+  string(JSON found GET "${json}" ${ARGN})
+  expect("${what}: ${ARGN}" "${found}" "${expected}")
+endfunction()

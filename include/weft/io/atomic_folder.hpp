@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Folders that appear whole or not at all.
+#pragma once
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "weft/io/folder.hpp"
+
+namespace weft::detail {
+
+/// A folder that is written under another name and gets its own when it is complete; otherwise nothing of it is left.
+class AtomicFolder {
+ public:
+  /// Raises Error where there is something at `path` other than an empty folder.
+  explicit AtomicFolder(std::string path) : path_(std::move(path)) {
+    while (path_.size() > 1 && path_.back() == '/') path_.pop_back();
+    partial_ = path_ + ".partial";
+    if (path_exists(path_) && !(is_folder(path_) && files_of(path_).empty())) {
+      fail(concat("cannot write ", path_, ": it exists already"));
+    }
+    remove_partial();  // of a process that was killed
+    make_folders(partial_);
+  }
+  AtomicFolder(const AtomicFolder&) = delete;
+  AtomicFolder& operator=(const AtomicFolder&) = delete;
+  ~AtomicFolder() {
+    if (!committed_) remove_partial();
+  }
+
+  /// Where its files are to be written.
+  const std::string& path() const { return partial_; }
+
+  void commit() {
+    if (::rename(partial_.c_str(), path_.c_str()) != 0) {
+      fail(concat("cannot write ", path_, ": ", std::strerror(errno)));
+    }
+    committed_ = true;
+  }
+
+ private:
+  static std::vector<std::string> files_of(const std::string& folder) {
+    std::vector<std::string> names = names_in_folder(folder);
+    std::erase_if(names, [](const std::string& name) { return name == "." || name == ".."; });
+    return names;
+  }
+
+  void remove_partial() const {
+    for (const std::string& name : files_of(partial_)) ::unlink(concat(partial_, "/", name).c_str());
+    ::rmdir(partial_.c_str());
+  }
+
+  std::string path_;
+  std::string partial_;
+  bool committed_ = false;
+};
+
+}  // namespace weft::detail
