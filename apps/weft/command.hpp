@@ -24,6 +24,7 @@ void add_inspect(CLI::App& app, int& code);
 void add_tokenize(CLI::App& app, int& code);
 void add_generate(CLI::App& app, int& code);
 void add_evaluate(CLI::App& app, int& code);
+void add_chat(CLI::App& app, int& code);
 void add_convert(CLI::App& app, int& code);
 
 /// One line on standard output, checked.
@@ -38,8 +39,12 @@ void print_notes(const std::vector<std::string>& notes);
 /// The whole of standard input.
 std::string read_input();
 
-/// From here on Ctrl-C only sets a flag; the second one ends the program.
+/// From here on Ctrl-C only sets a flag, which is clear now; the second one ends the program.
 void catch_interrupt();
+
+/// From here on it ends the program.
+void release_interrupt();
+
 bool interrupted();
 
 }  // namespace apps

@@ -6,9 +6,7 @@
 #include <memory>
 #include <optional>
 
-#include "apps/support/arguments.hpp"
-#include "apps/weft/command.hpp"
-#include "apps/weft/model.hpp"
+#include "apps/weft/sampling_choice.hpp"
 #include "apps/weft/stop_texts.hpp"
 #include "apps/weft/text_codec.hpp"
 
@@ -21,26 +19,10 @@ using weft::detail::Json;
 struct Options {
   std::string folder;
   std::optional<std::string> prompt;
-  std::optional<weft::Index> max_new_tokens;
-  std::optional<double> temperature;
-  std::optional<weft::Index> top_k;
-  std::optional<double> top_p;
-  std::optional<std::uint64_t> seed;
+  SamplingChoice sampling{};
   std::vector<std::string> stops;
   bool ids = false;
   bool json = false;
-
-  /// Any choice about drawing draws; temperature 0 is the limit in which the most probable token is certain.
-  Continuation continuation(Continuation usual) const {
-    const bool draws = temperature || top_k || top_p || seed || usual.sampling.sample;
-    usual.sampling.sample = draws && temperature != 0.0;
-    if (max_new_tokens) usual.max_new_tokens = *max_new_tokens;
-    if (temperature && *temperature != 0) usual.sampling.temperature = *temperature;
-    if (top_k) usual.sampling.top_k = *top_k;
-    if (top_p) usual.sampling.top_p = *top_p;
-    if (seed) usual.sampling.seed = *seed;
-    return usual;
-  }
 };
 
 /// What came of it.
@@ -61,7 +43,7 @@ void show(const Options& options, Result& result, const std::string& part) {
 template <class Deliver>
 void run(const Model& model, const Options& options, const std::vector<std::int32_t>& prompt, Result& result,
          Deliver&& deliver) {
-  const Continuation how = options.continuation(model.usual_continuation());
+  const Continuation how = options.sampling.continuation(model.usual_continuation());
   catch_interrupt();
   const auto start = std::chrono::steady_clock::now();
   model.generate(prompt, how, [&](std::int32_t token) {
@@ -153,14 +135,7 @@ void add_generate(CLI::App& app, int& code) {
   command->add_option("DIR", options->folder, "model folder")->required()->check(some_text())->type_name("");
   command->add_option("PROMPT", options->prompt, "what to continue; without it the standard input is read")
       ->type_name("");
-  command->add_option("--max-new-tokens", options->max_new_tokens, "the most tokens to add (100)")
-      ->check(between(0, kMost));
-  command->add_option("--temperature", options->temperature, "draw: below 1 the probable more often, above 1 less")
-      ->check(between(0.0, 1e6));
-  command->add_option("--top-k", options->top_k, "draw among the k most probable tokens")->check(between(1, kMost));
-  command->add_option("--top-p", options->top_p, "draw among the most probable whose probability reaches p")
-      ->check(between(1e-9, 1.0));
-  command->add_option("--seed", options->seed, "of drawing (0)")->check(seed());
+  options->sampling.add_to(*command, "100");
   command->add_option("--stop", options->stops, "end before this text, with --ids before these tokens; repeatable")
       ->allow_extra_args(false)
       ->check(some_text());

@@ -39,11 +39,14 @@ std::string read_input() {
 }
 
 void catch_interrupt() {
+  was_interrupted = 0;
   std::signal(SIGINT, [](int) {
     was_interrupted = 1;
     std::signal(SIGINT, SIG_DFL);
   });
 }
+
+void release_interrupt() { std::signal(SIGINT, SIG_DFL); }
 
 bool interrupted() { return was_interrupted != 0; }
 
@@ -82,6 +85,7 @@ int main(int argc, char** argv) {
     apps::add_tokenize(app, code);
     apps::add_generate(app, code);
     apps::add_evaluate(app, code);
+    apps::add_chat(app, code);
     apps::add_convert(app, code);
     return run(app, argc, argv, code);
   } catch (const std::bad_alloc&) {

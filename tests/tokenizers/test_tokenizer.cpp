@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <string>
 #include <thread>
 #include <vector>
@@ -61,6 +62,22 @@ TEST_CASE("special tokens are left out on request, other added tokens are not") 
   CHECK(tokenizer.is_special(3));
   CHECK_FALSE(tokenizer.is_special(4));
   CHECK_FALSE(tokenizer.is_special(99));
+}
+
+TEST_CASE("special tokens that a text spells are text on request, other added tokens are not") {
+  const Tokenizer tokenizer(golden_tokenizer("llama3"), "t.json");
+  const std::string text = "a<|eot_id|>b <tool call>c";
+  const auto usual = tokenizer.encode(text, {.add_special_tokens = false});
+  const auto split = tokenizer.encode(text, {.add_special_tokens = false, .split_special_tokens = true});
+  const auto count = [&](const auto& ids, const char* token) {
+    return std::count(ids.begin(), ids.end(), tokenizer.token_id(token));
+  };
+  CHECK(count(usual, "<|eot_id|>") == 1);
+  CHECK(count(split, "<|eot_id|>") == 0);
+  CHECK(count(split, "<tool call>") == 1);
+  CHECK(tokenizer.decode(split).starts_with("a<|eot_id|>b"));
+  const auto offsets = tokenizer.encode_with_offsets(text, {.add_special_tokens = false, .split_special_tokens = true});
+  CHECK(offsets.ids == split);
 }
 
 TEST_CASE("spaces before punctuation go if they are to") {

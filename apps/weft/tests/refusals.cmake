@@ -67,6 +67,9 @@ refused(1 "it is a folder" evaluate ${llama} ${folder})
 refused(2 "--block" evaluate ${llama} ${TEXT} --block 1)
 refused(2 "FILE is required" evaluate ${llama})
 
+refused(2 "DIR is required" chat)
+refused(1 "llama/tokenizer.json" chat ${llama})
+refused(2 "--top-p" chat ${llama} --top-p 2)
 refused(1 "exists already" convert ${llama} ${llama})
 refused(1 "exists already" convert ${llama} ${TEXT})
 refused(1 "no_such/config.json" convert ${folder}/no_such ${folder}/unused)
@@ -81,7 +84,7 @@ foreach(name IN ITEMS unused unused.partial)
 endforeach()
 
 # Help is no error.
-foreach(command IN ITEMS "" inspect tokenize generate evaluate convert)
+foreach(command IN ITEMS "" inspect tokenize generate evaluate chat convert)
   execute_process(COMMAND ${PROGRAM} ${command} --help OUTPUT_VARIABLE out COMMAND_ERROR_IS_FATAL ANY)
   if(NOT out MATCHES "Usage: weft")
     message(SEND_ERROR " ${command} --help: its usage is expected, found\n${out}")

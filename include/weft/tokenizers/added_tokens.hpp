@@ -46,12 +46,13 @@ class AddedTokenFinder {
   }
 
   /// Calls `on_text(section)` for what lies between tokens, where it is not empty, and `on_token(token, section)`.
+  /// \param without_special  special tokens are not looked for
   template <class OnText, class OnToken>
-  void split(const TextSection& section, OnText&& on_text, OnToken&& on_token) const {
+  void split(const TextSection& section, OnText&& on_text, OnToken&& on_token, bool without_special = false) const {
     const std::string_view text = section.text();
     std::size_t done = 0;
     for (std::size_t at = tokens_.empty() ? text.size() : 0; at < text.size();) {
-      const AddedToken* token = at_front(text.substr(at));
+      const AddedToken* token = at_front(text.substr(at), without_special);
       if (token == nullptr) {
         ++at;
         continue;
@@ -66,11 +67,12 @@ class AddedTokenFinder {
   }
 
  private:
-  const AddedToken* at_front(std::string_view text) const {
+  const AddedToken* at_front(std::string_view text, bool without_special) const {
     for (const std::size_t length : lengths_[static_cast<unsigned char>(text[0])]) {
       if (length > text.size()) continue;
       const auto found = by_content_.find(text.substr(0, length));
-      if (found != by_content_.end()) return &tokens_[found->second];
+      if (found == by_content_.end() || (without_special && tokens_[found->second].special)) continue;
+      return &tokens_[found->second];
     }
     return nullptr;
   }

@@ -17,13 +17,17 @@ namespace weft::detail {
 class TextEncoder {
  public:
   /// \param with_offsets  whether `Encoding::offsets` is filled, which takes memory where a normaliser changes the text
-  TextEncoder(const TokenizerParts& parts, bool with_offsets)
-      : parts_(parts), with_offsets_(with_offsets), texts_(with_offsets || parts.pre_tokenizer.needs_origins()) {}
+  /// \param split_special  whether special tokens in the text are text
+  TextEncoder(const TokenizerParts& parts, bool with_offsets, bool split_special = false)
+      : parts_(parts),
+        with_offsets_(with_offsets),
+        split_special_(split_special),
+        texts_(with_offsets || parts.pre_tokenizer.needs_origins()) {}
 
   Encoding operator()(std::string_view text) {
     parts_.in_given_text.split(
         valid_section(texts_, text), [&](const TextSection& section) { append_given(section); },
-        [&](const AddedToken& token, const TextSection& section) { append(token, section); });
+        [&](const AddedToken& token, const TextSection& section) { append(token, section); }, split_special_);
     return std::move(encoding_);
   }
 
@@ -31,7 +35,7 @@ class TextEncoder {
   void append_given(const TextSection& section) {
     parts_.in_normalized_text.split(
         parts_.normalizer(texts_, section), [&](const TextSection& rest) { append_words(rest); },
-        [&](const AddedToken& token, const TextSection& rest) { append(token, rest); });
+        [&](const AddedToken& token, const TextSection& rest) { append(token, rest); }, split_special_);
   }
 
   void append_words(const TextSection& section) {
@@ -73,6 +77,7 @@ class TextEncoder {
 
   const TokenizerParts& parts_;
   bool with_offsets_;
+  bool split_special_;
   DerivedTexts texts_;
   PreTokenizer::Words words_;
   std::vector<WordToken> tokens_;

@@ -25,6 +25,8 @@ namespace weft {
 /// How a text becomes tokens.
 struct EncodeOptions {
   bool add_special_tokens = true;  ///< those of the file's template, a token that begins a text for instance
+  bool split_special_tokens =
+      false;  ///< special tokens that the text spells are text like any other: for what strangers say
 };
 
 /// How tokens become a text.
@@ -80,14 +82,14 @@ class Tokenizer {
   /// The tokens of a text. Bytes that are no UTF-8 count as U+FFFD. Raises Error where a regular expression of the file
   /// gives up, after ten million steps for one match: some megabytes of white space without anything else.
   std::vector<std::int32_t> encode(std::string_view text, const EncodeOptions& options = {}) const {
-    Encoding encoding = detail::TextEncoder(parts_, false)(text);
+    Encoding encoding = detail::TextEncoder(parts_, false, options.split_special_tokens)(text);
     if (options.add_special_tokens) parts_.post_processor.surround(encoding.ids);
     return std::move(encoding.ids);
   }
 
   /// The tokens of a text and where in it they are, in bytes. A token that is a part of a character has all of it.
   Encoding encode_with_offsets(std::string_view text, const EncodeOptions& options = {}) const {
-    Encoding encoding = detail::TextEncoder(parts_, true)(text);
+    Encoding encoding = detail::TextEncoder(parts_, true, options.split_special_tokens)(text);
     const auto& processor = parts_.post_processor;
     for (std::size_t i = 0; processor.trims_offsets && i < encoding.ids.size(); ++i) {
       const TextRange range = encoding.offsets[i];
