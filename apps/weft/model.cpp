@@ -6,6 +6,7 @@
 
 #include "weft/io/generation_config.hpp"
 #include "weft/io/pretrained.hpp"
+#include "weft/models/adjacency.hpp"
 #include "weft/models/generate.hpp"
 #include "weft/models/llama.hpp"
 
@@ -112,6 +113,13 @@ bool Model::looks_ahead(std::span<const std::int32_t> tokens) {
     if (std::abs(scores[i] - others[i]) > rounding * (1 + std::abs(scores[i]))) return true;
   }
   return false;
+}
+
+std::vector<float> Model::adjacency(std::span<const std::int32_t> tokens, weft::Index layer) {
+  expect_tokens(tokens);
+  loaded_->inference.reset();
+  const auto weights = weft::adjacency(loaded_->inference, loaded_->model.model, Loaded::as_batch(tokens), layer);
+  return {weights.data(), weights.data() + weights.size()};
 }
 
 void Model::expect_tokens(std::span<const std::int32_t> tokens) const {

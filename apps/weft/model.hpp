@@ -62,6 +62,9 @@ class Model {
   /// that is incremental does not; others are tried.
   bool looks_ahead(std::span<const std::int32_t> tokens);
 
+  /// The attention weights of a layer over a text, [heads, tokens, tokens], row = listening token.
+  std::vector<float> adjacency(std::span<const std::int32_t> tokens, weft::Index layer);
+
   /// Raises Error for a number that is no token of the model.
   void expect_tokens(std::span<const std::int32_t> tokens) const;
 

@@ -70,6 +70,12 @@ double TextCodec::bytes_per_token(std::string_view text, std::size_t tokens) con
   return count == 0 ? 0 : static_cast<double>(bytes) / static_cast<double>(count);
 }
 
+std::string TextCodec::label(std::int32_t token) const {
+  if (!tokenizer_) return token < 0x80 ? std::string(1, static_cast<char>(token)) : "·";
+  if (!tokenizer_->is_byte_level()) return tokenizer_->token(token);
+  return tokenizer_->decode(std::span(&token, 1), {.skip_special_tokens = false});
+}
+
 std::function<std::string(std::optional<std::int32_t>)> TextCodec::stream() const {
   const auto with = [](auto stream, std::int32_t vocab_size) {
     const auto shared = std::make_shared<decltype(stream)>(std::move(stream));

@@ -39,6 +39,9 @@ class TextCodec {
   /// are no others.
   double bytes_per_token(std::string_view text, std::size_t tokens) const;
 
+  /// A token by itself, for a figure.
+  std::string label(std::int32_t token) const;
+
   /// A decoder for tokens one by one, which gives out whole characters; an empty token is the end. Special tokens and
   /// those beyond the tokenizer's vocabulary, which models often round up, have no text. This must outlive it.
   std::function<std::string(std::optional<std::int32_t>)> stream() const;

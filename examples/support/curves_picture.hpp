@@ -9,9 +9,12 @@
 #include <utility>
 #include <vector>
 
-#include "support/gnuplot.hpp"
+#include "apps/support/gnuplot.hpp"
 
 namespace examples {
+
+using apps::Gnuplot;
+using apps::Picture;
 
 /// A named line of (x, y) points.
 struct Curve {

@@ -10,9 +10,11 @@
 #include "weft/io.hpp"
 #include "weft/weft.hpp"
 
-#include "support/gnuplot.hpp"
+#include "apps/support/gnuplot.hpp"
 
 namespace examples {
+
+using apps::Gnuplot;
 
 /// Training loss and validation in bits per byte, from a file of metrics.
 inline void draw_loss(const std::string& metrics, const std::string& path) {
