@@ -127,7 +127,7 @@ void print_text(const Options& options, const Model& model) {
   for (const Figure& figure : architecture(options, model)) print_row(figure, value_text(figure.value));
   std::cout << "\nparameters\n";
   for (const Figure& figure : parameters(model)) print_row(figure, value_text(figure.value));
-  std::cout << "\nmemory (the weights are F32 there, whatever the file has)\n";
+  std::cout << "\nmemory (weights that the file has as BF16 stay so, others are F32)\n";
   for (const Figure& figure : memory(options, model)) {
     const bool about_cache = std::string_view(figure.name).starts_with("cache");
     if (about_cache && !model.incremental()) continue;

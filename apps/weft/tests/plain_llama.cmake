@@ -27,7 +27,7 @@ expect_member(inspect "${json}" 16032 memory_bytes weights)
 expect_member(inspect "${json}" 128256 memory_bytes training_without_activations)
 expect_member(inspect "${json}" 1280 memory_bytes cache) # 2 layers, 10 tokens, keys and values of 2 heads of 4
 ask(text inspect ${bytes})
-foreach(line IN ITEMS "embedding +4,096" "weights +16.0 kB" "key value heads +2" "Activations come on top")
+foreach(line IN ITEMS "embedding +4,096" "weights +16 kB" "key value heads +2" "Activations come on top")
   if(NOT text MATCHES "${line}")
     message(SEND_ERROR " inspect: a line that matches \"${line}\" is expected, found\n${text}")
   endif()
