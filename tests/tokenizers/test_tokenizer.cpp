@@ -159,6 +159,24 @@ TEST_CASE("a tokenizer is saved as it was read") {
   CHECK(Tokenizer::from_file(folder / "tokenizer.json").encode("In the") == Tokenizer(json, "t.json").encode("In the"));
 }
 
+TEST_CASE("a space before a byte that is no UTF-8 is trimmed and no more") {
+  const Tokenizer tokenizer(golden_tokenizer("gpt2"), "t.json");
+  const std::string text = "a b \x8D\xF0\x80 c";
+  for (const TextRange range : tokenizer.encode_with_offsets(text).offsets) {
+    CHECK(range.begin <= range.end);
+    CHECK(range.end <= text.size());
+  }
+}
+
+TEST_CASE("a message about a file has one line, whatever the file says") {
+  const std::string path = std::string(WEFT_TEST_DATA) + "/../fuzz/corpus/tokenizer/name_with_a_line_break.json";
+  CHECK_THROWS_WITH(Tokenizer(read_text(path), "t.json"), Contains("special_tokens has no \"\\n\""));
+  refuses(small_tokenizer(R"(, "lo\nom": 1)"), "t.json: \"lo\\nom\"", "is not known here");
+  refuses(
+      small_tokenizer(R"(, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "(\n"}, "behavior": "Isolated"})"),
+      "no regular expression", "found \"(\\n\"");
+}
+
 TEST_CASE("numbers that are no token are refused") {
   const Tokenizer tokenizer(small_tokenizer(), "t.json");
   CHECK_THROWS_WITH(tokenizer.decode(Ids{3}), Contains("less than 3, found 3"));
@@ -247,7 +265,7 @@ TEST_CASE("a decoder that changes joined bytes tells the text at the end") {
 TEST_CASE("what is not supported is refused with what is") {
   refuses(small_tokenizer(R"(, "truncation": {"max_length": 8})"), "truncation", "is not supported");
   refuses(small_tokenizer(R"(, "padding": {"strategy": "BatchLongest"})"), "padding", "is not supported");
-  refuses(small_tokenizer(R"(, "loom": 1)"), "t.json.loom", "is not known here");
+  refuses(small_tokenizer(R"(, "loom": 1)"), "t.json: \"loom\"", "is not known here");
   refuses(small_tokenizer(R"(, "normalizer": {"type": "NFC"})"), "normalizer.type", "Prepend, Replace");
   refuses(small_tokenizer(R"(, "pre_tokenizer": {"type": "Whitespace"})"), "pre_tokenizer.type",
           "ByteLevel, Metaspace");

@@ -12,7 +12,8 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
+
+#include "weft/io/json_list.hpp"
 
 namespace weft::detail {
 
@@ -22,7 +23,7 @@ namespace weft::detail {
 /// (Not a `std::variant`: for eight alternatives that is a tenth of all functions of a program.)
 class Json {
  public:
-  using Array = std::vector<Json>;
+  using Array = JsonList<Json>;
   using Object = std::map<std::string, Json, std::less<>>;
 
   Json() = default;

@@ -96,13 +96,6 @@ inline std::string json_lines(const Json& json) {
   return {text.GetString(), text.GetSize()};
 }
 
-/// Cut where it is long, so that no file can flood a message.
-inline std::string excerpt(std::string text) {
-  constexpr std::size_t longest = 200;
-  if (text.size() > longest) text.replace(longest, std::string::npos, "...");
-  return text;
-}
-
 /// JSON on one line with `\u` escapes for all but printable ASCII.
 inline std::string ascii_text(std::string_view json) {
   std::string text;
@@ -124,8 +117,28 @@ inline std::string ascii_text(std::string_view json) {
   return text;
 }
 
-/// A value as one short line of ASCII for messages: it cannot steer a terminal either.
-inline std::string json_excerpt(const Json& json) { return excerpt(ascii_text(json_text(json))); }
+/// Takes what a writer of RapidJSON writes, up to a length.
+struct ShortText {
+  using Ch = char;
+  static constexpr std::size_t longest = 200;
+
+  std::string text{};
+
+  void Put(char byte) {
+    if (text.size() <= longest) text += byte;
+  }
+  void Flush() {}
+};
+
+/// A value as one short line of ASCII for messages: no file can flood them, or steer a terminal.
+inline std::string json_excerpt(const Json& json) {
+  ShortText beginning;
+  rapidjson::Writer<ShortText> writer(beginning);
+  write_json(writer, json);
+  std::string text = ascii_text(beginning.text);
+  if (text.size() > ShortText::longest) text.replace(ShortText::longest, std::string::npos, "...");
+  return text;
+}
 
 /// A name from a file, for messages.
 inline std::string in_quotes(std::string_view name) { return json_excerpt(Json(name)); }

@@ -104,7 +104,7 @@ class JsonComponent {
   void expect_no_others() const {
     for (const auto& [name, value] : *members_) {
       if (std::find(asked_.begin(), asked_.end(), name) != asked_.end()) continue;
-      fail(concat(where(name), " is not known here, found ", json_excerpt(value)));
+      fail(concat(where_, ": ", in_quotes(name), " is not known here, found ", json_excerpt(value)));
     }
   }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "weft/io/json_text.hpp"
 #include "weft/tensor/error.hpp"
 
 namespace weft::detail {
@@ -47,7 +48,7 @@ class PatternTranslator {
   void keep(std::size_t characters) { take(characters, rest().substr(0, characters)); }
 
   [[noreturn]] void refuse(std::string_view what) const {
-    fail(concat(where_, ": ", what, " is not supported in a regular expression, found ", pattern_));
+    fail(concat(where_, ": ", what, " is not supported in a regular expression, found ", in_quotes(pattern_)));
   }
 
   /// White space is spelled out; of other letters those are known that mean the same: \d, \p, \P, \r, \n, \t, \x.

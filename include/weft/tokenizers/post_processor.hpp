@@ -49,7 +49,7 @@ struct PostProcessor {
     };
     for (; leading > 0 && range.begin < range.end; --leading) {
       do ++range.begin;
-      while (continues(range.begin));
+      while (range.begin < range.end && continues(range.begin));  // a byte that is no UTF-8 may continue nothing
     }
     for (std::size_t trailing = trailing_spaces(token); trailing > 0 && range.begin < range.end; --trailing) {
       do --range.end;

@@ -134,8 +134,8 @@ inline void read_decoder(const Json& json, const std::string& where, Decoder& de
 inline std::vector<std::int32_t> template_ids(const Json::Object& tokens, const std::string& name,
                                               const std::string& where) {
   const auto found = tokens.find(name);
-  if (found == tokens.end()) fail(concat(where, ".special_tokens has no \"", name, "\""));
-  JsonComponent token(found->second, concat(where, ".special_tokens.", name));
+  if (found == tokens.end()) fail(concat(where, ".special_tokens has no ", in_quotes(name)));
+  JsonComponent token(found->second, concat(where, ".special_tokens.", in_quotes(name)));
   std::vector<std::int32_t> ids;
   for (const Json& id : token.list("ids")) ids.push_back(JsonComponent::id_of(id, token.where("ids")));
   return ids;

@@ -17,6 +17,7 @@
 
 #include <pcre2.h>
 
+#include "weft/io/json_text.hpp"
 #include "weft/tensor/error.hpp"
 #include "weft/tokenizers/pattern_translator.hpp"
 
@@ -43,7 +44,7 @@ class RegularExpression {
     PCRE2_SIZE at = 0;
     code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
                               PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &at, nullptr));
-    if (!code_) fail(concat(where, ": no regular expression (", error_text(error), "), found ", pattern));
+    if (!code_) fail(concat(where, ": no regular expression (", error_text(error), "), found ", in_quotes(pattern)));
     pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE);  // where it cannot, matching is slower and the same
   }
 
@@ -64,7 +65,8 @@ class RegularExpression {
         const int count = match(0);
         if (count == PCRE2_ERROR_NOMATCH) break;
         if (count < 0) {
-          fail(concat("regular expression ", expression_.pattern_, ": ", error_text(count), " at byte ", from_));
+          fail(concat("regular expression ", in_quotes(expression_.pattern_), ": ", error_text(count), " at byte ",
+                      from_));
         }
         const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(data_.get());
         const Match found{bounds[0], bounds[1]};
