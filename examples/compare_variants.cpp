@@ -152,7 +152,7 @@ int run(const Arguments& arguments) {
   std::cout << "\n" << table << "\nlosses in nats a token; gap = validation - training\n";
   weft::write_text(arguments.output + "/table.md", table);
   const std::string picture = arguments.output + "/validation.png";
-  std::cout << examples::report(examples::draw_curves(curves, "step", "validation loss", picture), picture) << "\n";
+  std::cout << apps::report(examples::draw_curves(curves, "step", "validation loss", picture), picture) << "\n";
   return 0;
 }
 
