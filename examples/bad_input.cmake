@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# cmake -DPROGRAM=<train_text> -DCOMPARE=<compare_variants> -DCORPUS=<text> -DOTHER=<a model's safetensors>
-#   -P bad_input.cmake
+# cmake -DPROGRAM=<train_text> -DCOMPARE=<compare_variants> -DFINETUNE=<finetune_sparse_gin> -DCORPUS=<text>
+#   -DOTHER=<a model's safetensors> -P bad_input.cmake
 # Whatever is wrong with its input, a program says so in one line and fails; it leaves a checkpoint as it was, and no new
 # folder.
 cmake_minimum_required(VERSION 3.25)
@@ -70,6 +70,16 @@ foreach(size IN ITEMS batch-size block-size hidden-size layers heads)
   refused("compare: too large a ${size}" "--${size}" --corpus ${CORPUS} --${size} 1000000000 --output ${folder}/unused)
 endforeach()
 refused("compare: an unwritable folder" "file/below" --corpus ${CORPUS} --only GIN --output ${folder}/file/below)
+
+set(PROGRAM ${FINETUNE})
+set(texts --base-corpus ${CORPUS} --corpus ${CORPUS})
+refused("finetune: no text to tune on" "--corpus" --base-corpus ${CORPUS} --output ${folder}/unused)
+refused("finetune: no base text" "no_such_file" --base-corpus ${folder}/no_such_file --corpus ${CORPUS}
+  --output ${folder}/unused)
+refused("finetune: a short text" "128" --base-corpus ${CORPUS} --corpus ${folder}/short.txt --output ${folder}/unused)
+refused("finetune: an unwritable folder" "file/below" ${texts} --output ${folder}/file/below)
+refused("finetune: no rate" "--lora-learning-rate" ${texts} --lora-learning-rate 0 --output ${folder}/unused)
+refused("finetune: a negative seed" "--seed" ${texts} --seed -1 --output ${folder}/unused)
 if(EXISTS ${folder}/unused)
   message(SEND_ERROR " a refused run left a folder behind")
 endif()

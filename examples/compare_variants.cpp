@@ -2,10 +2,7 @@
 // Does graph-aware attention generalise better? Trains plain attention and its graph-aware variants on the same text, with
 // the same number of parameters, seed and steps, and shows one table and one picture of all validation curves.
 //   compare_variants --corpus proteins.fasta [--steps 400] [--output comparison] [--only GIN,PNA]
-#include <filesystem>
 #include <iostream>
-#include <new>
-#include <sstream>
 
 #include <CLI/CLI.hpp>
 
@@ -13,9 +10,10 @@
 #include "weft/weft.hpp"
 
 #include "apps/support/arguments.hpp"
-#include "apps/support/progress_bar.hpp"
 #include "support/curves_picture.hpp"
 #include "support/fasta.hpp"
+#include "support/program.hpp"
+#include "support/training_run.hpp"
 #include "support/variants.hpp"
 
 namespace {
@@ -55,11 +53,6 @@ weft::LlamaConfig plain_config(const Arguments& arguments) {
           .rms_norm_eps = 1e-5};
 }
 
-std::vector<std::int32_t> read_tokens(const std::string& path) {
-  const std::string text = weft::read_corpus(path);
-  return weft::bytes_as_tokens(examples::is_fasta(text) ? examples::fasta_sequences(text) : text);
-}
-
 /// The text the models train on, and, as the validation part of a second set, a piece of that text as long as the real
 /// validation part: the loss on the one minus the loss on the other is the generalisation gap.
 struct Data {
@@ -80,40 +73,17 @@ struct Data {
 Outcome train(const examples::Variant& variant, const std::vector<std::int32_t>& tokens, const Arguments& arguments) {
   Data data(tokens, arguments);
   examples::VariantModel model(variant.llama, variant.gnn, weft::Rng(arguments.seed));
-  weft::Trainer trainer(model, {.learning_rate = arguments.learning_rate,
-                                .batch_size = arguments.batch_size,
-                                .max_steps = arguments.steps,
-                                .weight_decay = 0.1,
-                                .schedule = weft::Schedule::cosine,
-                                .warmup_steps = arguments.steps / 10,
-                                .evaluate_every = std::max<weft::Index>(1, arguments.steps / 20),
-                                .evaluation_batches = 16,
-                                .seed = arguments.seed});
-  Outcome outcome{.name = variant.name, .parameters = weft::count_parameters(model)};
-  outcome.curve.name = variant.name;
-  weft::MetricsLog log(arguments.output + "/" + variant.file_name() + ".jsonl");
-  apps::ProgressBar bar(arguments.steps, 0);
-  std::vector<double> speeds;
-  double validation = trainer.evaluate(data.training).loss;
-  trainer.fit(data.training, {.on_step =
-                                  [&](const weft::StepReport& report) {
-                                    log.write(report);
-                                    speeds.push_back(report.tokens_per_second);
-                                    std::ostringstream line;
-                                    line << variant.name << "  loss " << report.loss << "  validation " << validation;
-                                    bar.update(report.step, line.str());
-                                  },
-                              .on_evaluation =
-                                  [&](const weft::EvaluationReport& report) {
-                                    log.write(report);
-                                    validation = report.loss;
-                                    outcome.curve.points.emplace_back(report.step, report.loss);
-                                  }});
-  bar.finish();
-  std::nth_element(speeds.begin(), speeds.begin() + static_cast<std::ptrdiff_t>(speeds.size() / 2), speeds.end());
-  outcome.tokens_per_second = speeds[speeds.size() / 2];
-  outcome.validation_loss = trainer.evaluate(data.training).loss;
-  outcome.training_loss = trainer.evaluate(data.seen).loss;
+  weft::Trainer trainer(model, examples::training_options(arguments.learning_rate, arguments.steps,
+                                                          arguments.batch_size, arguments.seed));
+  const std::string metrics = arguments.output + "/" + variant.file_name() + ".jsonl";
+  const examples::TrainingRun run = examples::train(variant.name, trainer, data.training, metrics);
+  examples::stop_if_interrupted("metrics are in " + arguments.output + "/");
+  Outcome outcome{.name = variant.name,
+                  .parameters = weft::count_parameters(model),
+                  .training_loss = trainer.evaluate(data.seen).loss,
+                  .validation_loss = run.validation.back().loss,
+                  .tokens_per_second = run.tokens_per_second};
+  outcome.curve = curve_of(variant.name, run, &weft::EvaluationReport::loss);
   const double parameter_bytes = 4.0 * sizeof(float) * static_cast<double>(outcome.parameters);
   outcome.megabytes = (parameter_bytes + static_cast<double>(trainer.peak_bytes())) * 1e-6;
   return outcome;
@@ -133,13 +103,12 @@ std::string table_of(const std::vector<Outcome>& outcomes) {
   return table;
 }
 
-int run(const Arguments& arguments) {
-  const auto tokens = read_tokens(arguments.corpus);
+void run(const Arguments& arguments) {
+  const auto tokens = examples::read_bytes(arguments.corpus);
   static_cast<void>(Data(tokens, arguments));  // refuses too short a text before anything is written
   const auto variants = examples::chosen_variants(plain_config(arguments), arguments.only);
-  std::error_code error;
-  std::filesystem::create_directories(arguments.output, error);
-  if (error) weft::fail("cannot make the folder " + arguments.output + ": " + error.message());
+  examples::make_folder(arguments.output);
+  examples::catch_interrupt();
   std::cerr << tokens.size() << " tokens, " << variants.size() << " variants, " << arguments.steps << " steps each, "
             << weft::thread_count() << " threads\n";
   std::vector<Outcome> outcomes;
@@ -153,15 +122,13 @@ int run(const Arguments& arguments) {
   weft::write_text(arguments.output + "/table.md", table);
   const std::string picture = arguments.output + "/validation.png";
   std::cout << apps::report(examples::draw_curves(curves, "step", "validation loss", picture), picture) << "\n";
-  return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app("Trains graph-aware attention variants side by side, with the same number of parameters.");
-  app.failure_message(
-      [](const CLI::App*, const CLI::Error& error) { return std::string("compare_variants: ") + error.what() + "\n"; });
+  examples::name_errors(app, "compare_variants");
   Arguments arguments;
   const auto positive = CLI::Range(1, 1'000'000'000);
   app.add_option("--corpus", arguments.corpus, "text, or protein sequences as FASTA")
@@ -179,13 +146,5 @@ int main(int argc, char** argv) {
   app.add_option("--only", arguments.only, "names of the variants to train")->delimiter(',');
   for (CLI::Option* option : app.get_options()) option->capture_default_str();
   CLI11_PARSE(app, argc, argv);
-  try {
-    return run(arguments);
-  } catch (const std::bad_alloc&) {
-    std::cerr << "compare_variants: there is not enough memory for models and batches of these sizes\n";
-    return 1;
-  } catch (const std::exception& error) {
-    std::cerr << "compare_variants: " << error.what() << "\n";
-    return 1;
-  }
+  return examples::run_program("compare_variants", [&] { run(arguments); });
 }

@@ -3,8 +3,12 @@
 /// Sequences of a FASTA file (Lipman and Pearson, Science 227, 1985) as a text to train on.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "weft/train/text.hpp"
 
 namespace examples {
 
@@ -28,6 +32,12 @@ inline std::string fasta_sequences(std::string_view text) {
     }
   }
   return sequences + '\n';
+}
+
+/// The bytes of a text to train on; of FASTA those of its sequences.
+inline std::vector<std::int32_t> read_bytes(const std::string& path) {
+  const std::string text = weft::read_corpus(path);
+  return weft::bytes_as_tokens(is_fasta(text) ? fasta_sequences(text) : text);
 }
 
 }  // namespace examples
