@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# cmake -DPROGRAM=<train_text> -DCOMPARE=<compare_variants> -DFINETUNE=<finetune_sparse_gin> -DCORPUS=<text>
-#   -DOTHER=<a model's safetensors> -P bad_input.cmake
+# cmake -DPROGRAM=<train_text> -DCOMPARE=<compare_variants> -DFINETUNE=<finetune_sparse_gin>
+#   [-DPROTEINS=<protein_gin>] -DCORPUS=<text> -DOTHER=<a model's safetensors> -P bad_input.cmake
 # Whatever is wrong with its input, a program says so in one line and fails; it leaves a checkpoint as it was, and no new
 # folder.
 cmake_minimum_required(VERSION 3.25)
@@ -80,6 +80,14 @@ refused("finetune: a short text" "128" --base-corpus ${CORPUS} --corpus ${folder
 refused("finetune: an unwritable folder" "file/below" ${texts} --output ${folder}/file/below)
 refused("finetune: no rate" "--lora-learning-rate" ${texts} --lora-learning-rate 0 --output ${folder}/unused)
 refused("finetune: a negative seed" "--seed" ${texts} --seed -1 --output ${folder}/unused)
+
+if(PROTEINS)
+  set(PROGRAM ${PROTEINS})
+  refused("proteins: no corpus" "no_such_file" --corpus ${folder}/no_such_file --output ${folder}/unused)
+  refused("proteins: one sequence" "two sequences" --corpus ${folder}/short.txt --output ${folder}/unused)
+  refused("proteins: an unwritable folder" "file/below" --corpus ${CORPUS} --output ${folder}/file/below)
+  refused("proteins: fewer sequences than none" "--sequences" --corpus ${CORPUS} --sequences -1 --output ${folder}/unused)
+endif()
 if(EXISTS ${folder}/unused)
   message(SEND_ERROR " a refused run left a folder behind")
 endif()

@@ -58,8 +58,8 @@ struct Arguments {
   weft::Index steps = 400;
   weft::Index batch_size = 16;
   double base_learning_rate = 3e-3;
-  double graph_learning_rate = 3e-3;
-  double lora_learning_rate = 3e-3;
+  double graph_learning_rate = 1e-2;
+  double lora_learning_rate = 1e-2;
   std::uint64_t seed = 42;
 
   std::string in_output(const std::string& name) const { return output + "/" + name; }
