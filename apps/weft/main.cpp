@@ -74,7 +74,8 @@ int run(CLI::App& app, int argc, char** argv, int& code) {
 int main(int argc, char** argv) {
   int code = apps::kDone;
   try {
-    CLI::App app("Looks into graph-aware Llama models and plain ones, lets them speak and measures them.", "weft");
+    CLI::App app("Trains graph-aware Llama models and plain ones, looks into them, lets them speak and measures them.",
+                 "weft");
     app.set_version_flag("--version", std::string(weft::version));
     app.footer(kFooter);
     app.require_subcommand(0, 1);  // with 1, a command that there is not would be called missing
@@ -88,6 +89,7 @@ int main(int argc, char** argv) {
     apps::add_chat(app, code);
     apps::add_convert(app, code);
     apps::add_plot(app, code);
+    apps::add_train(app, code);
     return run(app, argc, argv, code);
   } catch (const std::bad_alloc&) {
     std::cerr << "weft: there is not enough memory for this model and text\n";

@@ -53,6 +53,10 @@ TextCodec::TextCodec(const std::string& folder, std::int64_t vocab_size, std::st
   }
 }
 
+std::int64_t TextCodec::vocab_size() const {
+  return tokenizer_ ? tokenizer_->vocab_size() : weft::ByteTokenizer::kVocabSize;
+}
+
 std::vector<std::int32_t> TextCodec::encode(std::string_view text) const {
   return tokenizer_ ? tokenizer_->encode(text) : weft::ByteTokenizer{}.encode(text);
 }

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "weft/tokenizers/tokenizer.hpp"
@@ -33,6 +34,15 @@ class TextCodec {
   /// \param instead  what somebody without a tokenizer can do, for that message
   TextCodec(const std::string& folder, std::int64_t vocab_size, std::string_view instead);
 
+  /// By this tokenizer, or as bytes where there is none.
+  explicit TextCodec(std::optional<weft::Tokenizer> tokenizer) : tokenizer_(std::move(tokenizer)) {}
+
+  /// Empty: bytes.
+  const std::optional<weft::Tokenizer>& tokenizer() const { return tokenizer_; }
+
+  /// What a model's vocabulary must have at least.
+  std::int64_t vocab_size() const;
+
   std::vector<std::int32_t> encode(std::string_view text) const;
 
   /// The bytes of text that each of its first `tokens` tokens stands for on average, special ones left out; 0 if there
@@ -47,7 +57,7 @@ class TextCodec {
   std::function<std::string(std::optional<std::int32_t>)> stream() const;
 
  private:
-  std::optional<weft::Tokenizer> tokenizer_;  ///< empty: bytes
+  std::optional<weft::Tokenizer> tokenizer_;
 };
 
 }  // namespace apps

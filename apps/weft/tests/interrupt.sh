@@ -36,3 +36,13 @@ grep -qE '^([0-9]+ )+[0-9]+$' out || die "generate: the answer so far is expecte
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do cat "$text"; done >long.txt
 stop evaluate interrupted long.txt --block 64
 grep -q 'stopped early' out || die "evaluate: the figures so far are expected"
+
+# A training run is saved, speaks, and goes on to where it would have come without Ctrl-C.
+rm -rf run uninterrupted
+set -- --text "$text" --batch-size 2 --block-size 16 --steps 3000
+"$program" train interrupted "$@" --output uninterrupted >out 2>log
+stop train interrupted "$@" --output run
+grep -q 'stopped and saved' out || die "train: where it stopped is expected"
+"$program" generate run "The" --max-new-tokens 2 >out 2>log || die "generate: the stopped model must speak"
+"$program" train --text "$text" --output run --resume >out 2>log || die "train --resume: it must go on"
+cmp run/model.safetensors uninterrupted/model.safetensors || die "train --resume: the same weights are expected"

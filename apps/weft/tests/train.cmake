@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+# cmake -DPROGRAM=<weft> -DMAKE_LLAMA=<make_llama> -DGOLDENS=<tests/goldens> -DTEXT=<a text> -P train.cmake
+# A few steps from scratch: what a run leaves is a model folder, and one that goes on ends as one that never stopped.
+cmake_minimum_required(VERSION 3.25)
+include(${CMAKE_CURRENT_LIST_DIR}/expectations.cmake)
+set(folder ${CMAKE_CURRENT_BINARY_DIR}/train)
+file(REMOVE_RECURSE ${folder})
+execute_process(COMMAND ${MAKE_LLAMA} ${folder}/llama 256 COMMAND_ERROR_IS_FATAL ANY)
+set(small --text ${TEXT} --batch-size 2 --block-size 16)
+
+# The configuration that is built in, on bytes.
+ask(said train ${small} --output ${folder}/gin --steps 3 --json)
+expect_member("three steps" "${said}" ON complete)
+expect_member("three steps" "${said}" 3 steps)
+file(STRINGS ${folder}/gin/metrics.jsonl lines REGEX "\"loss\"")
+list(LENGTH lines count)
+expect("lines of metrics.jsonl with a loss" "${count}" 3)
+file(STRINGS ${folder}/gin/metrics.jsonl lines REGEX "\"validation_loss\"")
+list(LENGTH lines count)
+expect("lines of metrics.jsonl with a validation" "${count}" 3)
+ask(said generate ${folder}/gin "The License" --max-new-tokens 4 --json)
+string(JSON count LENGTH "${said}" tokens)
+expect("tokens of the trained model" "${count}" 4)
+ask(said evaluate ${folder}/gin ${TEXT} --block 16 --limit-tokens 64 --json)
+
+# The tokens of a tokenizer, which goes with the model; nothing held back to measure on.
+ask(said train ${small} --output ${folder}/words --tokenizer ${GOLDENS}/tokenizers/llama3 --steps 1 --validation 0 --json)
+string(JSON kind TYPE "${said}" validation_loss)
+expect("validation of a run without any" "${kind}" NULL)
+ask(said generate ${folder}/words "The License" --max-new-tokens 2)
+ask(said tokenize ${folder}/words --ids "The License")
+ask(expected tokenize ${GOLDENS}/tokenizers/llama3 --ids "The License")
+expect("tokens of the trained model's folder" "${said}" "${expected}")
+
+# Six steps at once, and three and three: the same files.
+set(run ${small} --schedule constant --seed 7)
+ask(said train ${folder}/llama/config.json ${run} --output ${folder}/whole --steps 6)
+ask(said train ${folder}/llama ${run} --output ${folder}/halves --steps 3 --save-every 1)
+file(SHA256 ${folder}/halves/model.safetensors half)
+ask(said train --text ${TEXT} --output ${folder}/halves --steps 6 --resume --json)
+expect_member("the second half" "${said}" 6 steps)
+foreach(name IN ITEMS config.json model.safetensors checkpoint.safetensors)
+  file(SHA256 ${folder}/whole/${name} expected)
+  file(SHA256 ${folder}/halves/${name} found)
+  expect("${name} of a run in two halves" "${found}" "${expected}")
+endforeach()
+file(SHA256 ${folder}/whole/model.safetensors whole)
+if(half STREQUAL whole)
+  message(SEND_ERROR " three more steps changed no weight")
+endif()
+file(STRINGS ${folder}/halves/metrics.jsonl lines REGEX "\"loss\"")
+list(LENGTH lines count)
+expect("lines of metrics.jsonl after both halves" "${count}" 6)
+
+# More steps under a schedule that depends on them are another run, and it says so. Other data is refused.
+ask(said train ${folder}/llama ${small} --output ${folder}/longer --steps 2)
+ask(said train --text ${TEXT} --output ${folder}/longer --steps 4 --resume)
+if(NOT err MATCHES "was to have 2 steps and now has 4")
+  message(SEND_ERROR " a note about the steps is expected, found\n${err}")
+endif()
+foreach(option IN ITEMS "--block-size;8" "--learning-rate;0.5")
+  execute_process(COMMAND ${PROGRAM} train --text ${TEXT} --output ${folder}/longer --resume ${option}
+    RESULT_VARIABLE code ERROR_VARIABLE err OUTPUT_QUIET)
+  if(NOT code EQUAL 1 OR NOT err MATCHES "checkpoint")
+    message(SEND_ERROR " --resume ${option}: a refusal is expected, found ${code}\n${err}")
+  endif()
+endforeach()
