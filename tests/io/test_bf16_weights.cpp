@@ -7,45 +7,13 @@
 #include "weft/io/pretrained.hpp"
 #include "weft/train/adamw.hpp"
 
-#include "models/tiny_models.hpp"
+#include "io/narrow_folder.hpp"
 #include "support/catch.hpp"
-#include "support/temporary_folder.hpp"
 
 using namespace weft;
 using namespace weft::testing;
 
 namespace {
-
-/// A model folder with bf16 weights.
-template <class Config>
-class NarrowFolder {
- public:
-  NarrowFolder() {
-    auto model = random_model<Config>(1);
-    save_pretrained(model, folder_.path());
-    std::vector<std::vector<bf16>> narrow;
-    SafetensorsWriter writer;
-    for (const AnyParameter& parameter : list_parameters(model)) {
-      const auto* values = static_cast<const float*>(parameter.values());
-      narrow.emplace_back(values, values + parameter.size());
-      parameter.use_bf16(narrow.back().data(), nullptr);
-      writer.add_parameter(parameter.name().name, parameter);
-    }
-    writer.write(folder_ / "model.safetensors");
-  }
-
-  std::string path() const { return folder_.path(); }
-
- private:
-  TemporaryFolder folder_;
-};
-
-template <class Model>
-Index kept_as_bf16(Model& model) {
-  Index count = 0;
-  for (const AnyParameter& parameter : list_parameters(model)) count += parameter.bf16_data() != nullptr ? 1 : 0;
-  return count;
-}
 
 template <class Model>
 Index count_of_parameters(Model& model) {

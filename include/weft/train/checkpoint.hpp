@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstring>
 #include <span>
 #include <string>
 #include <vector>
@@ -75,6 +76,19 @@ class PendingCopies {
   void add(T* target, std::span<const std::byte> source) {
     copies_.push_back({target, source});
   }
+  /// The values of a parameter, unless it is frozen with the bf16 elements of another file: those are compared.
+  template <class T>
+  void add_values(const ParameterEntry<T, DeviceType>& parameter, const SafetensorsFile& file) {
+    const bf16* const frozen = parameter.frozen_bf16();
+    if (frozen == nullptr) {
+      return add(parameter.data(), expect_tensor<T>(file, parameter.name(), parameter.extents()));
+    }
+    const auto bytes = expect_tensor<bf16>(file, parameter.name(), parameter.extents());
+    if (!bytes.empty() && std::memcmp(frozen, bytes.data(), bytes.size()) != 0) {
+      fail(concat(file.path(), ": tensor ", parameter.name(), ", which is frozen, differs from the model's"));
+    }
+  }
+
   void run() const {
     for (const Copy& copy : copies_) DeviceType::copy_to_device(copy.target, copy.source.data(), copy.source.size());
   }
@@ -107,10 +121,9 @@ inline CheckpointState read_checkpoint_state(const SafetensorsFile& file, const 
 /// Writes everything a training run needs to go on into one safetensors file, with JSON in its metadata: parameters under
 /// their own names, the optimiser's state, the options that decide the weights, the step, the state of the random numbers
 /// and the place in the data. The file is written beside `path` and renamed: whenever the process is killed, `path` is a
-/// complete checkpoint, the old or the new one. Raises Error when it cannot be written.
+/// complete checkpoint, the old or the new one. Frozen bf16 weights stay bf16. Raises Error when it cannot be written.
 template <class Model>
 void save_checkpoint(const std::string& path, const Trainer<Model>& trainer, const TokenDataset& data) {
-  using Tensor = detail::CheckpointTensor<typename Trainer<Model>::T, typename Trainer<Model>::Device>;
   CheckpointState state;
   state.model = detail::config_of(trainer.model());
   state.step = static_cast<std::uint64_t>(trainer.completed_steps());
@@ -127,10 +140,15 @@ void save_checkpoint(const std::string& path, const Trainer<Model>& trainer, con
   SafetensorsWriter writer({{detail::checkpoint_key, detail::checkpoint_state_text(state)}});
   for (std::size_t i = 0; i < moments.size(); ++i) {
     const auto& parameter = trainer.parameters()[i];
-    const auto add = [&](const std::string& name, const auto* elements) {
+    const auto add = [&]<class Element>(const std::string& name, const Element* elements) {
+      using Tensor = detail::CheckpointTensor<Element, typename Trainer<Model>::Device>;
       writer.add(name, Tensor{elements, {parameter.extents(), parameter.size()}});
     };
-    add(parameter.name(), parameter.values());
+    if (const bf16* const frozen = parameter.frozen_bf16()) {
+      add(parameter.name(), frozen);
+    } else {
+      add(parameter.name(), parameter.values());
+    }
     if (moments[i].first_moment == nullptr) continue;
     add(detail::first_moment_name(parameter.name()), moments[i].first_moment);
     add(detail::second_moment_name(parameter.name()), moments[i].second_moment);
@@ -172,7 +190,8 @@ void load_checkpoint(const std::string& path, Trainer<Model>& trainer, TokenData
       copies.add(target, detail::expect_tensor<T>(file, name, parameter.extents()));
       known.push_back(name);
     };
-    expect(parameter.name(), parameter.data());
+    copies.add_values(parameter, file);
+    known.push_back(parameter.name());
     if (moments[i].first_moment == nullptr) continue;
     expect(detail::first_moment_name(parameter.name()), moments[i].first_moment);
     expect(detail::second_moment_name(parameter.name()), moments[i].second_moment);
@@ -205,7 +224,7 @@ void load_checkpoint(const std::string& path, Model& model) {
   detail::PendingCopies<typename Model::Device> copies;
   std::vector<std::string> known;
   for (const auto& parameter : ParameterList<T, typename Model::Device>(model)) {
-    copies.add(parameter.data(), detail::expect_tensor<T>(file, parameter.name(), parameter.extents()));
+    copies.add_values(parameter, file);
     known.push_back(parameter.name());
     known.push_back(detail::first_moment_name(parameter.name()));
     known.push_back(detail::second_moment_name(parameter.name()));

@@ -47,6 +47,9 @@ class ParameterEntry {
   T* data() const { return static_cast<T*>(parameter_.data()); }
   const T* values() const { return static_cast<const T*>(parameter_.values()); }
 
+  /// The elements of a frozen parameter that its file has as bf16, or null; see `Parameter::bf16_data`.
+  const bf16* frozen_bf16() const { return trainable() ? nullptr : parameter_.bf16_data(); }
+
   /// d loss / d value, or null when no backward pass has reached the parameter since `clear_gradient`.
   T* gradient() const { return static_cast<T*>(parameter_.gradient()); }
   void clear_gradient() const { parameter_.clear_gradient(); }
