@@ -19,6 +19,7 @@ using weft::detail::Json;
 
 struct Options {
   std::string folder;
+  std::string adapter;
   std::string system;
   SamplingChoice sampling{};
   bool json = false;
@@ -123,7 +124,7 @@ void report(const std::string& line, std::size_t prompt_tokens, const Answer& sa
 
 int chat(const Options& options) {
   const std::string path = options.folder + "/tokenizer.json";
-  const Model model(options.folder);
+  const Model model(options.folder, options.adapter);
   const auto tokenizer = weft::Tokenizer::from_file(path);
   Conversation conversation(tokenizer, path);
   if (!options.system.empty()) conversation.add("system", options.system);
@@ -169,6 +170,8 @@ void add_chat(CLI::App& app, int& code) {
   const auto options = std::make_shared<Options>();
   command->add_option("DIR", options->folder, "model folder")->required()->check(some_text())->type_name("");
   command->add_option("--system", options->system, "what the model is told before the first turn");
+  command->add_option("--adapter", options->adapter, "folder of low-rank adapters, of weft finetune or PEFT")
+      ->check(some_text());
   options->sampling.add_to(*command, "100");
   command->add_flag("--json", options->json, "one JSON object for each turn");
   command->callback([options, &code] { code = chat(*options); });

@@ -28,6 +28,7 @@ void add_chat(CLI::App& app, int& code);
 void add_convert(CLI::App& app, int& code);
 void add_plot(CLI::App& app, int& code);
 void add_train(CLI::App& app, int& code);
+void add_finetune(CLI::App& app, int& code);
 
 /// One line on standard output, checked.
 void print_json(const weft::detail::Json& json);

@@ -24,6 +24,7 @@ using weft::detail::Json;
 
 struct Options {
   std::string folder;
+  std::string adapter;
   std::string file;
   std::optional<weft::Index> block;
   std::optional<weft::Index> limit_tokens;
@@ -112,7 +113,7 @@ void report(const Options& options, const Text& text, weft::Index block, const F
 
 int evaluate(const Options& options) {
   constexpr weft::Index usual_block = 512;
-  Model model(options.folder);
+  Model model(options.folder, options.adapter);
   const Text text = read(options, model);
   const weft::Index block = options.block.value_or(std::clamp<weft::Index>(model.longest_text(), 2, usual_block));
   const std::span<const std::int32_t> tokens(text.tokens);
@@ -139,6 +140,8 @@ void add_evaluate(CLI::App& app, int& code) {
   const auto at_least_two = between(2, kMost);
   command->add_option("DIR", options->folder, "model folder")->required()->check(some_text())->type_name("");
   command->add_option("FILE", options->file, "the text")->required()->check(some_text())->type_name("");
+  command->add_option("--adapter", options->adapter, "folder of low-rank adapters, of weft finetune or PEFT")
+      ->check(some_text());
   command
       ->add_option("--block", options->block, "tokens that the model sees at once (those it was made for, at most 512)")
       ->check(at_least_two);

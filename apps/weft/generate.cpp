@@ -18,6 +18,7 @@ using weft::detail::Json;
 
 struct Options {
   std::string folder;
+  std::string adapter;
   std::optional<std::string> prompt;
   SamplingChoice sampling{};
   std::vector<std::string> stops;
@@ -102,7 +103,7 @@ void report(const Options& options, const std::string& prompt, std::size_t promp
 }
 
 int generate(const Options& options) {
-  const Model model(options.folder);
+  const Model model(options.folder, options.adapter);
   std::optional<TextCodec> codec;
   if (!options.ids) {
     codec.emplace(options.folder, model.vocab_size(), "with --ids the prompt and the answer are numbers of tokens");
@@ -135,6 +136,8 @@ void add_generate(CLI::App& app, int& code) {
   command->add_option("DIR", options->folder, "model folder")->required()->check(some_text())->type_name("");
   command->add_option("PROMPT", options->prompt, "what to continue; without it the standard input is read")
       ->type_name("");
+  command->add_option("--adapter", options->adapter, "folder of low-rank adapters, of weft finetune or PEFT")
+      ->check(some_text());
   options->sampling.add_to(*command, "100");
   command->add_option("--stop", options->stops, "end before this text, with --ids before these tokens; repeatable")
       ->allow_extra_args(false)

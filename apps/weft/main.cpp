@@ -90,6 +90,7 @@ int main(int argc, char** argv) {
     apps::add_convert(app, code);
     apps::add_plot(app, code);
     apps::add_train(app, code);
+    apps::add_finetune(app, code);
     return run(app, argc, argv, code);
   } catch (const std::bad_alloc&) {
     std::cerr << "weft: there is not enough memory for this model and text\n";

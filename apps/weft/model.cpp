@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "weft/io/generation_config.hpp"
+#include "weft/io/lora_folder.hpp"
 #include "weft/io/pretrained.hpp"
 #include "weft/models/adjacency.hpp"
 #include "weft/models/generate.hpp"
@@ -18,10 +19,11 @@ namespace {
 
 using AnyLlama = weft::LlamaForCausalLMWithGNN<weft::Dynamic>;
 
-AnyLlama load(const std::string& folder) {
+AnyLlama load(const std::string& folder, const std::string& adapter) {
   std::vector<std::string> notes;
   AnyLlama model = weft::load_pretrained<weft::Dynamic>(folder, &notes);
   print_notes(notes);
+  if (!adapter.empty()) weft::load_lora(model, adapter);
   return model;
 }
 
@@ -45,7 +47,8 @@ struct Model::Loaded {
   }
 };
 
-Model::Model(const std::string& folder) : loaded_(new Loaded{load(folder), folder}) {}
+Model::Model(const std::string& folder, const std::string& adapter)
+    : loaded_(new Loaded{load(folder, adapter), folder}) {}
 Model::Model(Model&&) noexcept = default;
 Model::~Model() = default;
 

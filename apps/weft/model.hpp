@@ -27,7 +27,8 @@ struct Continuation {
 class Model {
  public:
   /// Notes about values of config.json that were replaced go to standard error.
-  explicit Model(const std::string& folder);
+  /// \param adapter  folder of low-rank adapters to put in; empty: none
+  explicit Model(const std::string& folder, const std::string& adapter = "");
   Model(Model&&) noexcept;
   ~Model();
 

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// weft finetune: a pretrained model and another text.
+#include <algorithm>
+#include <memory>
+
+#include "weft/io/folder.hpp"
+
+#include "apps/support/arguments.hpp"
+#include "apps/weft/command.hpp"
+#include "apps/weft/training_loop.hpp"
+
+namespace apps {
+
+namespace {
+
+constexpr weft::TrainingOptions kUsual{.learning_rate = 2e-4, .schedule = weft::Schedule::cosine};
+
+struct Options {
+  std::string model;
+  std::optional<std::string> method;
+  std::optional<std::string> graph;
+  std::optional<weft::Index> rank;
+  std::optional<double> alpha;
+  std::optional<double> dropout;
+  std::vector<std::string> targets;
+  RunOptions run{};
+};
+
+FinetuningMethod method_named(const std::string& name) {
+  const auto found = std::find(finetuning_methods.begin(), finetuning_methods.end(), name);
+  if (found == finetuning_methods.end()) {
+    weft::fail(weft::concat("--method must be full, sparse-gin or lora, found ", name));
+  }
+  return static_cast<FinetuningMethod>(found - finetuning_methods.begin());
+}
+
+/// An option of one method is no option of another, nor of a run that has begun.
+void expect_only_options_of(const Options& options, FinetuningMethod method) {
+  const auto refuse = [&](const char* name, FinetuningMethod owner) {
+    if (method == owner && !options.run.resume) return;
+    weft::fail(
+        weft::concat(name, " belongs to a new run of --method ", finetuning_methods[static_cast<std::size_t>(owner)]));
+  };
+  if (options.graph) refuse("--graph", FinetuningMethod::sparse_gin);
+  if (options.rank) refuse("--rank", FinetuningMethod::lora);
+  if (options.alpha) refuse("--alpha", FinetuningMethod::lora);
+  if (options.dropout) refuse("--lora-dropout", FinetuningMethod::lora);
+  if (!options.targets.empty()) refuse("--target", FinetuningMethod::lora);
+}
+
+/// What was asked for, or what the run to go on with says.
+RunRecord record_of(const Options& options) {
+  if (!options.run.resume) {
+    return {options.run.validation.value_or(0.05), options.model, options.method.value_or("full")};
+  }
+  RunRecord record = read_run_record(options.run.output);
+  const auto expect_same = [&](const char* name, const std::string& given, const std::string& stored) {
+    if (given.empty() || given == stored) return;
+    weft::fail(weft::concat(options.run.output, ": this run has ", name, " ", stored, ", found ", given));
+  };
+  if (record.model.empty()) weft::fail(options.run.output + " has a run of weft train, which goes on with it");
+  expect_same("the model", options.model, record.model);
+  expect_same("--method", options.method.value_or(""), record.method);
+  record.validation = options.run.validation.value_or(record.validation);
+  return record;
+}
+
+/// The graph part of a config.json, or that of the reference's recipe.
+weft::GNNConfig graph_config(const Options& options, const weft::PretrainedConfig& base) {
+  if (!options.graph) return with_sparse_gin(base.gnn, base.llama.hidden_size);
+  const std::string path = weft::detail::is_folder(*options.graph) ? *options.graph + "/config.json" : *options.graph;
+  const weft::GNNConfig gnn = weft::read_config(path).gnn;
+  if (gnn.gnn_mode == weft::GNNMode::none) {
+    weft::fail(path + ": gnn_config.gnn_mode must be single or shared, found none: there is no graph network to add");
+  }
+  return gnn;
+}
+
+Finetuning finetuning_of(const Options& options, FinetuningMethod method, const weft::PretrainedConfig& base) {
+  Finetuning finetuning{.method = method};
+  if (method == FinetuningMethod::sparse_gin) {
+    if (options.graph && base.gnn.gnn_mode != weft::GNNMode::none) {
+      weft::fail(options.model + " has a graph network already, and --graph would be another");
+    }
+    finetuning.gnn = graph_config(options, base);
+  }
+  if (method == FinetuningMethod::lora) {
+    finetuning.lora.r = options.rank.value_or(8);
+    finetuning.lora.lora_alpha = options.alpha.value_or(2 * static_cast<double>(finetuning.lora.r));
+    finetuning.lora.lora_dropout = options.dropout.value_or(0);
+    finetuning.lora.target_modules = options.targets.empty() ? std::vector<std::string>{"all-linear"} : options.targets;
+  }
+  return finetuning;
+}
+
+int run(const Options& options) {
+  const std::optional<weft::CheckpointState> stored = stored_run(options.run);
+  const weft::CheckpointState* const state = stored ? &*stored : nullptr;
+  const RunRecord record = record_of(options);
+  if (record.model.empty()) weft::fail("MODEL is required: the folder to start from");
+  const FinetuningMethod method = method_named(record.method);
+  expect_only_options_of(options, method);
+
+  const weft::PretrainedConfig base = weft::read_config(record.model + "/config.json");
+  const TextCodec codec(record.model, base.llama.vocab_size, "weft finetune needs a text in tokens of the model");
+  TrainingPlan plan = make_plan(options.run, record, codec, state, kUsual, base.llama.max_position_embeddings);
+  const bool adapters = method == FinetuningMethod::lora;
+  const weft::Tokenizer* const tokenizer = !adapters && codec.tokenizer() ? &*codec.tokenizer() : nullptr;
+  if (stored && adapters) {
+    TrainingRun training(record.model, options.run.output, std::move(plan));
+    return train(options.run, record, state, tokenizer, training);
+  }
+  TrainingRun training(stored ? options.run.output : record.model, finetuning_of(options, method, base),
+                       std::move(plan));
+  return train(options.run, record, state, tokenizer, training);
+}
+
+}  // namespace
+
+void add_finetune(CLI::App& app, int& code) {
+  CLI::App* command = app.add_subcommand("finetune", "train a pretrained model, or a part beside it, on a text");
+  command->footer(
+      "MODEL is a folder as Hugging Face or weft train leaves it. --method full trains all weights. sparse-gin "
+      "freezes\n"
+      "them and trains a graph network beside the attention: its own where MODEL has one, or a new one. lora freezes\n"
+      "them and trains low-rank adapters; the output folder then holds these alone, for --adapter of other commands "
+      "and\n"
+      "for PEFT. Ctrl-C saves and ends; --resume goes on as if the run had never stopped.\n\n"
+      "  weft finetune llama --text orders.txt --output graph --method sparse-gin\n"
+      "  weft finetune llama --text orders.txt --output adapter --method lora --rank 16\n"
+      "  weft generate llama \"Two coffees\" --adapter adapter");
+  const auto options = std::make_shared<Options>();
+  command->add_option("MODEL", options->model, "model folder to start from")->check(some_text())->type_name("");
+  command->add_option("--method", options->method, "full, sparse-gin or lora (full)")
+      ->check(CLI::IsMember({"full", "sparse-gin", "lora"}).description(""));
+  command->add_option("--graph", options->graph, "sparse-gin: config.json with the gnn_config to add (the reference's)")
+      ->check(some_text());
+  command->add_option("--rank", options->rank, "lora: of every adapter (8)")->check(between(1, 1 << 20));
+  command->add_option("--alpha", options->alpha, "lora: adapters are multiplied by alpha / rank (twice the rank)")
+      ->check(between(0.0, 1e6));
+  command->add_option("--lora-dropout", options->dropout, "lora: of an adapter's input (0)")->check(between(0.0, 0.99));
+  command->add_option("--target", options->targets, "lora: ends of the names of layers, q_proj,v_proj (all-linear)")
+      ->delimiter(',')
+      ->check(some_text());
+  options->run.add_to(*command, kUsual);
+  command->callback([options, &code] { code = run(*options); });
+}
+
+}  // namespace apps

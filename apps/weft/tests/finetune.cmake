@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+# cmake -DPROGRAM=<weft> -DMAKE_LLAMA=<make_llama> -DGOLDENS=<tests/goldens> -DTEXT=<a text> -P finetune.cmake
+# A few steps from a plain Llama with bf16 weights, by each method: what is trained, what is left, and how a run goes on.
+cmake_minimum_required(VERSION 3.25)
+include(${CMAKE_CURRENT_LIST_DIR}/expectations.cmake)
+set(folder ${CMAKE_CURRENT_BINARY_DIR}/finetune)
+file(REMOVE_RECURSE ${folder})
+set(llama ${folder}/llama)
+execute_process(COMMAND ${MAKE_LLAMA} ${llama} 256 COMMAND_ERROR_IS_FATAL ANY)
+set(small --text ${TEXT} --batch-size 2 --block-size 16 --schedule constant --learning-rate 0.01)
+
+# expect_same_files WHAT FOUND EXPECTED NAME...
+function(expect_same_files what found_folder expected_folder)
+  foreach(name IN LISTS ARGN)
+    file(SHA256 ${expected_folder}/${name} expected)
+    file(SHA256 ${found_folder}/${name} found)
+    expect("${name} of ${what}" "${found}" "${expected}")
+  endforeach()
+endfunction()
+
+# Six steps at once, and three and three.
+foreach(method IN ITEMS full sparse-gin lora)
+  ask(said finetune ${llama} ${small} --method ${method} --output ${folder}/${method} --steps 6 --json)
+  string(JSON ${method}_trained GET "${said}" trained_parameters)
+  string(JSON ${method}_all GET "${said}" parameters)
+  ask(said finetune ${llama} ${small} --method ${method} --output ${folder}/${method}-halves --steps 3)
+  ask(said finetune --text ${TEXT} --output ${folder}/${method}-halves --steps 6 --resume)
+  set(files checkpoint.safetensors)
+  if(method STREQUAL lora)
+    list(APPEND files adapter_config.json adapter_model.safetensors)
+  else()
+    list(APPEND files config.json model.safetensors)
+  endif()
+  expect_same_files("a run of ${method} in two halves" ${folder}/${method}-halves ${folder}/${method} ${files})
+endforeach()
+expect("trained parameters of the full method" "${full_trained}" "${full_all}")
+math(EXPR added "${sparse-gin_all} - ${full_all}")
+expect("trained parameters of sparse-gin" "${sparse-gin_trained}" "${added}")
+math(EXPR added "${lora_all} - ${full_all}")
+expect("trained parameters of lora" "${lora_trained}" "${added}")
+
+# What was learned helps on the text, with the model that it belongs to.
+function(loss_of out)
+  ask(said evaluate ${ARGN} ${TEXT} --block 16 --limit-tokens 512 --json)
+  string(JSON loss GET "${said}" loss)
+  set(${out} ${loss} PARENT_SCOPE)
+endfunction()
+loss_of(before ${llama})
+foreach(model IN ITEMS "${folder}/full" "${folder}/sparse-gin" "${llama};--adapter;${folder}/lora")
+  loss_of(after ${model})
+  if(NOT after LESS before)
+    message(SEND_ERROR " ${model}: a loss below ${before} is expected, found ${after}")
+  endif()
+endforeach()
+ask(said generate ${llama} "The License" --adapter ${folder}/lora --max-new-tokens 2)
+
+# Choices of adapters and of the graph network.
+ask(said finetune ${llama} ${small} --method lora --output ${folder}/rank --steps 1 --rank 3 --alpha 9 --lora-dropout 0.25
+  --target q_proj,up_proj)
+file(READ ${folder}/rank/adapter_config.json config)
+expect_member("chosen adapters" "${config}" 3 r)
+expect_member("chosen adapters" "${config}" 9.0 lora_alpha)
+expect_member("chosen adapters" "${config}" 0.25 lora_dropout)
+string(JSON count LENGTH "${config}" target_modules)
+expect("targets of chosen adapters" "${count}" 2)
+
+file(READ ${folder}/sparse-gin/config.json config)
+string(JSON config SET "${config}" gnn_config hidden_dim 12)
+file(WRITE ${folder}/graph.json "${config}")
+ask(said finetune ${llama} ${small} --method sparse-gin --graph ${folder}/graph.json --output ${folder}/wide --steps 1)
+file(READ ${folder}/wide/config.json config)
+expect_member("a chosen graph network" "${config}" 12 gnn_config hidden_dim)
+
+# A model that has a graph network trains that one; each epoch leaves what was learned.
+file(READ ${TEXT} text LIMIT 400)
+file(WRITE ${folder}/short.txt "${text}")
+ask(said finetune ${folder}/sparse-gin --text ${folder}/short.txt --batch-size 4 --block-size 16 --method sparse-gin
+  --output ${folder}/more --steps 13 --validation 0 --keep-epochs --json)
+expect_member("a graph network trained once more" "${said}" ${sparse-gin_trained} trained_parameters)
+ask(said evaluate ${folder}/more/epoch-1 ${TEXT} --block 16 --limit-tokens 64)
+ask(said evaluate ${folder}/more/epoch-2 ${TEXT} --block 16 --limit-tokens 64)
