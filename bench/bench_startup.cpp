@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the start of the program weft to its first token, beside the mathematics of that token: the same prompt through a model
+// that is open and whose weights have been touched. The shape is SmolLM-135M's, the weights are random; the files are in
+// the page cache. Goal: the program takes at most 1.5 times the mathematics.
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+
+#include "weft/io.hpp"
+#include "weft/weft.hpp"
+
+namespace {
+
+using Model = weft::LlamaForCausalLMWithGNN<weft::Dynamic>;
+
+constexpr weft::LlamaConfig kSmolLM{.vocab_size = 49152,
+                                    .hidden_size = 576,
+                                    .intermediate_size = 1536,
+                                    .num_hidden_layers = 30,
+                                    .num_attention_heads = 9,
+                                    .num_key_value_heads = 3,
+                                    .max_position_embeddings = 2048,
+                                    .rms_norm_eps = 1e-5,
+                                    .tie_word_embeddings = true};
+
+/// Two folders of one model, which are gone when the benchmarks are done.
+class Folders {
+ public:
+  Folders() {
+    std::filesystem::remove_all(root_);
+    weft::GNNConfig plain;
+    plain.compatibility.tie_on_construct.reset();
+    weft::save_pretrained(Model(kSmolLM, plain, weft::Rng(1)), path("F32"));
+    weft::convert_pretrained(path("F32"), path("BF16"), {.dtype = "BF16"});
+  }
+  ~Folders() { std::filesystem::remove_all(root_); }
+
+  std::string path(const std::string& dtype) const { return (root_ / dtype).string(); }
+
+ private:
+  std::filesystem::path root_ = std::filesystem::temp_directory_path() / "weft_bench_startup";
+};
+
+const Folders& folders() {
+  static const Folders made;
+  return made;
+}
+
+std::vector<std::int32_t> prompt_of(std::int64_t length) {
+  std::vector<std::int32_t> prompt(static_cast<std::size_t>(length));
+  std::iota(prompt.begin(), prompt.end(), 1);
+  return prompt;
+}
+
+void program(benchmark::State& state, const std::string& dtype) {
+  std::string command = "exec '" WEFT_PROGRAM "' generate '" + folders().path(dtype) + "' --max-new-tokens 1 --ids '";
+  for (const std::int32_t token : prompt_of(state.range(0))) command += std::to_string(token) + " ";
+  command += "'";
+  for (auto _ : state) {
+    const std::unique_ptr<FILE, int (*)(FILE*)> output(popen(command.c_str(), "r"), &pclose);
+    if (!output || std::fgetc(output.get()) == EOF) {
+      state.SkipWithError("the program said nothing");
+      break;
+    }
+  }
+}
+
+void mathematics(benchmark::State& state, const std::string& dtype) {
+  const Model model = weft::load_pretrained<weft::Dynamic>(folders().path(dtype));
+  const std::vector<std::int32_t> prompt = prompt_of(state.range(0));
+  const auto first_token = [&] { return weft::generate(model, prompt, {.max_new_tokens = 1}); };
+  first_token();
+  for (auto _ : state) benchmark::DoNotOptimize(first_token());
+}
+
+void register_all() {
+  for (const char* dtype : {"F32", "BF16"}) {
+    for (const std::int64_t length : {1, 8, 128, 512}) {
+      const auto add = [&](const std::string& name, auto function) {
+        benchmark::RegisterBenchmark(("startup/" + name + "/" + dtype).c_str(), function, dtype)
+            ->Arg(length)
+            ->UseRealTime()
+            ->Unit(benchmark::kMillisecond);
+      };
+      add("mathematics", mathematics);
+      add("program", program);
+    }
+  }
+}
+
+[[maybe_unused]] const bool registered = (register_all(), true);
+
+}  // namespace
