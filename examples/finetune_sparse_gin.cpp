@@ -203,6 +203,7 @@ void run(const Arguments& arguments) {
   std::cout << "\n" << table;
   weft::write_text(arguments.in_output("table.md"), table);
   std::vector<examples::Curve> curves;
+  curves.reserve(outcomes.size());
   for (const Outcome& outcome : outcomes) curves.push_back(outcome.curve);
   const std::string picture = arguments.in_output("validation.png");
   std::cout << "\n"

@@ -72,6 +72,7 @@ weft::Tokenizer learn_tokenizer(const std::vector<std::string>& proteins) {
 
 void draw_lengths(const std::vector<examples::Tokens>& texts, const std::string& path) {
   std::vector<std::int64_t> lengths;
+  lengths.reserve(texts.size());
   for (const examples::Tokens& text : texts) lengths.push_back(static_cast<std::int64_t>(text.size()));
   show(apps::draw_histogram(apps::histogram_of(lengths), path), path);
 }

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# runs.sh TRAIN_TEXT COMPARE_VARIANTS CORPUS: what becomes of runs that are killed, stopped, refused or go on. Works in the
-# current folder.
+# runs.sh TRAIN_TEXT COMPARE_VARIANTS FINETUNE_SPARSE_GIN CORPUS: what becomes of runs that are killed, stopped, refused or
+# go on. Works in the current folder.
 set -eu
 program=$1
 compare=$2
-corpus=$3
-rm -rf straight killed stopped last blocked pictures unused
+finetune=$3
+corpus=$4
+rm -rf straight killed stopped last blocked pictures finetuned unused
 
 die() {
   echo "$*; its messages:" >&2
@@ -28,7 +29,12 @@ start() {
   : >log # of an earlier run
   "$program" --corpus "$corpus" --output "$folder" "$@" >out 2>log &
   pid=$!
-  until grep -q '^GIN-Llama' log; do
+  until_it_says '^GIN-Llama'
+}
+
+# until_it_says REGEX: waits for that message of the run in the background.
+until_it_says() {
+  until grep -q "$1" log; do
     kill -0 $pid || die "$folder: ended before it trained"
     sleep 0.01
   done
@@ -101,6 +107,16 @@ if command -v gnuplot >/dev/null; then says log "not drawn, because gnuplot fail
 if grep -qa PNG out; then die "a picture went to the standard output"; fi
 PATH=$PWD/unused "$program" --corpus "$corpus" --output pictures --steps 1 >out 2>log || die "without gnuplot: failed"
 says log "not drawn, because gnuplot was not found: pictures/loss.png"
+
+# Ctrl-C ends other programs in order, too: here while the base model trains.
+folder=finetuned
+: >log
+"$finetune" --base-corpus "$corpus" --corpus "$corpus" --output finetuned >out 2>log &
+pid=$!
+until_it_says '^1/1000'
+stop INT 130
+says log "stopped; metrics are in finetuned/"
+[ ! -e finetuned/base ] || die "finetuned: a model that was not finished is there"
 
 # More than the memory that there is.
 folder=compare

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Every block of docs/layers.md that begins with ```cpp is the body of a function in one of the programs, but for the
-# indentation and a last line that returns, and every such function is on the page:
-# cmake -DPAGE=… "-DPROGRAMS=…;…" -P CheckLayersPage.cmake
+# Every block of a page that begins with ```cpp is the body of a function in one of the programs, but for the indentation
+# and a last line that returns, and every such function, known by what it returns, is on the page:
+# cmake -DPAGE=… "-DPROGRAMS=…;…" -DRESULT=<regular expression> -P CheckPage.cmake
 
 set(code "")
 foreach(program IN LISTS PROGRAMS)
@@ -29,7 +29,7 @@ while(NOT begin EQUAL -1)
   string(FIND "${page}" "```cpp\n" begin)
 endwhile()
 
-string(REGEX MATCHALL "\n  return (y|cos)" functions "${code}")
+string(REGEX MATCHALL "\n  return ${RESULT}" functions "${code}")
 list(LENGTH functions count)
 if(NOT count EQUAL blocks)
   message(SEND_ERROR "The programs have ${count} examples, ${PAGE} shows ${blocks}")
