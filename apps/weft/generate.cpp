@@ -23,6 +23,7 @@ struct Options {
   SamplingChoice sampling{};
   std::vector<std::string> stops;
   bool ids = false;
+  bool keep_special_tokens = false;
   bool json = false;
 };
 
@@ -78,7 +79,7 @@ Result continue_ids(const Model& model, const Options& options, const std::vecto
 
 Result continue_text(const Model& model, const Options& options, const TextCodec& codec,
                      const std::vector<std::int32_t>& prompt) {
-  const auto decode = codec.stream();
+  const auto decode = codec.stream(options.keep_special_tokens);
   StopTexts stops(options.stops);
   Result result;
   run(model, options, prompt, result, [&](std::int32_t token) {
@@ -142,7 +143,9 @@ void add_generate(CLI::App& app, int& code) {
   command->add_option("--stop", options->stops, "end before this text, with --ids before these tokens; repeatable")
       ->allow_extra_args(false)
       ->check(some_text());
-  command->add_flag("--ids", options->ids, "the prompt and the answer are numbers of tokens");
+  CLI::Option* ids = command->add_flag("--ids", options->ids, "the prompt and the answer are numbers of tokens");
+  command->add_flag("--keep-special-tokens", options->keep_special_tokens, "show special tokens by their names")
+      ->excludes(ids);
   command->add_flag("--json", options->json, "one JSON object at the end");
   command->callback([options, &code] { code = generate(*options); });
 }

@@ -80,7 +80,7 @@ std::string TextCodec::label(std::int32_t token) const {
   return tokenizer_->decode(std::span(&token, 1), {.skip_special_tokens = false});
 }
 
-std::function<std::string(std::optional<std::int32_t>)> TextCodec::stream() const {
+std::function<std::string(std::optional<std::int32_t>)> TextCodec::stream(bool keeps_special) const {
   const auto with = [](auto stream, std::int32_t vocab_size) {
     const auto shared = std::make_shared<decltype(stream)>(std::move(stream));
     return [shared, vocab_size](std::optional<std::int32_t> token) {
@@ -88,7 +88,7 @@ std::function<std::string(std::optional<std::int32_t>)> TextCodec::stream() cons
       return *token < vocab_size ? shared->push(*token) : std::string();
     };
   };
-  if (tokenizer_) return with(tokenizer_->stream(true), tokenizer_->vocab_size());
+  if (tokenizer_) return with(tokenizer_->stream(!keeps_special), tokenizer_->vocab_size());
   return with(weft::ByteTokenizer{}.stream(), weft::ByteTokenizer::kVocabSize);
 }
 

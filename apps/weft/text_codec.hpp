@@ -52,9 +52,10 @@ class TextCodec {
   /// A token by itself, for a figure.
   std::string label(std::int32_t token) const;
 
-  /// A decoder for tokens one by one, which gives out whole characters; an empty token is the end. Special tokens and
-  /// those beyond the tokenizer's vocabulary, which models often round up, have no text. This must outlive it.
-  std::function<std::string(std::optional<std::int32_t>)> stream() const;
+  /// A decoder for tokens one by one, which gives out whole characters; an empty token is the end. Those beyond
+  /// the tokenizer's vocabulary, which models often round up, have no text, and special tokens only if they are kept. This must
+  /// outlive it.
+  std::function<std::string(std::optional<std::int32_t>)> stream(bool keeps_special = false) const;
 
  private:
   std::optional<weft::Tokenizer> tokenizer_;

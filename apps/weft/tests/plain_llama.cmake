@@ -104,3 +104,11 @@ endforeach()
 if(NOT err MATCHES "5/5  loss [0-9.]+  perplexity [0-9.]+  0:00 left")
   message(SEND_ERROR " evaluate: progress is expected on standard error, found\n${err}")
 endif()
+
+# Special tokens have names for those who ask.
+set(draw generate ${words} ab --temperature 1000 --max-new-tokens 1500)
+ask(without ${draw})
+ask(with ${draw} --keep-special-tokens)
+if(without MATCHES "<.bos.>" OR NOT with MATCHES "<.bos.>")
+  message(SEND_ERROR " generate --keep-special-tokens: <|bos|> is expected with it alone, found\n${without}\nand\n${with}")
+endif()

@@ -73,6 +73,7 @@ refused(1 "at least two tokens" evaluate ${small} ${folder}/one.txt --ids)
 refused(1 "at least two tokens" evaluate ${llama} ${folder}/empty.txt)
 refused(1 "no_such" evaluate ${llama} ${folder}/no_such)
 refused(1 "it is a folder" evaluate ${llama} ${folder})
+refused(2 "--keep-special-tokens" generate ${llama} "1 2" --ids --keep-special-tokens)
 refused(2 "--block" evaluate ${llama} ${TEXT} --block 1)
 refused(2 "FILE is required" evaluate ${llama})
 
