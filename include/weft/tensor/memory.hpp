@@ -67,10 +67,11 @@ inline HostBuffer borrow_memory(std::byte* data, std::shared_ptr<const void> own
   return {data, detail::HostDelete{std::move(owner)}};
 }
 
-/// Zeros that start at a multiple of `kAlignment`. A large block is untouched: Linux makes its pages when they are used.
+/// Zeros that start at a multiple of `kAlignment`. A block of 128 KiB, from where on glibc's malloc maps as well, is untouched:
+/// Linux makes its pages when they are used. Parameters that a file will replace then cost nothing.
 inline HostBuffer allocate_zeroed(std::size_t bytes) {
 #ifdef __linux__
-  constexpr std::size_t large = std::size_t{1} << 20;
+  constexpr std::size_t large = std::size_t{128} << 10;
   if (bytes >= large) {
     void* const data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (data == MAP_FAILED) fail(concat("out of memory: ", bytes, " bytes were asked for"));
