@@ -52,3 +52,12 @@ TEST_CASE("spaces come back, and the one in front goes") {
 }
 
 TEST_CASE("without steps tokens are joined by spaces") { CHECK(decoder({})({"a", "b"}) == "a b"); }
+
+TEST_CASE("replacements that double a token again and again are refused") {
+  std::vector<DecoderStep> steps;
+  for (int i = 0; i < 24; ++i) steps.push_back({.kind = Kind::replace, .pattern = "a", .content = "aa"});
+  const Decoder doubling = decoder(steps);
+  CHECK(doubling({"b"}) == "b");
+  CHECK_THROWS_WITH(doubling({"a", "b"}),
+                    Catch::Matchers::Contains("the steps of decoder may make at most 1088 bytes of a text of 2 bytes"));
+}

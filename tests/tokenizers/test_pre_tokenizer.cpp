@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <ctime>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,7 +23,7 @@ template <class Step>
 Words words_of(Step step, const std::string& text) {
   PreTokenizer pre_tokenizer;
   pre_tokenizer.add(std::move(step));
-  DerivedTexts texts(true);
+  DerivedTexts texts(true, text.size());
   PreTokenizer::Words sections;
   pre_tokenizer(texts, TextSection(text, 0), sections);
   Words words;
@@ -94,7 +95,7 @@ TEST_CASE("the scheme first puts a space in front of the text, and not of what f
   PreTokenizer pre_tokenizer;
   pre_tokenizer.add(MetaspaceStep{"_", PrependScheme::first, true});
   for (const bool remembers : {false, true}) {
-    DerivedTexts texts(remembers);
+    DerivedTexts texts(remembers, 2);
     PreTokenizer::Words words;
     const TextSection text("ab", 0);
     pre_tokenizer(texts, text.part(0, 1), words);
@@ -108,7 +109,7 @@ TEST_CASE("what normalisers make remembers where it comes from") {
   Normalizer normalizer;
   normalizer.add({true, "", "_"});
   normalizer.add({false, " ", "--"});
-  DerivedTexts texts(true);
+  DerivedTexts texts(true, 4);
   const TextSection section = normalizer(texts, TextSection("\u00E9 b", 10));
   CHECK(section.text() == "_\u00E9--b");
   CHECK(section.origin(0) == TextRange{10, 12});  // what is put in front stands for the first character
@@ -157,4 +158,38 @@ TEST_CASE("a token that a normaliser takes away is nowhere") {
       TextSection(std::string_view("a\0b", 3), 0), [&](const TextSection& rest) { found.emplace_back(rest.text()); },
       [&](const AddedToken&, const TextSection&) { found.emplace_back("token"); });
   CHECK(found == Words{std::string("a\0b", 3)});
+}
+
+TEST_CASE("the steps of a tokenizer make at most 32 bytes of one and 1024") {
+  DerivedBytes bytes("normalizer", 3);
+  bytes.take(3 * 32 + 1000);
+  bytes.take(24);
+  CHECK_THROWS_WITH(bytes.take(1),
+                    Contains("the steps of normalizer may make at most 1120 bytes of a text of 3 bytes, 32 of each"));
+}
+
+TEST_CASE("replacements that double a text again and again are refused") {
+  Normalizer normalizer;
+  for (int i = 0; i < 24; ++i) normalizer.add({false, "a", "aa"});
+  CHECK(normalizer("b") == "b");
+  CHECK_THROWS_WITH(normalizer("a"), Contains("normalizer and pre_tokenizer may make at most 1056 bytes"));
+  CHECK_THROWS_WITH(normalizer(std::string(100'000, 'a')), Contains("at most 3201024 bytes of a text of 100000"));
+}
+
+TEST_CASE("divisions that put a character in front of each word again and again are refused") {
+  PreTokenizer pre_tokenizer;  // a b a b ...: each divides what the one before it put there
+  for (int i = 0; i < 40; ++i) pre_tokenizer.add(MetaspaceStep{i % 2 == 0 ? "b" : "a", PrependScheme::always, true});
+  DerivedTexts texts(false, 1);
+  PreTokenizer::Words words;
+  CHECK_THROWS_WITH(pre_tokenizer(texts, TextSection("a", 0), words), Contains("at most 1056 bytes of a text of 1"));
+}
+
+TEST_CASE("an expression that goes back again and again gives up soon and is named") {
+  for (const char* pattern : {"(a+)+$", "(a|aa)+$"}) {
+    INFO(pattern);
+    const std::string text = std::string(5000, 'a') + "b";
+    const std::clock_t begin = std::clock();
+    CHECK_THROWS_WITH(words_of(split(pattern), text), Contains("regular expression") && Contains(pattern));
+    CHECK(std::clock() - begin < 2 * CLOCKS_PER_SEC);  // half a second where nothing is instrumented
+  }
 }

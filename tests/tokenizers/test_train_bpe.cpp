@@ -106,7 +106,7 @@ TEST_CASE("what is learnt are the most frequent pairs, one after the other") {
   detail::PreTokenizer pre_tokenizer;
   pre_tokenizer.add(
       detail::ByteLevelStep{false, std::make_shared<detail::RegularExpression>(detail::kByteLevelPattern, "test")});
-  detail::DerivedTexts texts(false);
+  detail::DerivedTexts texts(false, std::string_view(kText).size());
   detail::PreTokenizer::Words sections;
   pre_tokenizer(texts, detail::TextSection(kText, 0), sections);
   for (const auto& section : sections) ++words[std::string(section.text())];

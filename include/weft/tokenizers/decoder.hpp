@@ -12,6 +12,7 @@
 
 #include "weft/tokenizers/byte_symbols.hpp"
 #include "weft/tokenizers/pre_tokenizer.hpp"
+#include "weft/tokenizers/text_section.hpp"
 
 namespace weft::detail {
 
@@ -49,7 +50,18 @@ inline std::string replace_all(std::string_view text, std::string_view pattern, 
   return result += text;
 }
 
-/// The steps of a tokenizer's `decoder`, in turn; what they leave is joined.
+/// How often a text has `pattern`, which is not empty; as often as `replace_all` replaces it.
+inline std::size_t occurrences(std::string_view text, std::string_view pattern) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(pattern); at != std::string_view::npos;
+       at = text.find(pattern, at + pattern.size())) {
+    ++count;
+  }
+  return count;
+}
+
+/// The steps of a tokenizer's `decoder`, in turn; what they leave is joined. Raises Error where replacements make more of the
+/// tokens than DerivedBytes allows.
 class Decoder {
  public:
   using Tokens = std::vector<std::string>;
@@ -67,7 +79,10 @@ class Decoder {
   bool is_byte_level() const { return steps_.size() == 1 && steps_[0].kind == DecoderStep::Kind::byte_level; }
 
   std::string operator()(Tokens tokens) const {
-    for (const DecoderStep& step : steps_) tokens = run(step, std::move(tokens));
+    std::size_t given = 0;
+    for (const std::string& token : tokens) given += token.size();
+    DerivedBytes bytes("decoder", given);
+    for (const DecoderStep& step : steps_) tokens = run(step, std::move(tokens), bytes);
     return join(tokens, steps_.empty() ? " " : "");
   }
 
@@ -81,7 +96,7 @@ class Decoder {
     return text;
   }
 
-  static Tokens run(const DecoderStep& step, Tokens tokens) {
+  static Tokens run(const DecoderStep& step, Tokens tokens, DerivedBytes& bytes) {
     switch (step.kind) {
       case DecoderStep::Kind::byte_level:
         return {join_bytes(tokens)};
@@ -90,7 +105,7 @@ class Decoder {
       case DecoderStep::Kind::fuse:
         return {join(tokens, "")};
       case DecoderStep::Kind::replace:
-        for (std::string& token : tokens) token = replace_all(token, step.pattern, step.content);
+        for (std::string& token : tokens) token = replace(token, step, bytes);
         return tokens;
       case DecoderStep::Kind::strip:
         for (std::string& token : tokens) token = strip(token, step);
@@ -130,6 +145,11 @@ class Decoder {
     }
     flush();
     return result;
+  }
+
+  static std::string replace(const std::string& token, const DecoderStep& step, DerivedBytes& bytes) {
+    bytes.take(occurrences(token, step.pattern) * step.content.size());
+    return replace_all(token, step.pattern, step.content);
   }
 
   static std::string strip(std::string_view token, const DecoderStep& step) {

@@ -33,7 +33,7 @@ class Normalizer {
 
   /// The same for a text whose origin nobody asks for.
   std::string operator()(std::string_view text) const {
-    DerivedTexts texts(false);
+    DerivedTexts texts(false, text.size());
     return std::string((*this)(texts, TextSection(text, 0)).text());
   }
 

@@ -13,20 +13,21 @@
 
 namespace weft::detail {
 
-/// Encodes one text. Words that come again are looked up.
+/// Encodes one text, once. Words that come again are looked up.
 class TextEncoder {
  public:
   /// \param with_offsets  whether `Encoding::offsets` is filled, which takes memory where a normaliser changes the text
   /// \param split_special  whether special tokens in the text are text
-  TextEncoder(const TokenizerParts& parts, bool with_offsets, bool split_special = false)
+  TextEncoder(const TokenizerParts& parts, std::string_view text, bool with_offsets, bool split_special = false)
       : parts_(parts),
+        text_(text),
         with_offsets_(with_offsets),
         split_special_(split_special),
-        texts_(with_offsets || parts.pre_tokenizer.needs_origins()) {}
+        texts_(with_offsets || parts.pre_tokenizer.needs_origins(), text.size()) {}
 
-  Encoding operator()(std::string_view text) {
+  Encoding operator()() {
     parts_.in_given_text.split(
-        valid_section(texts_, text), [&](const TextSection& section) { append_given(section); },
+        valid_section(texts_, text_), [&](const TextSection& section) { append_given(section); },
         [&](const AddedToken& token, const TextSection& section) { append(token, section); }, split_special_);
     return std::move(encoding_);
   }
@@ -76,6 +77,7 @@ class TextEncoder {
   }
 
   const TokenizerParts& parts_;
+  std::string_view text_;
   bool with_offsets_;
   bool split_special_;
   DerivedTexts texts_;

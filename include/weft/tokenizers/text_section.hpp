@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "weft/tensor/error.hpp"
 #include "weft/tokenizers/utf8.hpp"
 
 namespace weft {
@@ -23,13 +24,43 @@ struct TextRange {
 
 namespace detail {
 
+/// How many bytes the steps of a tokenizer may make of a text, all of them together. Each of two dozen replacements of "a" by "aa"
+/// doubles a text, and so may each of a few that divide it; those of real tokenizers make at most a few bytes of one.
+class DerivedBytes {
+ public:
+  static constexpr std::size_t per_byte = 32;
+  static constexpr std::size_t in_any_case = 1024;
+
+  /// \param steps  of the file, for the message
+  DerivedBytes(std::string_view steps, std::size_t given)
+      : steps_(steps), given_(given), left_(per_byte * given + in_any_case) {}
+
+  /// Raises Error where more is taken than there is.
+  void take(std::size_t bytes) {
+    if (bytes > left_) refuse();
+    left_ -= bytes;
+  }
+
+ private:
+  [[noreturn, gnu::cold, gnu::noinline]] void refuse() const {
+    fail(concat("Tokenizer: the steps of ", steps_, " may make at most ", per_byte * given_ + in_any_case,
+                " bytes of a text of ", given_, " bytes, ", per_byte, " of each and ", in_any_case, ", found more"));
+  }
+
+  std::string_view steps_;
+  std::size_t given_;
+  std::size_t left_;
+};
+
 /// A text made from another: each of its bytes with the bytes of the first text that it stands for.
 class DerivedText {
  public:
   /// \param remembers  false: of all origins, only where the text begins
-  explicit DerivedText(bool remembers) : remembers_(remembers) {}
+  /// \param bytes      what it may take; outlives this
+  DerivedText(bool remembers, DerivedBytes& bytes) : remembers_(remembers), bytes_(bytes) {}
 
   void append(std::string_view text, TextRange origin) {
+    bytes_.take(text.size());
     if (text_.empty()) begin_ = origin.begin;
     text_ += text;
     if (remembers_) origins_.resize(text_.size(), origin);
@@ -41,6 +72,7 @@ class DerivedText {
 
  private:
   bool remembers_;
+  DerivedBytes& bytes_;
   std::size_t begin_ = 0;
   std::string text_;
   std::vector<TextRange> origins_;
@@ -87,11 +119,18 @@ class TextSection {
 class DerivedTexts {
  public:
   /// \param remembers  whether anybody will ask for origins
-  explicit DerivedTexts(bool remembers) : remembers_(remembers) {}
-  DerivedText& add() { return texts_.emplace_back(remembers_); }
+  /// \param given      the bytes of the text that all of them are made from
+  DerivedTexts(bool remembers, std::size_t given)
+      : remembers_(remembers), bytes_("normalizer and pre_tokenizer", given) {}
+  DerivedTexts(const DerivedTexts&) = delete;  // its texts know its bytes
+  DerivedTexts& operator=(const DerivedTexts&) = delete;
+  ~DerivedTexts() = default;
+
+  DerivedText& add() { return texts_.emplace_back(remembers_, bytes_); }
 
  private:
   bool remembers_;
+  DerivedBytes bytes_;
   std::deque<DerivedText> texts_;
 };
 

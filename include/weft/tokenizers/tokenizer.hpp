@@ -80,16 +80,17 @@ class Tokenizer {
   }
 
   /// The tokens of a text. Bytes that are no UTF-8 count as U+FFFD. Raises Error where a regular expression of the file
-  /// gives up, after ten million steps for one match: some megabytes of white space without anything else.
+  /// gives up, after ten million steps for one match: some megabytes of white space without anything else; and where the
+  /// file's steps make a text more than 32 times as large, and 1024 bytes, all of them together.
   std::vector<std::int32_t> encode(std::string_view text, const EncodeOptions& options = {}) const {
-    Encoding encoding = detail::TextEncoder(parts_, false, options.split_special_tokens)(text);
+    Encoding encoding = detail::TextEncoder(parts_, text, false, options.split_special_tokens)();
     if (options.add_special_tokens) parts_.post_processor.surround(encoding.ids);
     return std::move(encoding.ids);
   }
 
   /// The tokens of a text and where in it they are, in bytes. A token that is a part of a character has all of it.
   Encoding encode_with_offsets(std::string_view text, const EncodeOptions& options = {}) const {
-    Encoding encoding = detail::TextEncoder(parts_, true, options.split_special_tokens)(text);
+    Encoding encoding = detail::TextEncoder(parts_, text, true, options.split_special_tokens)();
     const auto& processor = parts_.post_processor;
     for (std::size_t i = 0; processor.trims_offsets && i < encoding.ids.size(); ++i) {
       const TextRange range = encoding.offsets[i];

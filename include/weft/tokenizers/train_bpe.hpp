@@ -113,7 +113,7 @@ inline Tokenizer train_bpe(std::span<const std::string_view> texts, const BPETra
       false, std::make_shared<detail::RegularExpression>(detail::kByteLevelPattern, "train_bpe")});
   std::unordered_map<std::string, std::int64_t> counts;
   for (const std::string_view text : texts) {
-    detail::DerivedTexts derived(false);
+    detail::DerivedTexts derived(false, text.size());
     detail::PreTokenizer::Words words;
     words_of(derived, detail::valid_section(derived, text), words);
     for (const auto& word : words) ++counts[std::string(word.text())];
