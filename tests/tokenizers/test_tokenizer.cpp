@@ -52,6 +52,22 @@ TEST_CASE("a template puts tokens around a text unless it is told not to") {
   CHECK(encoding.offsets == std::vector<TextRange>{{0, 0}, {0, 0}, {0, 2}, {0, 0}});
 }
 
+TEST_CASE("a template that repeats tokens has at most 256 of them") {
+  const auto with_template = [](int pieces, int ids) {
+    std::string single;
+    for (int i = 0; i < pieces; ++i) single += R"({"SpecialToken": {"id": "[X]", "type_id": 0}}, )";
+    std::string numbers = "0";
+    for (int i = 1; i < ids; ++i) numbers += ", 0";
+    return small_tokenizer(R"(, "post_processor": {"type": "TemplateProcessing", "single": [)" + single +
+                           R"({"Sequence": {"id": "A", "type_id": 0}}], "pair": [],
+        "special_tokens": {"[X]": {"id": "[X]", "tokens": [], "ids": [)" +
+                           numbers + "]}}}");
+  };
+  CHECK(Tokenizer(with_template(16, 16), "t.json").encode("").size() == 256);
+  refuses(with_template(17, 16), "post_processor.single[16]", "at most 256 special tokens, found more");
+  refuses(with_template(1000, 1000), "post_processor.single[0]", "at most 256 special tokens, found more");
+}
+
 TEST_CASE("special tokens are left out on request, other added tokens are not") {
   const Tokenizer tokenizer(small_tokenizer(R"(, "added_tokens": [
       {"id": 3, "content": "<s>", "special": true}, {"id": 4, "content": "<t>", "special": false}])"),

@@ -141,6 +141,9 @@ inline std::vector<std::int32_t> template_ids(const Json::Object& tokens, const 
   return ids;
 }
 
+/// Of a template. Every text has all of them, and a file may name one list of numbers again and again.
+inline constexpr std::size_t kMostTemplateTokens = 256;
+
 inline void read_template(JsonComponent& component, PostProcessor& processor) {
   const Json::Object& tokens = component.object("special_tokens");
   component.find("pair");  // for two texts at once, which nothing here encodes
@@ -151,6 +154,9 @@ inline void read_template(JsonComponent& component, PostProcessor& processor) {
       const std::string name = JsonComponent(*special, piece.where("SpecialToken")).text("id");
       for (const std::int32_t id : template_ids(tokens, name, component.where())) {
         (sequence_seen ? processor.after : processor.before).push_back(id);
+        if (processor.before.size() + processor.after.size() > kMostTemplateTokens) {
+          fail(concat(at, ": a template must have at most ", kMostTemplateTokens, " special tokens, found more"));
+        }
       }
     } else {
       piece.require("Sequence");
