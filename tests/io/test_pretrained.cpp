@@ -84,3 +84,34 @@ TEST_CASE("what a folder says beyond the model goes with it into another") {
   CHECK_THAT(other, Catch::Matchers::ContainsSubstring(R"("torch_dtype":"float32")"));  // as the weights are now
   CHECK(read_text(folder / "second/generation_config.json") == generation);
 }
+
+TEST_CASE("a configuration that asks for more than the weights have is refused before memory is asked for") {
+  const TemporaryFolder folder;
+  save_pretrained(random_model<TinyLlama>(1), folder / "model");
+  const std::string path = folder / "model/config.json";
+  const PretrainedConfig config = read_config(path);
+  const auto refusal = [&](auto&& change) {
+    PretrainedConfig changed = config;
+    change(changed);
+    write_config(path, changed);
+    try {
+      load_pretrained<Dynamic>(folder / "model");
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  using Catch::Matchers::ContainsSubstring;
+  CHECK_THAT(refusal([](auto& c) { c.llama.num_hidden_layers = 1'000'000'000; }),
+             ContainsSubstring("config.json: num_hidden_layers must be at most 1") &&
+                 ContainsSubstring("1000 and the number of tensors in") && ContainsSubstring("found 1000000000"));
+  CHECK_THAT(refusal([](auto& c) { c.gnn.num_layers = 1'000'000'000; }), ContainsSubstring("gnn_config.num_layers"));
+  CHECK_THAT(refusal([](auto& c) { c.gnn.num_latent_layers = 1'000'000'000; }),
+             ContainsSubstring("gnn_config.num_latent_layers"));
+  CHECK_THAT(refusal([](auto& c) { c.llama.hidden_size = 1 << 30; }),
+             ContainsSubstring("\"model.embed_tokens.weight\" must have shape") && ContainsSubstring("1073741824]"));
+  CHECK_THAT(refusal([](auto& c) { c.llama.vocab_size = 1 << 30; }),
+             ContainsSubstring("must have shape [1073741824, "));
+  CHECK_FALSE(refusal([](auto& c) { c.llama.intermediate_size = 1 << 30; }).empty());
+  CHECK(refusal([](auto&) {}).empty());
+}

@@ -3,6 +3,7 @@
 /// Models as folders: configuration, weights and tokenizer, as Hugging Face lays them out.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,36 @@ inline void expect_same_attention(const std::string& folder, GNNFromAttention fo
   if (found == expected) return;
   fail(concat(folder, "/config.json: gnn_config.use_GNN_from_attention must be ", name_of(expected),
               " for this model type, found ", name_of(found)));
+}
+
+/// Says no to a configuration with more layers than the weights can be of: each has tensors of its own. A layer takes memory when
+/// it is made, before its parameters are looked for, and a configuration may ask for two thousand million. A thousand go
+/// beyond that for fields that nothing reads.
+inline void expect_layers(const std::string& folder, const SafetensorsSet& weights, std::string_view field,
+                          int layers) {
+  std::size_t most = 1000;
+  for (const SafetensorsFile& file : weights.files()) most += file.tensors().size();
+  if (layers < 0 || static_cast<std::size_t>(layers) <= most) return;  // what is negative has a rule of its own
+  fail(concat(folder, "/config.json: ", field, " must be at most ", most, ", 1000 and the number of tensors in ",
+              weights.path(), ", found ", layers));
+}
+
+/// The same for the extents of the embedding, which most other parameters share.
+inline void expect_embedding(const std::string& folder, const SafetensorsSet& weights, const LlamaConfig& llama) {
+  constexpr std::string_view name = "model.embed_tokens.weight";
+  if (!weights.contains(name)) return;  // loading says so
+  const SafetensorsTensor& tensor = weights.tensor(name);
+  const std::array<Index, 2> expected{llama.vocab_size, llama.hidden_size};
+  if (same_extents(tensor.shape, expected)) return;
+  fail(concat(weights.path(), ": tensor ", in_quotes(name), " must have shape ", extents_text(expected), " as ", folder,
+              "/config.json says, found ", tensor.type_text()));
+}
+
+inline void expect_room(const std::string& folder, const SafetensorsSet& weights, const PretrainedConfig& config) {
+  expect_layers(folder, weights, "num_hidden_layers", config.llama.num_hidden_layers);
+  expect_layers(folder, weights, "gnn_config.num_layers", config.gnn.num_layers);
+  expect_layers(folder, weights, "gnn_config.num_latent_layers", config.gnn.num_latent_layers);
+  expect_embedding(folder, weights, config.llama);
 }
 
 }  // namespace detail
@@ -109,6 +140,7 @@ LlamaForCausalLMWithGNN<Config, T> load_pretrained(const std::string& folder,
     detail::expect_same_attention(folder, config.gnn.use_GNN_from_attention, Config::gnn.use_GNN_from_attention);
   }
   const ModelWeights weights(folder);
+  detail::expect_room(folder, weights.tensors(), config);
   LlamaForCausalLMWithGNN<Config, T> model(config.llama, config.gnn, WithoutValues());
   detail::load_parameters(weights.tensors(), list_parameters(model), "", true);
   model.remainder = {config.other, detail::read_generation_text(folder)};
