@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "weft/io/json_text.hpp"
+
+#include "support/catch.hpp"
+
+using weft::detail::in_quotes;
+using weft::detail::Json;
+using weft::detail::json_excerpt;
+using weft::detail::JsonList;
+using weft::detail::ShortText;
+
+namespace {
+
+/// Counts how often one of them is moved to another place.
+struct Moved {
+  explicit Moved(int number) : value(number) {}
+  Moved(Moved&& other) noexcept : value(other.value) { ++count; }
+  Moved& operator=(Moved&&) = delete;
+  ~Moved() = default;
+
+  int value;
+  static inline int count = 0;
+};
+
+}  // namespace
+
+TEST_CASE("a list of JSON values has no block that grows with it") {
+  Moved::count = 0;
+  JsonList<Moved> list;
+  std::vector<const Moved*> places;
+  for (int i = 0; i < 100'000; ++i) {
+    const Moved* const place = &list.emplace_back(i);
+    if (i >= 64) places.push_back(place);
+  }
+  CHECK(Moved::count < 64);  // while the first piece of 64 grows
+  REQUIRE(list.size() == 100'000);
+  bool in_place = true;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    in_place = in_place && list[i].value == static_cast<int>(i) && (i < 64 || &list[i] == places[i - 64]);
+  }
+  CHECK(in_place);
+}
+
+TEST_CASE("a list of JSON values goes on from piece to piece") {
+  for (const int size : {0, 1, 63, 64, 65, 128, 129}) {
+    JsonList<int> list;
+    for (int i = 0; i < size; ++i) list.push_back(i);
+    CHECK(list.size() == static_cast<std::size_t>(size));
+    CHECK(list.empty() == (size == 0));
+    int next = 0;
+    for (const int value : list) CHECK(value == next++);
+    CHECK(next == size);
+    CHECK(list == JsonList<int>(list.begin(), list.end()));
+    list.push_back(-1);
+    CHECK(list[list.size() - 1] == -1);
+  }
+}
+
+TEST_CASE("the text of an excerpt stops growing at its length") {
+  ShortText text;
+  for (int i = 0; i < 1'000'000; ++i) text.Put('x');
+  CHECK(text.text.size() == ShortText::longest + 1);
+  CHECK(text.text.capacity() <= 2 * (ShortText::longest + 1));
+}
+
+TEST_CASE("an excerpt is short whatever the value is") {
+  Json::Array many;
+  for (int i = 0; i < 100'000; ++i) many.push_back(i);
+  Json::Object names;
+  for (int i = 0; i < 1000; ++i)
+    names[std::string(1000, 'n') + std::to_string(i)] = Json::Array(many.begin(), many.begin());
+  for (const Json& json : std::vector<Json>{many, names, std::string(1'000'000, '\xFF')}) {
+    CHECK(json_excerpt(json).size() == ShortText::longest + 3);
+    CHECK(json_excerpt(json).ends_with("..."));
+  }
+  CHECK(in_quotes(std::string(1'000'000, '\n')).size() == ShortText::longest + 3);
+  CHECK(json_excerpt(std::string(ShortText::longest - 2, 'x')).size() == ShortText::longest);  // all of it
+}
