@@ -39,9 +39,9 @@ bool run(const parity::LayerCases& cases, const Found& found) {
     parity::GoldenCase golden(found.path);
     type = golden.text("class");
     if (type == "transformers.LlamaForCausalLM") {
-      parity::run_transformers_model(found.model, golden);
+      parity::run_transformers_model<weft::Dynamic>(found.model, golden);
     } else if (!found.model.empty()) {
-      parity::run_model(found.model, golden);
+      parity::run_model<weft::Dynamic>(found.model, golden);
     } else if (const auto runner = cases.find(type); runner != cases.end()) {
       runner->second(golden);
     } else {

@@ -13,15 +13,17 @@ namespace parity {
 
 using Tokens = Tensor<std::int64_t, Shape<Dyn, Dyn>>;
 
+/// \tparam Config  weft::Dynamic, or a type of the folder's shape
+template <class Config>
 struct ModelCase {
-  weft::LlamaForCausalLMWithGNN<weft::Dynamic> model;
+  weft::LlamaForCausalLMWithGNN<Config> model;
   GoldenCase& golden;
   Tokens ids;
   Tokens labels;
   std::vector<std::int32_t> mask;
 
   ModelCase(const std::string& folder, GoldenCase& golden_case)
-      : model(weft::load_pretrained<weft::Dynamic>(folder)),
+      : model(weft::load_pretrained<Config>(folder)),
         golden(golden_case),
         ids(golden.tensor<std::int64_t, Dyn, Dyn>("in.input_ids")),
         labels(golden.tensor<std::int64_t, Dyn, Dyn>("in.labels")) {
@@ -105,8 +107,9 @@ struct ModelCase {
   }
 };
 
-inline void run_model(const std::string& folder, GoldenCase& golden) {
-  ModelCase model(folder, golden);
+template <class Config>
+void run_model(const std::string& folder, GoldenCase& golden) {
+  ModelCase<Config> model(folder, golden);
   model.compare_values();
   model.compare_loss_and_gradients();
   model.compare_greedy_tokens();

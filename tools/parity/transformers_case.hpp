@@ -13,8 +13,9 @@
 namespace parity {
 
 /// The logits of the last `kept` tokens with positions from `start` on.
-inline std::vector<float> logits_from(const weft::LlamaForCausalLMWithGNN<weft::Dynamic>& model,
-                                      const Tensor<std::int64_t, Shape<Dyn, Dyn>>& ids, Index start, Index kept) {
+template <class Config>
+std::vector<float> logits_from(const weft::LlamaForCausalLMWithGNN<Config>& model,
+                               const Tensor<std::int64_t, Shape<Dyn, Dyn>>& ids, Index start, Index kept) {
   std::vector<Index> positions(static_cast<std::size_t>(ids.extent(1)));
   std::iota(positions.begin(), positions.end(), start);
   weft::Inference inference;
@@ -27,8 +28,10 @@ inline std::vector<float> logits_from(const weft::LlamaForCausalLMWithGNN<weft::
   return last;
 }
 
-inline void run_transformers_model(const std::string& folder, GoldenCase& golden) {
-  const auto model = weft::load_pretrained<weft::Dynamic>(folder);
+/// \tparam Config  weft::Dynamic, or a type of the folder's shape
+template <class Config>
+void run_transformers_model(const std::string& folder, GoldenCase& golden) {
+  const auto model = weft::load_pretrained<Config>(folder);
   const auto ids = golden.tensor<std::int64_t, Dyn, Dyn>("in.input_ids");
   const std::string prefix = "out.logits.";
   std::set<Index> starts;  // rising: `dynamic` scaling remembers the longest text
