@@ -184,6 +184,32 @@ TEST_CASE("divisions that put a character in front of each word again and again 
   CHECK_THROWS_WITH(pre_tokenizer(texts, TextSection("a", 0), words), Contains("at most 1056 bytes of a text of 1"));
 }
 
+TEST_CASE("an expression that goes back at many places gives up soon") {
+  const RegularExpression expression("(a+)+$", "test");
+  std::string text;
+  for (int i = 0; i < 700; ++i) text += std::string(22, 'a') + 'c';  // four million steps for each run of a
+  RegularExpression::Search search(expression, text);
+  CHECK_THROWS_WITH(search.next(), Contains("\"(a+)+$\": match limit exceeded at byte "));
+}
+
+TEST_CASE("an expression that goes back a little more at one place finds what it would find") {
+  const RegularExpression expression("(a+)+c|.", "test");
+  const std::string text = std::string(12, 'a') + 'b' + std::string(14, 'a') + 'c';
+  RegularExpression::Search search(expression, text);
+  std::size_t end = 0;
+  for (std::size_t i = 0; i < 13; ++i) {  // each letter before the b, and the b
+    const auto match = search.next();
+    REQUIRE(match.has_value());
+    CHECK(match->begin == end);
+    end = match->end;
+  }
+  const auto last = search.next();
+  REQUIRE(last.has_value());
+  CHECK(last->begin == 13);
+  CHECK(last->end == text.size());
+  CHECK_FALSE(search.next().has_value());
+}
+
 TEST_CASE("an expression that goes back again and again gives up soon and is named") {
   for (const char* pattern : {"(a+)+$", "(a|aa)+$"}) {
     INFO(pattern);
