@@ -93,6 +93,12 @@ Finetuning finetuning_of(const Options& options, FinetuningMethod method, const 
   return finetuning;
 }
 
+/// Empty where the text is numbers and the model has no tokenizer.
+std::optional<TextCodec> codec_of(const Options& options, const std::string& model, weft::Index vocab_size) {
+  if (options.run.ids && !weft::detail::path_exists(model + "/tokenizer.json")) return std::nullopt;
+  return TextCodec(model, vocab_size, "with --ids the text is numbers of tokens");
+}
+
 int run(const Options& options) {
   const std::optional<weft::CheckpointState> stored = stored_run(options.run);
   const weft::CheckpointState* const state = stored ? &*stored : nullptr;
@@ -102,10 +108,10 @@ int run(const Options& options) {
   expect_only_options_of(options, method);
 
   const weft::PretrainedConfig base = weft::read_config(record.model + "/config.json");
-  const TextCodec codec(record.model, base.llama.vocab_size, "weft finetune needs a text in tokens of the model");
-  TrainingPlan plan = make_plan(options.run, record, codec, state, kUsual, base.llama.max_position_embeddings);
+  const std::optional<TextCodec> codec = codec_of(options, record.model, base.llama.vocab_size);
+  TrainingPlan plan = make_plan(options.run, record, options.run.ids ? nullptr : &*codec, state, kUsual, base.llama);
   const bool adapters = method == FinetuningMethod::lora;
-  const weft::Tokenizer* const tokenizer = !adapters && codec.tokenizer() ? &*codec.tokenizer() : nullptr;
+  const weft::Tokenizer* const tokenizer = !adapters && codec && codec->tokenizer() ? &*codec->tokenizer() : nullptr;
   if (stored && adapters) {
     TrainingRun training(record.model, options.run.output, std::move(plan));
     return train(options.run, record, state, tokenizer, training);

@@ -2,6 +2,8 @@
 #include "apps/weft/run_options.hpp"
 
 #include <algorithm>
+#include <cstdio>
+#include <span>
 
 #include "weft/io/folder.hpp"
 #include "weft/train/checkpoint.hpp"
@@ -39,6 +41,13 @@ weft::TrainingOptions training_options(const RunOptions& options, const weft::Ch
   return training;
 }
 
+void expect_tokens(std::span<const std::int32_t> tokens, weft::Index vocab_size, const std::string& where) {
+  for (const std::int32_t token : tokens) {
+    if (token >= 0 && token < vocab_size) continue;
+    weft::fail(weft::concat(where, ": a token of this model must be in [0, ", vocab_size, "), found ", token));
+  }
+}
+
 }  // namespace
 
 void RunOptions::add_to(CLI::App& command, const weft::TrainingOptions& usual) {
@@ -62,6 +71,7 @@ void RunOptions::add_to(CLI::App& command, const weft::TrainingOptions& usual) {
       ->check(between(0.0, 0.9));
   command.add_option("--seed", seed, "of weights, dropout and order (42)")->check(apps::seed());
   command.add_option("--save-every", save_every, "steps between checkpoints (200)")->check(count);
+  command.add_flag("--ids", ids, "the text is numbers of tokens; each counts as a byte");
   command.add_flag("--keep-epochs", keep_epochs, "also leave what was learned in epoch-1, epoch-2, ...");
   command.add_flag("--resume", resume, "go on with the run in the output folder");
   command.add_flag("--json", json, "one JSON object at the end");
@@ -79,18 +89,20 @@ std::optional<weft::CheckpointState> stored_run(const RunOptions& options) {
   return std::nullopt;
 }
 
-TrainingPlan make_plan(const RunOptions& options, const RunRecord& record, const TextCodec& codec,
-                       const weft::CheckpointState* stored, const weft::TrainingOptions& usual, weft::Index longest) {
+TrainingPlan make_plan(const RunOptions& options, const RunRecord& record, const TextCodec* codec,
+                       const weft::CheckpointState* stored, const weft::TrainingOptions& usual,
+                       const weft::LlamaConfig& llama) {
   const std::string text = weft::read_corpus(options.text);
   TrainingPlan plan;
-  plan.tokens = codec.encode(text);
+  plan.tokens = codec != nullptr ? codec->encode(text) : read_ids(text, options.text);
+  expect_tokens(plan.tokens, llama.vocab_size, options.text);
   plan.training = training_options(options, stored, usual, record.validation > 0);
-  const weft::Index block =
-      stored != nullptr ? static_cast<weft::Index>(stored->data.block_size) : std::clamp<weft::Index>(longest, 2, 128);
+  const weft::Index block = stored != nullptr ? static_cast<weft::Index>(stored->data.block_size)
+                                              : std::clamp<weft::Index>(llama.max_position_embeddings, 2, 128);
   plan.data.block_size = options.block_size.value_or(block);
   plan.data.validation = record.validation;
   plan.data.seed = plan.training.seed;
-  plan.data.bytes_per_token = codec.bytes_per_token(text, plan.tokens.size());
+  if (codec != nullptr) plan.data.bytes_per_token = codec->bytes_per_token(text, plan.tokens.size());
   return plan;
 }
 

@@ -31,6 +31,7 @@ struct RunOptions {
   std::optional<double> validation;
   std::optional<std::uint64_t> seed;
   weft::Index save_every = 200;
+  bool ids = false;
   bool keep_epochs = false;
   bool resume = false;
   bool json = false;
@@ -46,10 +47,12 @@ struct RunOptions {
 std::optional<weft::CheckpointState> stored_run(const RunOptions& options);
 
 /// Reads the text. Raises Error where a model cannot learn it.
+/// \param codec    makes tokens of the text; null where it is numbers of tokens, each of which then counts as a byte
 /// \param stored   of the run to go on with, or null
 /// \param usual    what is trained with unless something else is chosen; the warm-up is a tenth of the steps, at most 100
-/// \param longest  the most tokens that the model sees at once
-TrainingPlan make_plan(const RunOptions& options, const RunRecord& record, const TextCodec& codec,
-                       const weft::CheckpointState* stored, const weft::TrainingOptions& usual, weft::Index longest);
+/// \param llama    of the model
+TrainingPlan make_plan(const RunOptions& options, const RunRecord& record, const TextCodec* codec,
+                       const weft::CheckpointState* stored, const weft::TrainingOptions& usual,
+                       const weft::LlamaConfig& llama);
 
 }  // namespace apps

@@ -60,13 +60,15 @@ TextCodec codec_of(const Options& options) {
   return bytes ? TextCodec(std::nullopt) : TextCodec(weft::Tokenizer::from_file(beside));
 }
 
-weft::PretrainedConfig config_for(const Options& options, weft::Index tokens) {
+/// Its vocabulary has room for all tokens of the tokenizer, or for bytes where the text is made of these.
+weft::PretrainedConfig config_for(const Options& options, const TextCodec& codec) {
   const std::string path = config_path(options);
   weft::PretrainedConfig config = path.empty() ? small_gin() : weft::read_config(path);
   print_notes(config.notes);
-  if (path.empty()) config.llama.vocab_size = static_cast<int>(tokens);
-  if (config.llama.vocab_size < tokens) {
-    weft::fail(weft::concat(path, ": vocab_size must be at least the ", tokens, " of the tokens, found ",
+  const bool any_vocabulary = options.run.ids && !codec.tokenizer();
+  if (path.empty()) config.llama.vocab_size = static_cast<int>(codec.vocab_size());
+  if (config.llama.vocab_size < codec.vocab_size() && !any_vocabulary) {
+    weft::fail(weft::concat(path, ": vocab_size must be at least the ", codec.vocab_size(), " of the tokens, found ",
                             config.llama.vocab_size));
   }
   return config;
@@ -79,9 +81,9 @@ int run(const Options& options) {
   if (!record.model.empty()) weft::fail(options.run.output + " has a run of weft finetune, which goes on with it");
   record.validation = options.run.validation.value_or(record.validation);
   const TextCodec codec = codec_of(options);
-  const weft::PretrainedConfig config = config_for(options, codec.vocab_size());
+  const weft::PretrainedConfig config = config_for(options, codec);
   TrainingRun training(config,
-                       make_plan(options.run, record, codec, state, kUsual, config.llama.max_position_embeddings));
+                       make_plan(options.run, record, options.run.ids ? nullptr : &codec, state, kUsual, config.llama));
   return train(options.run, record, state, codec.tokenizer() ? &*codec.tokenizer() : nullptr, training);
 }
 

@@ -92,6 +92,7 @@ refused(1 "no_such" train ${run} --tokenizer ${folder}/no_such)
 refused(1 "unused/checkpoint" train ${run} --resume)
 refused(1 "has a config.json already" train --text ${TEXT} --output ${llama})
 
+file(WRITE ${folder}/large.txt "1 2 100000000 3")
 refused(1 "MODEL is required" finetune ${run})
 refused(2 "--method" finetune ${llama} ${run} --method prompt)
 refused(2 "--rank" finetune ${llama} ${run} --method lora --rank 0)
@@ -101,6 +102,10 @@ refused(1 "gnn_mode must be single or shared" finetune ${llama} ${run} --method 
 refused(1 "no linear layer .* called nothing" finetune ${llama} ${run} --method lora --target nothing)
 refused(1 "no_such" finetune ${folder}/no_such ${run})
 refused(1 "has no tokenizer.json" finetune ${small} ${run})
+file(WRITE ${folder}/few.txt "1 2 3 1 2 3")
+refused(1 "coarse-grained attention" finetune ${GOLDENS}/models/cg_attention --ids --text ${folder}/few.txt --block-size 2
+  --validation 0 --method sparse-gin --output ${folder}/unused)
+refused(1 "token of this model must be in" finetune ${small} --ids --text ${folder}/large.txt --output ${folder}/unused)
 refused(1 "unused/checkpoint" finetune ${llama} ${run} --resume)
 refused(1 "llama/adapter_config.json" generate ${llama} x --adapter ${llama})
 
