@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# cmake -DPROGRAM=<weft> -DMAKE_LLAMA=<make_llama> -DGOLDENS=<tests/goldens> -P chat.cmake
+# cmake -DPROGRAM=<weft> -DMAKE_LLAMA=<make_llama> -DGOLDENS=<tests/goldens> -DTEXT=<a text> -P chat.cmake
 # A conversation over a pipe, in the template of Llama 3.
 cmake_minimum_required(VERSION 3.25)
 include(${CMAKE_CURRENT_LIST_DIR}/expectations.cmake)
@@ -66,3 +66,17 @@ string(JSON short GET "${letter}" prompt_tokens)
 if(NOT long GREATER short)
   message(SEND_ERROR " a special token that is spelled out became one: ${long} tokens, and ${short} with a letter")
 endif()
+
+# Adapters change the answers.
+ask(said finetune ${folder} --text ${TEXT} --output ${folder}/adapter --method lora --steps 4 --learning-rate 0.5 --batch-size 2
+  --block-size 16)
+file(WRITE ${folder}/turns "Hello\n")
+foreach(adapter IN ITEMS "" "--adapter;${folder}/adapter")
+  execute_process(COMMAND ${PROGRAM} chat ${folder} ${adapter} --max-new-tokens 5 --json INPUT_FILE ${folder}/turns
+    OUTPUT_VARIABLE said COMMAND_ERROR_IS_FATAL ANY)
+  string(JSON tokens GET "${said}" tokens)
+  list(APPEND answers "${tokens}")
+endforeach()
+list(REMOVE_DUPLICATES answers)
+list(LENGTH answers count)
+expect("answers without and with an adapter that differ" "${count}" 2)
