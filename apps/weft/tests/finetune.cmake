@@ -80,6 +80,29 @@ expect_member("a graph network trained once more" "${said}" ${sparse-gin_trained
 ask(said evaluate ${folder}/more/epoch-1 ${TEXT} --block 16 --limit-tokens 64)
 ask(said evaluate ${folder}/more/epoch-2 ${TEXT} --block 16 --limit-tokens 64)
 
+# A run goes on as what it was.
+function(refused text)
+  execute_process(COMMAND ${PROGRAM} ${ARGN} RESULT_VARIABLE code ERROR_VARIABLE err OUTPUT_QUIET)
+  if(NOT code EQUAL 1 OR NOT err MATCHES "${text}")
+    message(SEND_ERROR " ${ARGN}: exit code 1 and \"${text}\" are expected, found ${code}\n${err}")
+  endif()
+endfunction()
+set(go_on --text ${TEXT} --resume --output)
+ask(said train --text ${TEXT} --batch-size 2 --block-size 16 --steps 1 --output ${folder}/new)
+refused("has a run of weft train" finetune ${go_on} ${folder}/new)
+refused("has a run of weft finetune" train ${go_on} ${folder}/lora)
+refused("this run has the model .*llama, found .*full" finetune ${folder}/full ${go_on} ${folder}/lora)
+refused("this run has --method lora, found full" finetune --method full ${go_on} ${folder}/lora)
+refused("--rank belongs to a new run of --method lora" finetune --rank 2 ${go_on} ${folder}/lora)
+refused("has a graph network already, and --graph would be another" finetune ${folder}/sparse-gin ${small}
+  --method sparse-gin --graph ${folder}/graph.json --output ${folder}/unused)
+file(WRITE ${folder}/lora/run.json "{\"method\":\"lora\",\"model\":\"x\",\"validation\":2.0}")
+refused("run.json: validation must be from 0 to 0.9, found 2" finetune ${go_on} ${folder}/lora)
+file(WRITE ${folder}/lora/run.json "{\"method\":\"prompt\",\"model\":\"x\",\"validation\":0.5}")
+refused("must be full, sparse-gin or lora, found prompt" finetune ${go_on} ${folder}/lora)
+file(WRITE ${folder}/lora/run.json "{\"method\":\"lora\",\"model\":7,\"validation\":0.5}")
+refused("run.json: model must be a text" finetune ${go_on} ${folder}/lora)
+
 # Every model folder, by each method; their vocabularies are too small for bytes.
 string(REPEAT "1 2 3 5 7 11 13 4 6 8 9 10 " 40 numbers)
 file(WRITE ${folder}/numbers.txt "${numbers}")
