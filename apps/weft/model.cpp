@@ -12,6 +12,7 @@
 #include "weft/models/llama.hpp"
 
 #include "apps/weft/command.hpp"
+#include "apps/weft/text_codec.hpp"
 
 namespace apps {
 
@@ -125,11 +126,6 @@ std::vector<float> Model::adjacency(std::span<const std::int32_t> tokens, weft::
   return {weights.data(), weights.data() + weights.size()};
 }
 
-void Model::expect_tokens(std::span<const std::int32_t> tokens) const {
-  for (const std::int32_t token : tokens) {
-    if (token >= 0 && token < vocab_size()) continue;
-    weft::fail(weft::concat("a token of this model must be in [0, ", vocab_size(), "), found ", token));
-  }
-}
+void Model::expect_tokens(std::span<const std::int32_t> tokens) const { apps::expect_tokens(tokens, vocab_size()); }
 
 }  // namespace apps

@@ -32,6 +32,13 @@ std::vector<std::int32_t> read_ids(std::string_view text, std::string_view where
   return ids;
 }
 
+void expect_tokens(std::span<const std::int32_t> tokens, std::int64_t vocab_size) {
+  for (const std::int32_t token : tokens) {
+    if (token >= 0 && token < vocab_size) continue;
+    weft::fail(weft::concat("a token of this model must be in [0, ", vocab_size, "), found ", token));
+  }
+}
+
 std::string ids_text(std::span<const std::int32_t> ids) {
   std::string text;
   for (const std::int32_t id : ids) text += weft::concat(text.empty() ? "" : " ", id);

@@ -23,6 +23,9 @@ std::string tokenizer_path(const std::string& path);
 /// \param where  what the text is, for messages
 std::vector<std::int32_t> read_ids(std::string_view text, std::string_view where);
 
+/// Raises Error for a number that is no token of a model with such a vocabulary.
+void expect_tokens(std::span<const std::int32_t> tokens, std::int64_t vocab_size);
+
 /// "1 2 3"
 std::string ids_text(std::span<const std::int32_t> ids);
 

@@ -44,6 +44,8 @@ AnyLlama with_graph_network(const std::string& folder, const weft::GNNConfig& gn
   weft::PretrainedConfig config = weft::read_config(folder + "/config.json");
   print_notes(config.notes);
   config.gnn = gnn;
+  const weft::ModelWeights weights(folder);
+  weft::detail::expect_room(folder, weights.tensors(), config);
   AnyLlama model = new_model(config, seed);
   const auto report = weft::load_pretrained_transformer(folder, model, weft::Semantics::intended);
   for (const std::string& name : report.not_in_file) {
