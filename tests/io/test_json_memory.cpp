@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <charconv>
+#include <cmath>
+#include <limits>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -11,6 +14,7 @@ using weft::detail::in_quotes;
 using weft::detail::Json;
 using weft::detail::json_excerpt;
 using weft::detail::JsonList;
+using weft::detail::number_text;
 using weft::detail::ShortText;
 
 namespace {
@@ -79,4 +83,32 @@ TEST_CASE("an excerpt is short whatever the value is") {
   }
   CHECK(in_quotes(std::string(1'000'000, '\n')).size() == ShortText::longest + 3);
   CHECK(json_excerpt(std::string(ShortText::longest - 2, 'x')).size() == ShortText::longest);  // all of it
+}
+
+TEST_CASE("a number is written as people write it, and never as a row of zeros") {
+  CHECK(number_text(0) == "0.0");
+  CHECK(number_text(-0.0) == "-0.0");
+  CHECK(number_text(1) == "1.0");
+  CHECK(number_text(500'000) == "500000.0");
+  CHECK(number_text(1'000'000) == "1000000.0");
+  CHECK(number_text(10'000'000) == "1e+07");
+  CHECK(number_text(-1e14) == "-1e+14");
+  CHECK(number_text(123'456'789) == "123456789.0");
+  CHECK(number_text(1e-4) == "0.0001");
+  CHECK(number_text(1e-5) == "1e-05");
+  CHECK(number_text(0.1) == "0.1");
+  CHECK(number_text(999'999'999'999'999.9) == "999999999999999.9");
+  CHECK(number_text(std::numeric_limits<double>::infinity()) == "null");
+}
+
+TEST_CASE("a number that is written is the same when it is read") {
+  for (int exponent = -330; exponent < 308; ++exponent) {
+    for (const double digits : {1.0, -1.2345678901234567, 9.999999999999999, 4.0 / 3}) {
+      const double number = digits * std::pow(10.0, exponent);
+      const std::string text = number_text(number);
+      double again = 0;
+      std::from_chars(text.data(), text.data() + text.size(), again);
+      REQUIRE(again == number);
+    }
+  }
 }

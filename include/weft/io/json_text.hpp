@@ -9,48 +9,36 @@
 #include <string>
 #include <string_view>
 
-#include <rapidjson/memorystream.h>
 #include <rapidjson/prettywriter.h>
 
 #include "weft/io/json.hpp"
+#include "weft/tensor/utf8.hpp"
 
 namespace weft::detail {
 
-/// Calls `visit(code point)` for all of a text; U+FFFD stands for a byte that is no UTF-8.
-template <class Visit>
-void for_each_code_point(std::string_view text, Visit&& visit) {
-  rapidjson::MemoryStream in(text.data(), text.size());
-  while (in.src_ != in.end_) {
-    const char* const begin = in.src_;
-    unsigned point = 0;
-    if (!rapidjson::UTF8<>::Decode(in, &point)) {
-      point = 0xFFFD;
-      in.src_ = begin + 1;
-    }
-    visit(point);
-  }
-}
-
-/// The shortest digits that give the same number, "1.0" rather than "1"; null for what JSON cannot say.
+/// The shortest digits that give the same number, "1.0" rather than "1" and "1e+12" rather than a row of zeros: a list of
+/// numbers never becomes several times as long as it was. Null for what JSON cannot say.
 inline std::string number_text(double number) {
   if (!std::isfinite(number)) return "null";
+  const auto digits = [&](std::chars_format format) {
+    char text[32];  // of 17 digits, 15 places, a sign and a point
+    return std::string(text, std::to_chars(text, text + sizeof text, number, format).ptr);
+  };
+  std::string scientific = digits(std::chars_format::scientific);
   const double magnitude = std::abs(number);
-  const bool plain = magnitude == 0 || (magnitude >= 1e-4 && magnitude < 1e15);
-  char digits[32];
-  const auto end = std::to_chars(digits, digits + sizeof digits, number,
-                                 plain ? std::chars_format::fixed : std::chars_format::scientific);
-  std::string text(digits, end.ptr);
-  if (plain && text.find('.') == std::string::npos) text += ".0";
-  return text;
+  if (magnitude != 0 && (magnitude < 1e-4 || magnitude >= 1e15)) return scientific;
+  std::string plain = digits(std::chars_format::fixed);
+  if (plain.find('.') == std::string::npos) plain += ".0";
+  constexpr std::size_t zeros = 4;  // 1000000.0, but 1e+07
+  return plain.size() <= scientific.size() + zeros ? plain : scientific;
 }
 
 /// Sends a value to one of RapidJSON's writers.
 template <class Writer>
 void write_json(Writer& writer, const Json& json) {
   const auto write_text = [&](const std::string& text) {
-    rapidjson::StringBuffer valid;
-    for_each_code_point(text, [&](unsigned point) { rapidjson::UTF8<>::Encode(valid, point); });
-    writer.String(valid.GetString(), static_cast<rapidjson::SizeType>(valid.GetSize()));
+    const std::string valid = replace_invalid_utf8(text);
+    writer.String(valid.data(), static_cast<rapidjson::SizeType>(valid.size()));
   };
   if (json.is_null()) {
     writer.Null();
@@ -99,21 +87,23 @@ inline std::string json_lines(const Json& json) {
 /// JSON on one line with `\u` escapes for all but printable ASCII.
 inline std::string ascii_text(std::string_view json) {
   std::string text;
-  const auto append_escape = [&](unsigned unit) {
+  const auto append_escape = [&](char32_t unit) {
     text += "\\u";
     for (int shift = 12; shift >= 0; shift -= 4)
       text += "0123456789abcdef"[(unit >> static_cast<unsigned>(shift)) & 0xFU];
   };
-  for_each_code_point(json, [&](unsigned point) {
-    if (point < 0x7F) {
-      text += static_cast<char>(point);
-    } else if (point < 0x10000) {
-      append_escape(point);
+  while (!json.empty()) {
+    const Utf8Character character = first_character(json);
+    json.remove_prefix(character.length);
+    if (character.point < 0x7F) {
+      text += static_cast<char>(character.point);
+    } else if (character.point < 0x10000) {
+      append_escape(character.point);
     } else {
-      append_escape(0xD800 + ((point - 0x10000) >> 10U));
-      append_escape(0xDC00 + ((point - 0x10000) & 0x3FFU));
+      append_escape(0xD800 + ((character.point - 0x10000) >> 10U));
+      append_escape(0xDC00 + ((character.point - 0x10000) & 0x3FFU));
     }
-  });
+  }
   return text;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "weft/tensor/error.hpp"
+#include "weft/tensor/utf8.hpp"
 
 namespace weft {
 
@@ -34,13 +35,13 @@ class ByteTokenizer {
     return text;
   }
 
-  /// Decodes token by token and gives out whole characters only.
+  /// Decodes token by token and gives out whole characters; bytes that cannot become one pass as they are.
   class Stream {
    public:
     /// The characters that this token completes, often none.
     std::string push(std::int32_t token) {
       pending_.push_back(byte_of(token));
-      const std::size_t complete = complete_prefix(pending_);
+      const std::size_t complete = pending_.size() - detail::unfinished_bytes(pending_);
       std::string text = pending_.substr(0, complete);
       pending_.erase(0, complete);
       return text;
@@ -50,19 +51,6 @@ class ByteTokenizer {
     std::string finish() { return std::exchange(pending_, {}); }
 
    private:
-    /// The length of the text without an unfinished character at its end. Bytes that cannot begin or continue a
-    /// character count as complete: they are passed on as they are.
-    static std::size_t complete_prefix(std::string_view text) {
-      for (std::size_t back = 1; back <= 3 && back <= text.size(); ++back) {
-        const auto byte = static_cast<unsigned char>(text[text.size() - back]);
-        if (byte < 0x80) return text.size();
-        if (byte < 0xC0) continue;
-        const std::size_t length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : 2;
-        return length > back ? text.size() - back : text.size();
-      }
-      return text.size();
-    }
-
     std::string pending_;
   };
 

@@ -15,7 +15,7 @@
 #include "weft/io/json.hpp"
 #include "weft/io/json_text.hpp"
 #include "weft/tensor/error.hpp"
-#include "weft/tokenizers/utf8.hpp"
+#include "weft/tensor/utf8.hpp"
 
 namespace weft::detail {
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "weft/tensor/error.hpp"
-#include "weft/tokenizers/utf8.hpp"
+#include "weft/tensor/utf8.hpp"
 
 namespace weft {
 

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <unordered_set>
 
-#include "weft/tokenizers/utf8.hpp"
+#include "weft/tensor/utf8.hpp"
 
 namespace weft::detail {
 

@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "weft/tokenizers/utf8.hpp"
+#include "weft/tensor/utf8.hpp"
 
 #include "support/catch.hpp"
 
