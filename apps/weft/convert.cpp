@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// weft convert: a model folder with its weights in another element type or in files of another size.
+// weft convert: a model folder with its weights in another element type, in files of another size, or with adapters merged
+// into them.
 #include <charconv>
 #include <cstdio>
 #include <iostream>
@@ -21,6 +22,7 @@ using weft::detail::Json;
 struct Options {
   std::string folder;
   std::string output;
+  std::string adapter;
   std::string dtype;
   std::string shard_size = "5GB";
   bool json = false;
@@ -61,11 +63,13 @@ void report(const Options& options, const weft::ConvertReport& done) {
                                    {"converted", done.converted},
                                    {"copied", Json::Array(done.copied.begin(), done.copied.end())},
                                    {"files", done.files},
+                                   {"merged", done.merged},
                                    {"output", options.output},
                                    {"tensors", done.tensors}});
   }
   std::cout << options.output << "\n";
   print_row({"tensors", {}}, value_text(done.tensors) + ", of which " + value_text(done.converted) + " were converted");
+  if (done.merged > 0) print_row({"adapters", {}}, value_text(done.merged) + " merged");
   print_row({"weights", {}},
             bytes_text(done.bytes) + (done.files == 1 ? " in 1 file" : " in " + value_text(done.files) + " files"));
   std::string others = "config.json";
@@ -89,6 +93,7 @@ int convert(const Options& options) {
   };
   const weft::ConvertOptions how{.dtype = std::string(safetensors_name(options.dtype)),
                                  .max_shard_size = bytes_of(options.shard_size),
+                                 .adapter = options.adapter,
                                  .on_progress = show};
   try {
     const weft::ConvertReport done = weft::convert_pretrained(options.folder, options.output, how);
@@ -105,7 +110,8 @@ int convert(const Options& options) {
 }  // namespace
 
 void add_convert(CLI::App& app, int& code) {
-  CLI::App* command = app.add_subcommand("convert", "write a model's weights in another element type or in shards");
+  CLI::App* command = app.add_subcommand(
+      "convert", "write a model's weights in another element type, in shards, or with adapters merged");
   command->footer(
       "OUT is a new folder, which appears when it is complete. Elements are rounded to the nearest, ties to even; one "
       "that\n"
@@ -113,10 +119,15 @@ void add_convert(CLI::App& app, int& code) {
       "fields\n"
       "and the files of a tokenizer stay as they are. One piece of a tensor at a time is in memory.\n\n"
       "  weft convert llama llama-bf16 --dtype bf16\n"
-      "  weft convert llama llama-in-shards --shard-size 500MB");
+      "  weft convert llama llama-in-shards --shard-size 500MB\n"
+      "  weft convert llama llama-tuned --adapter adapter");
   const auto options = std::make_shared<Options>();
   command->add_option("DIR", options->folder, "model folder")->required()->check(some_text())->type_name("");
   command->add_option("OUT", options->output, "new folder")->required()->check(some_text())->type_name("");
+  command
+      ->add_option("--adapter", options->adapter,
+                   "folder of low-rank adapters, whose products are added to the weights")
+      ->check(some_text());
   command->add_option("--dtype", options->dtype, "f32, bf16 or f16 (each tensor keeps its own)")
       ->check(CLI::IsMember({"f32", "bf16", "f16"}).description(""));
   command->add_option("--shard-size", options->shard_size, "the most bytes of weights in one file (5GB)")

@@ -5,7 +5,7 @@
 #include "weft/models/lora.hpp"
 #include "weft/train/checkpoint.hpp"
 
-#include "io/narrow_folder.hpp"
+#include "pretrained/narrow_folder.hpp"
 #include "support/catch.hpp"
 
 using namespace weft;

@@ -52,7 +52,21 @@ foreach(model IN ITEMS "${folder}/full" "${folder}/sparse-gin" "${llama};--adapt
     message(SEND_ERROR " ${model}: a loss below ${before} is expected, found ${after}")
   endif()
 endforeach()
-ask(said generate ${llama} "The License" --adapter ${folder}/lora --max-new-tokens 2)
+
+# Adapters merged into the weights, which are 16 bits wide, or 32, say what they said beside them.
+ask(expected generate ${llama} "The License" --adapter ${folder}/lora --max-new-tokens 2)
+ask(json convert ${llama} ${folder}/merged --adapter ${folder}/lora --dtype f32 --json)
+expect_member("convert with adapters" "${json}" 14 merged)
+ask(found generate ${folder}/merged "The License" --max-new-tokens 2)
+expect("the answer with merged adapters" "${found}" "${expected}")
+ask(text convert ${llama} ${folder}/merged-bf16 --adapter ${folder}/lora)
+if(NOT text MATCHES "adapters +14 merged")
+  message(SEND_ERROR " convert with adapters: \"14 merged\" is expected, found\n${text}")
+endif()
+loss_of(after ${folder}/merged-bf16)
+if(NOT after LESS before)
+  message(SEND_ERROR " merged adapters: a loss below ${before} is expected, found ${after}")
+endif()
 
 # Choices of adapters and of the graph network.
 ask(said finetune ${llama} ${small} --method lora --output ${folder}/rank --steps 1 --rank 3 --alpha 9 --lora-dropout 0.25

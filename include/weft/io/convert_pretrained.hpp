@@ -9,6 +9,8 @@
 #include <cstring>
 #include <functional>
 #include <map>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +18,7 @@
 
 #include "weft/io/atomic_folder.hpp"
 #include "weft/io/convert_elements.hpp"
+#include "weft/io/merged_adapter.hpp"
 #include "weft/io/save_weights.hpp"
 
 namespace weft {
@@ -24,6 +27,7 @@ namespace weft {
 struct ConvertOptions {
   std::string dtype{};                           ///< "F32", "BF16" or "F16"; empty: each tensor keeps its own
   std::uint64_t max_shard_size = 5'000'000'000;  ///< bytes of tensors in one file; one larger tensor has one for itself
+  std::string adapter{};                         ///< folder of low-rank adapters that go into the weights; empty: none
 
   /// Told how many bytes of weights have been written, of how many. What it raises ends the conversion, and nothing is left
   /// of it.
@@ -34,6 +38,7 @@ struct ConvertOptions {
 struct ConvertReport {
   std::size_t tensors = 0;            ///< under all of their names
   std::size_t converted = 0;          ///< those that have another element type now
+  std::size_t merged = 0;             ///< those that took an adapter in
   std::uint64_t bytes = 0;            ///< of all tensors
   std::size_t files = 0;              ///< with weights
   std::vector<std::string> copied{};  ///< other files, as they are
@@ -50,6 +55,7 @@ inline std::string_view torch_name(std::string_view dtype) {
 class WeightConverter {
  public:
   WeightConverter(const SafetensorsSet& source, const ConvertOptions& options) : source_(source), options_(options) {
+    if (!options.adapter.empty()) adapter_.emplace(options.adapter, source_);
     for (const SafetensorsFile& file : source.files()) {
       metadata_.insert(file.metadata().begin(), file.metadata().end());
       for (const SafetensorsTensor& tensor : file.tensors()) add(tensor);
@@ -85,8 +91,11 @@ class WeightConverter {
     return options_.dtype.empty() || !is_floating(tensor.dtype) ? tensor.dtype : std::string_view(options_.dtype);
   }
 
+  bool takes_adapter(const SafetensorsTensor& tensor) const { return adapter_ && adapter_->changes(tensor.name); }
+
   void add(const SafetensorsTensor& tensor) {
     std::uint64_t bytes = tensor.bytes.size();
+    if (takes_adapter(tensor)) ++report_.merged;
     if (new_dtype(tensor) != tensor.dtype) {
       ++report_.converted;
       bytes = bytes * find_safetensors_dtype(new_dtype(tensor))->bits / find_safetensors_dtype(tensor.dtype)->bits;
@@ -113,13 +122,14 @@ class WeightConverter {
 
   void fill(const SafetensorsTensor& tensor, std::size_t offset, std::span<std::byte> bytes) {
     const std::string_view dtype = new_dtype(tensor);
-    const bool same = dtype == tensor.dtype;
+    const bool same = dtype == tensor.dtype && !takes_adapter(tensor);
     const std::size_t before = same ? 1 : find_safetensors_dtype(tensor.dtype)->bits / 8U;
     const std::size_t now = same ? 1 : find_safetensors_dtype(dtype)->bits / 8U;
     const auto source = tensor.bytes.subspan(offset / now * before, bytes.size() / now * before);
     if (same) {
       std::memcpy(bytes.data(), source.data(), bytes.size());
-    } else if (!convert_nearest(tensor.dtype, dtype, source.data(), bytes)) {
+    } else if (!(takes_adapter(tensor) ? merge(tensor, offset / now, source, bytes)
+                                       : convert_nearest(tensor.dtype, dtype, source.data(), bytes))) {
       fail(concat(source_.path(), ": tensor ", in_quotes(tensor.name), " has an element beyond the largest of ", dtype,
                   "; BF16 and F32 reach further"));
     }
@@ -128,8 +138,19 @@ class WeightConverter {
     if (options_.on_progress) options_.on_progress(done_, report_.bytes);
   }
 
+  /// The sum is rounded once. False where an element became infinite.
+  bool merge(const SafetensorsTensor& tensor, std::size_t first, std::span<const std::byte> source,
+             std::span<std::byte> bytes) {
+    wide_.resize(source.size() * 8U / find_safetensors_dtype(tensor.dtype)->bits);
+    convert_nearest(tensor.dtype, "F32", source.data(), std::as_writable_bytes(std::span(wide_)));
+    adapter_->add_to(tensor.name, first, wide_);
+    return convert_nearest("F32", new_dtype(tensor), std::as_bytes(std::span(wide_)).data(), bytes);
+  }
+
   const SafetensorsSet source_;
   const ConvertOptions& options_;
+  std::optional<MergedAdapter> adapter_;
+  std::vector<float> wide_;  ///< a piece of a tensor that takes an adapter in
   std::map<std::string, std::string> metadata_;
   std::vector<Shard> shards_{1};
   std::uint64_t shard_bytes_ = 0;
@@ -168,15 +189,15 @@ inline bool goes_with_weights(const std::string& name) {
 
 }  // namespace detail
 
-/// Writes a model's folder anew, with its weights in another element type or in files of another size, each tensor under the
-/// name that it has. Elements are rounded to the nearest, ties to even; tensors of whole numbers stay as they are.
+/// Writes a model's folder anew, with its weights in another element type or in files of another size, or with adapters merged
+/// into them, each tensor under the name that it has. Elements are rounded to the nearest, ties to even; tensors of whole numbers stay as they are.
 /// config.json gets the new type, and keeps every field that it has; what else belongs to the model is copied. One piece of a
 /// tensor at a time is in memory.
 ///
 ///     weft::convert_pretrained("llama", "llama-bf16", {.dtype = "BF16"});
 ///
-/// Raises Error, with nothing written, where `output` exists already (unless it is an empty folder), and where an element is
-/// beyond the largest of its new type.
+/// Raises Error, with nothing written, where `output` exists already (unless it is an empty folder), where an element is
+/// beyond the largest of its new type, and for adapters of another model.
 inline ConvertReport convert_pretrained(const std::string& folder, const std::string& output,
                                         const ConvertOptions& options = {}) {
   if (!options.dtype.empty() && detail::torch_name(options.dtype).empty()) {

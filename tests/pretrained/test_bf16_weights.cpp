@@ -7,7 +7,7 @@
 #include "weft/io/pretrained.hpp"
 #include "weft/train/adamw.hpp"
 
-#include "io/narrow_folder.hpp"
+#include "pretrained/narrow_folder.hpp"
 #include "support/catch.hpp"
 
 using namespace weft;
