@@ -88,8 +88,8 @@ struct Answer {
   double seconds = 0;
 };
 
-Answer answer(const Model& model, const weft::Tokenizer& tokenizer, const Conversation& conversation,
-              const Continuation& how, bool shown) {
+Answer answer(Model& model, const weft::Tokenizer& tokenizer, const Conversation& conversation, const Continuation& how,
+              bool shown) {
   Answer result;
   auto decoder = tokenizer.stream(true);
   const auto show = [&](const std::string& piece) {
@@ -124,7 +124,7 @@ void report(const std::string& line, std::size_t prompt_tokens, const Answer& sa
 
 int chat(const Options& options) {
   const std::string path = options.folder + "/tokenizer.json";
-  const Model model(options.folder, options.adapter);
+  Model model(options.folder, options.adapter);
   const auto tokenizer = weft::Tokenizer::from_file(path);
   Conversation conversation(tokenizer, path);
   if (!options.system.empty()) conversation.add("system", options.system);

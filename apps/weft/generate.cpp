@@ -43,7 +43,7 @@ void show(const Options& options, Result& result, const std::string& part) {
 
 /// Runs the model; `deliver(token)` returns false where the answer is complete.
 template <class Deliver>
-void run(const Model& model, const Options& options, const std::vector<std::int32_t>& prompt, Result& result,
+void run(Model& model, const Options& options, const std::vector<std::int32_t>& prompt, Result& result,
          Deliver&& deliver) {
   const Continuation how = options.sampling.continuation(model.usual_continuation());
   catch_interrupt();
@@ -63,7 +63,7 @@ void run(const Model& model, const Options& options, const std::vector<std::int3
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-Result continue_ids(const Model& model, const Options& options, const std::vector<std::int32_t>& prompt) {
+Result continue_ids(Model& model, const Options& options, const std::vector<std::int32_t>& prompt) {
   std::vector<std::int32_t> stops;
   for (const std::string& stop : options.stops) {
     for (const std::int32_t id : read_ids(stop, "--stop")) stops.push_back(id);
@@ -77,7 +77,7 @@ Result continue_ids(const Model& model, const Options& options, const std::vecto
   return result;
 }
 
-Result continue_text(const Model& model, const Options& options, const TextCodec& codec,
+Result continue_text(Model& model, const Options& options, const TextCodec& codec,
                      const std::vector<std::int32_t>& prompt) {
   const auto decode = codec.stream(options.keep_special_tokens);
   StopTexts stops(options.stops);
@@ -104,7 +104,7 @@ void report(const Options& options, const std::string& prompt, std::size_t promp
 }
 
 int generate(const Options& options) {
-  const Model model(options.folder, options.adapter);
+  Model model(options.folder, options.adapter);
   std::optional<TextCodec> codec;
   if (!options.ids) {
     codec.emplace(options.folder, model.vocab_size(), "with --ids the prompt and the answer are numbers of tokens");

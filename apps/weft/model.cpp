@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "weft/io/generation_config.hpp"
 #include "weft/io/lora_folder.hpp"
@@ -34,6 +35,7 @@ struct Model::Loaded {
   AnyLlama model;
   std::string folder;
   weft::Inference inference{};
+  std::optional<weft::Generator<AnyLlama>> generator{};
 
   static auto as_batch(std::span<const std::int32_t> tokens) {
     const weft::Shape<weft::Dyn, weft::Dyn> shape(1, static_cast<weft::Index>(tokens.size()));
@@ -92,11 +94,13 @@ Continuation Model::usual_continuation() const {
 }
 
 void Model::generate(std::span<const std::int32_t> prompt, const Continuation& how,
-                     const std::function<bool(std::int32_t)>& on_token) const {
+                     const std::function<bool(std::int32_t)>& on_token) {
   expect_tokens(prompt);
   const weft::GenerationOptions options{
       .max_new_tokens = how.max_new_tokens, .sampling = how.sampling, .stop_tokens = how.stop_tokens};
-  weft::generate(loaded_->model, prompt, options, on_token);
+  std::optional<weft::Generator<AnyLlama>>& generator = loaded_->generator;
+  if (!generator) generator.emplace(loaded_->model, 1);
+  weft::generate(*generator, prompt, options, on_token);
 }
 
 double Model::loss(std::span<const std::int32_t> tokens) {

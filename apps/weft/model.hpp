@@ -52,9 +52,10 @@ class Model {
   /// As generation_config.json of the folder wants it, where there is one.
   Continuation usual_continuation() const;
 
-  /// Continues a text of at least one token; `on_token` returns false to stop.
+  /// Continues a text of at least one token; `on_token` returns false to stop. As far as the prompt begins as the text of the
+  /// call before, the model does not look at it again.
   void generate(std::span<const std::int32_t> prompt, const Continuation& how,
-                const std::function<bool(std::int32_t)>& on_token) const;
+                const std::function<bool(std::int32_t)>& on_token);
 
   /// The mean of -ln p of every token but the first, given those before it; at least two tokens.
   double loss(std::span<const std::int32_t> tokens);

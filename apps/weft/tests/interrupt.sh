@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# interrupt.sh WEFT MAKE_LLAMA TEXT: Ctrl-C ends an answer and a measurement where they are. Works in the current folder.
+# interrupt.sh WEFT MAKE_LLAMA TEXT TOKENIZER: Ctrl-C ends an answer, a measurement and a training run where they are. Works in
+# the current folder.
 set -eu
 program=$1
+make_llama=$2
 text=$3
-"$2" interrupted 256
+tokenizer=$4
+"$make_llama" interrupted 256
 
 die() {
   echo "$*; messages:" >&2
@@ -12,11 +15,12 @@ die() {
   exit 1
 }
 
-# stop COMMAND ARGUMENT...: interrupts it once it has said something; it must end with status 130.
+# stop COMMAND ARGUMENT...: interrupts it once it has said something; it must end with status 130. Reads $input.
+input=/dev/null
 stop() {
   : >out
   : >log
-  "$program" "$@" >out 2>log &
+  "$program" "$@" <"$input" >out 2>log &
   pid=$!
   until [ -s out ] || [ -s log ]; do
     kill -0 $pid 2>/dev/null || die "$1: ended before it was interrupted"
@@ -46,3 +50,48 @@ grep -q 'stopped and saved' out || die "train: where it stopped is expected"
 "$program" generate run "The" --max-new-tokens 2 >out 2>log || die "generate: the stopped model must speak"
 "$program" train --text "$text" --output run --resume >out 2>log || die "train --resume: it must go on"
 cmp run/model.safetensors uninterrupted/model.safetensors || die "train --resume: the same weights are expected"
+
+# A conversation over a pipe ends with its answer.
+"$make_llama" talking 512
+added=
+id=504
+for name in begin_of_text start_header_id end_header_id; do
+  added+="{\"id\":$id,\"content\":\"<|$name|>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,"
+  added+="\"normalized\":false,\"special\":true},"
+  id=$((id + 1))
+done
+sed "s/\"added_tokens\":\\[/&$added/" "$tokenizer" >talking/tokenizer.json
+printf 'Hello\nAnd you\n' >turns
+input=turns
+stop chat talking --max-new-tokens 1000000 --seed 1
+[ ! -s log ] || die "chat: no message is expected"
+tail -c 1 out | od -An -c | grep -q '\\n' || die "chat: the answer must end its line"
+
+# In a terminal the answer ends and the conversation goes on; between answers Ctrl-C ends the program.
+rm -f keys
+: >seen
+mkfifo keys
+script --quiet --return --flush --command "'$program' chat talking --max-new-tokens 1000000 --seed 1" seen <keys >/dev/null &
+pid=$!
+exec 3>keys
+
+# until_seen COMMAND...: waits until the terminal shows something.
+until_seen() {
+  until "$@"; do
+    kill -0 $pid 2>/dev/null || die "chat: the terminal was closed after $(cat -v seen)"
+    sleep 0.01
+  done
+}
+prompts() { [ "$(grep -ac '^> ' seen)" -eq "$1" ]; }
+grown() { [ "$(wc -c <seen)" -gt "$1" ]; }
+for turn in 1 2; do
+  until_seen prompts $turn
+  printf 'Hello\n' >&3
+  until_seen grown $(($(wc -c <seen) + 100))
+  printf '\003' >&3
+done
+until_seen prompts 3
+printf '\003' >&3
+status=0
+wait $pid || status=$?
+[ $status -eq 130 ] || die "chat: status 130 is expected in a terminal, found $status"
