@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 
+#include "weft/autograd/inference.hpp"
 #include "weft/models/kv_cache.hpp"
 #include "weft/models/sampler.hpp"
 #include "weft/tensor/tensor.hpp"
