@@ -2,7 +2,6 @@
 #include "apps/weft/model.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 
 #include "weft/io/generation_config.hpp"
@@ -13,6 +12,7 @@
 #include "weft/models/llama.hpp"
 
 #include "apps/weft/command.hpp"
+#include "apps/weft/looks_ahead.hpp"
 #include "apps/weft/text_codec.hpp"
 
 namespace apps {
@@ -40,13 +40,6 @@ struct Model::Loaded {
   static auto as_batch(std::span<const std::int32_t> tokens) {
     const weft::Shape<weft::Dyn, weft::Dyn> shape(1, static_cast<weft::Index>(tokens.size()));
     return weft::TensorView<const std::int32_t, weft::Shape<weft::Dyn, weft::Dyn>>(tokens.data(), shape);
-  }
-
-  /// Of all tokens but the last.
-  std::vector<float> scores(std::span<const std::int32_t> tokens) {
-    inference.reset();
-    const auto logits = model(inference, as_batch(tokens));
-    return {logits.data(), logits.data() + logits.size() - model.vocab_size()};
   }
 };
 
@@ -110,17 +103,8 @@ double Model::loss(std::span<const std::int32_t> tokens) {
   return static_cast<double>(loaded_->model.loss(loaded_->inference, ids, ids).data()[0]);
 }
 
-bool Model::looks_ahead(std::span<const std::int32_t> tokens) {
-  if (incremental()) return false;
-  std::vector<std::int32_t> other(tokens.begin(), tokens.end());
-  other.back() = static_cast<std::int32_t>((other.back() + 1) % vocab_size());
-  const std::vector<float> scores = loaded_->scores(tokens);
-  const std::vector<float> others = loaded_->scores(other);
-  constexpr float rounding = 1e-4F;
-  for (std::size_t i = 0; i < scores.size(); ++i) {
-    if (std::abs(scores[i] - others[i]) > rounding * (1 + std::abs(scores[i]))) return true;
-  }
-  return false;
+bool Model::looks_ahead(std::span<const std::int32_t> tokens) const {
+  return apps::looks_ahead(loaded_->model, tokens);
 }
 
 std::vector<float> Model::adjacency(std::span<const std::int32_t> tokens, weft::Index layer) {

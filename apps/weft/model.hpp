@@ -60,9 +60,8 @@ class Model {
   /// The mean of -ln p of every token but the first, given those before it; at least two tokens.
   double loss(std::span<const std::int32_t> tokens);
 
-  /// Whether the scores before the last of these tokens change with it: then the model sees what it is to predict. A model
-  /// that is incremental does not; others are tried.
-  bool looks_ahead(std::span<const std::int32_t> tokens);
+  /// Whether the scores before the last of these tokens change with it: then the model sees what it is to predict.
+  bool looks_ahead(std::span<const std::int32_t> tokens) const;
 
   /// The attention weights of a layer over a text, [heads, tokens, tokens], row = listening token.
   std::vector<float> adjacency(std::span<const std::int32_t> tokens, weft::Index layer);

@@ -133,6 +133,9 @@ int train(const RunOptions& options, const RunRecord& record, const weft::Checkp
   weft::MetricsLog log = begin(options, record, tokenizer, run);
   announce(run);
   const Outcome outcome = fit(options, run, log);
+  if (run.looks_ahead()) {  // not before: first values of many a model tell nothing from anything
+    print_notes({"in this model tokens see later ones: its losses are better than its predictions will be"});
+  }
   report(options, run, outcome);
   return outcome.complete ? kDone : kInterrupted;
 }

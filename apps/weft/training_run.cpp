@@ -12,6 +12,7 @@
 #include "weft/train/checkpoint.hpp"
 
 #include "apps/weft/command.hpp"
+#include "apps/weft/looks_ahead.hpp"
 
 namespace apps {
 
@@ -114,6 +115,11 @@ weft::Index TrainingRun::token_count() const { return static_cast<weft::Index>(t
 
 double TrainingRun::epoch() const {
   return static_cast<double>(typed_->data.position()) / static_cast<double>(typed_->data.training_blocks());
+}
+
+bool TrainingRun::looks_ahead() const {
+  const auto block = static_cast<std::size_t>(typed_->data.block_size());
+  return apps::looks_ahead(typed_->model, typed_->data.tokens().first(block));
 }
 
 bool TrainingRun::validates() const { return typed_->data.validation_blocks() > 0; }

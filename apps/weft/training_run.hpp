@@ -48,6 +48,9 @@ class TrainingRun {
   /// Passes over the text so far, as in `StepReport`.
   double epoch() const;
 
+  /// Whether tokens of a block see later ones, so that losses are no measure of prediction.
+  bool looks_ahead() const;
+
   /// Whether a part of the text is held back to measure on.
   bool validates() const;
 

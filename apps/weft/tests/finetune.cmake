@@ -110,6 +110,26 @@ refused("this run has --method lora, found full" finetune --method full ${go_on}
 refused("--rank belongs to a new run of --method lora" finetune --rank 2 ${go_on} ${folder}/lora)
 refused("has a graph network already, and --graph would be another" finetune ${folder}/sparse-gin ${small}
   --method sparse-gin --graph ${folder}/graph.json --output ${folder}/unused)
+# A base whose file and config.json do not belong together gets no graph network.
+file(COPY ${llama} DESTINATION ${folder}/unlike)
+file(READ ${llama}/config.json config)
+string(JSON config SET "${config}" attention_bias true)
+file(WRITE ${folder}/unlike/llama/config.json "${config}")
+refused("there is no model.layers.0.self_attn.q_proj.bias, which the model needs" finetune ${folder}/unlike/llama ${small}
+  --method sparse-gin --output ${folder}/unused)
+string(JSON config SET "${config}" attention_bias false)
+string(JSON config SET "${config}" num_hidden_layers 1)
+file(WRITE ${folder}/unlike/llama/config.json "${config}")
+refused("the model with a graph network has no model.layers.1" finetune ${folder}/unlike/llama ${small} --method sparse-gin
+  --output ${folder}/unused)
+string(JSON config SET "${config}" num_hidden_layers 100000)
+file(WRITE ${folder}/unlike/llama/config.json "${config}")
+refused("num_hidden_layers" finetune ${folder}/unlike/llama ${small} --method sparse-gin --output ${folder}/unused)
+if(EXISTS ${folder}/unused)
+  message(SEND_ERROR " a refused run left a folder")
+endif()
+
+# A run.json that is not one.
 file(WRITE ${folder}/lora/run.json "{\"method\":\"lora\",\"model\":\"x\",\"validation\":2.0}")
 refused("run.json: validation must be from 0 to 0.9, found 2" finetune ${go_on} ${folder}/lora)
 file(WRITE ${folder}/lora/run.json "{\"method\":\"prompt\",\"model\":\"x\",\"validation\":0.5}")
@@ -130,6 +150,10 @@ foreach(model IN LISTS models)
   foreach(method IN LISTS methods)
     ask(said finetune ${model} --text ${folder}/numbers.txt --ids --method ${method} --steps 1 --batch-size 2 --block-size 16
       --output ${folder}/${method}-${name})
+    if((name STREQUAL gin_diff_groupnorm AND NOT err MATCHES "see later ones") OR
+       (NOT name STREQUAL gin_diff_groupnorm AND err MATCHES "see later ones"))
+      message(SEND_ERROR " ${name}: a note that tokens see later ones belongs to the norm over a whole text, found\n${err}")
+    endif()
   endforeach()
   ask(said train ${model} --text ${folder}/numbers.txt --ids --steps 1 --batch-size 2 --block-size 16 --output ${folder}/new-${name})
 endforeach()

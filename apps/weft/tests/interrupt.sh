@@ -51,6 +51,20 @@ grep -q 'stopped and saved' out || die "train: where it stopped is expected"
 "$program" train --text "$text" --output run --resume >out 2>log || die "train --resume: it must go on"
 cmp run/model.safetensors uninterrupted/model.safetensors || die "train --resume: the same weights are expected"
 
+# What --save-every saves outlives a run that is killed.
+rm -rf killed
+"$program" train interrupted --text "$text" --batch-size 2 --block-size 16 --steps 1000000 --save-every 5 --output killed >out 2>log &
+pid=$!
+until [ -s killed/metrics.jsonl ] && [ "$(wc -l <killed/metrics.jsonl)" -gt 20 ]; do
+  kill -0 $pid 2>/dev/null || die "train: ended before it was killed"
+  sleep 0.01
+done
+kill -KILL $pid
+wait $pid || true
+step=$(grep -ao '"step":[0-9]*' killed/checkpoint.safetensors | cut -d: -f2)
+if [ "$step" -eq 0 ] || [ $((step % 5)) -ne 0 ]; then die "train: a checkpoint of a fifth step is expected, found step $step"; fi
+"$program" generate killed "The" --max-new-tokens 2 >out 2>log || die "generate: the killed run's model must speak"
+
 # A conversation over a pipe ends with its answer.
 "$make_llama" talking 512
 added=
