@@ -10,12 +10,13 @@
 
 #include "support/catch.hpp"
 
+using weft::detail::beginning_of;
 using weft::detail::in_quotes;
 using weft::detail::Json;
 using weft::detail::json_excerpt;
 using weft::detail::JsonList;
+using weft::detail::kLongestExcerpt;
 using weft::detail::number_text;
-using weft::detail::ShortText;
 
 namespace {
 
@@ -64,11 +65,19 @@ TEST_CASE("a list of JSON values goes on from piece to piece") {
   }
 }
 
-TEST_CASE("the text of an excerpt stops growing at its length") {
-  ShortText text;
-  for (int i = 0; i < 1'000'000; ++i) text.Put('x');
-  CHECK(text.text.size() == ShortText::longest + 1);
-  CHECK(text.text.capacity() <= 2 * (ShortText::longest + 1));
+TEST_CASE("of a value an excerpt looks at the beginning alone") {
+  Json::Array many;
+  for (int i = 0; i < 1000; ++i) many.push_back(std::string(1000, 'x'));
+  std::size_t room = 1500;
+  const Json begin = beginning_of(many, room);
+  CHECK(room == 0);
+  REQUIRE(begin.get_if<Json::Array>()->size() == 2);
+  CHECK((*begin.get_if<Json::Array>())[0] == Json(std::string(1000, 'x')));
+  CHECK((*begin.get_if<Json::Array>())[1] == Json(std::string(497, 'x')));  // each value counts as a byte
+  room = 12;
+  CHECK(beginning_of(Json::Object{{"a", 1}, {"b", Json::Object{{"c", true}}}}, room) ==
+        Json(Json::Object{{"a", 1}, {"b", Json::Object{{"c", true}}}}));
+  CHECK(room == 5);
 }
 
 TEST_CASE("an excerpt is short whatever the value is") {
@@ -78,11 +87,11 @@ TEST_CASE("an excerpt is short whatever the value is") {
   for (int i = 0; i < 1000; ++i)
     names[std::string(1000, 'n') + std::to_string(i)] = Json::Array(many.begin(), many.begin());
   for (const Json& json : std::vector<Json>{many, names, std::string(1'000'000, '\xFF')}) {
-    CHECK(json_excerpt(json).size() == ShortText::longest + 3);
+    CHECK(json_excerpt(json).size() == kLongestExcerpt + 3);
     CHECK(json_excerpt(json).ends_with("..."));
   }
-  CHECK(in_quotes(std::string(1'000'000, '\n')).size() == ShortText::longest + 3);
-  CHECK(json_excerpt(std::string(ShortText::longest - 2, 'x')).size() == ShortText::longest);  // all of it
+  CHECK(in_quotes(std::string(1'000'000, '\n')).size() == kLongestExcerpt + 3);
+  CHECK(json_excerpt(std::string(kLongestExcerpt - 2, 'x')).size() == kLongestExcerpt);  // all of it
 }
 
 TEST_CASE("a number is written as people write it, and never as a row of zeros") {

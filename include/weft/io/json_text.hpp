@@ -3,6 +3,7 @@
 /// JSON values as text: for files, by RapidJSON, and for messages.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
@@ -107,26 +108,39 @@ inline std::string ascii_text(std::string_view json) {
   return text;
 }
 
-/// Takes what a writer of RapidJSON writes, up to a length.
-struct ShortText {
-  using Ch = char;
-  static constexpr std::size_t longest = 200;
+inline constexpr std::size_t kLongestExcerpt = 200;  ///< bytes
 
-  std::string text{};
-
-  void Put(char byte) {
-    if (text.size() <= longest) text += byte;
+/// The beginning of a value: parts whose text is beyond the excerpt's end are left out.
+/// \param room  bytes that are left, and are taken
+inline Json beginning_of(const Json& json, std::size_t& room) {
+  room -= std::min<std::size_t>(room, 1);
+  if (const auto* text = json.get_if<std::string>()) {
+    const std::string_view begin = std::string_view(*text).substr(0, room);
+    room -= begin.size();
+    return begin;
   }
-  void Flush() {}
-};
+  if (const auto* elements = json.get_if<Json::Array>()) {
+    Json::Array begin;
+    for (std::size_t i = 0; i < elements->size() && room > 0; ++i) begin.push_back(beginning_of((*elements)[i], room));
+    return begin;
+  }
+  if (const auto* members = json.get_if<Json::Object>()) {
+    Json::Object begin;
+    for (auto member = members->begin(); member != members->end() && room > 0; ++member) {
+      const std::string_view name = std::string_view(member->first).substr(0, room);
+      room -= name.size();
+      begin.emplace(name, beginning_of(member->second, room));
+    }
+    return begin;
+  }
+  return json;
+}
 
 /// A value as one short line of ASCII for messages: no file can flood them, or steer a terminal.
 inline std::string json_excerpt(const Json& json) {
-  ShortText beginning;
-  rapidjson::Writer<ShortText> writer(beginning);
-  write_json(writer, json);
-  std::string text = ascii_text(beginning.text);
-  if (text.size() > ShortText::longest) text.replace(ShortText::longest, std::string::npos, "...");
+  std::size_t room = kLongestExcerpt + 1;
+  std::string text = ascii_text(json_text(beginning_of(json, room)));
+  if (text.size() > kLongestExcerpt) text.replace(kLongestExcerpt, std::string::npos, "...");
   return text;
 }
 

@@ -149,8 +149,12 @@ void merge_adapter(const LoraSite<T, DeviceType>& site) {
 /// Whether any linear layer of a model has an adapter.
 template <class Model>
 bool has_lora(const Model& model) {
-  const auto sites = detail::lora_sites(const_cast<Model&>(model));
-  return std::any_of(sites.begin(), sites.end(), [](const auto& site) { return site.place->adapter != nullptr; });
+  using Place = LoraPlace<typename Model::Element, typename Model::Device>;
+  for (const AnyParameter& parameter : list_parameters(const_cast<Model&>(model))) {
+    const auto* const place = static_cast<const Place*>(parameter.name().adapter);
+    if (place != nullptr && place->adapter != nullptr) return true;
+  }
+  return false;
 }
 
 /// Gives linear layers adapters, which change nothing at first, and freezes everything else. Optimisers and lists of the
