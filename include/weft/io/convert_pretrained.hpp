@@ -190,9 +190,9 @@ inline bool goes_with_weights(const std::string& name) {
 }  // namespace detail
 
 /// Writes a model's folder anew, with its weights in another element type or in files of another size, or with adapters merged
-/// into them, each tensor under the name that it has. Elements are rounded to the nearest, ties to even; tensors of whole numbers stay as they are.
-/// config.json gets the new type, and keeps every field that it has; what else belongs to the model is copied. One piece of a
-/// tensor at a time is in memory.
+/// into them, each tensor under the name that it has. Elements are rounded to the nearest, ties to even; tensors of whole
+/// numbers stay as they are. config.json gets the new type, and keeps every field that it has; what else belongs to the model
+/// is copied. One piece of a tensor at a time is in memory.
 ///
 ///     weft::convert_pretrained("llama", "llama-bf16", {.dtype = "BF16"});
 ///
