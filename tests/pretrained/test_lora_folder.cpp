@@ -193,3 +193,22 @@ TEST_CASE("adapters of another model are not merged, and nothing is written") {
   CHECK_THROWS_WITH(convert_pretrained(folder / "model", folder / "merged", {.adapter = folder / "none"}),
                     Catch::Matchers::ContainsSubstring("none/adapter_config.json"));
 }
+
+TEST_CASE("an adapter of another rank than its configuration is refused before memory is taken for it") {
+  const TemporaryFolder folder;
+  auto model = random_model<TinyLlama>(1);
+  save_pretrained(model, folder / "model");
+  add_lora(model, {.target_modules = {"layers.0.self_attn.q_proj"}}, Rng(5));
+  save_lora(model, folder / "adapter");
+  remove_lora(model);
+  const std::string path = folder / "adapter/adapter_config.json";
+  std::string text = read_text(path);
+  text.replace(text.find("\"r\": 8"), 6, "\"r\": 1048576");
+  write_text(path, text);
+  const auto says = Catch::Matchers::ContainsSubstring(
+      "\"base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight\" must have r = 1048576 rows, as "
+      "adapter_config.json has it, found F32 [8, 24]");
+  CHECK_THROWS_WITH(load_lora(model, folder / "adapter"), says);
+  CHECK_FALSE(has_lora(model));
+  CHECK_THROWS_WITH(convert_pretrained(folder / "model", folder / "merged", {.adapter = folder / "adapter"}), says);
+}

@@ -122,6 +122,14 @@ inline std::set<std::string> modules_of_adapters(const SafetensorsFile& file) {
   return modules;
 }
 
+/// Raises Error where a module's adapter has another rank than the configuration says, before memory is taken for it.
+inline void expect_rank(const SafetensorsFile& file, const std::string& module, const LoraAdapterOptions& options) {
+  const SafetensorsTensor& a = file.tensor(concat(kAdapterPrefix, module, ".lora_A.weight"));
+  if (!a.shape.empty() && a.shape[0] == options.r) return;
+  fail(concat(file.path(), ": tensor ", in_quotes(a.name), " must have r = ", options.r,
+              " rows, as adapter_config.json has it, found ", a.type_text()));
+}
+
 /// The ends of names that mean the layers with an adapter and no others; whole names where there are no such ends.
 template <class Sites>
 Json::Array lora_targets(const Sites& sites) {
@@ -209,6 +217,7 @@ void load_lora(Model& model, const std::string& folder) {
       fail(concat(file.path(), ": the model has no linear layer that can have an adapter called ", module,
                   "; there are ", detail::kinds_of_sites(sites)));
     }
+    detail::expect_rank(file, module, options);
     auto adapter = std::make_unique<Adapter>(site->in_features(), site->out_features(), options);
     detail::load_parameters(file, list_parameters(*adapter), concat(detail::kAdapterPrefix, module, "."));
     loaded.emplace_back(site->place, std::move(adapter));

@@ -35,6 +35,7 @@ class MergedAdapter {
                     " must be a matrix of F32, BF16 or F16 to take an adapter in, found ", weight.dtype, " of ",
                     weight.shape.size(), " extents"));
       }
+      expect_rank(file, module, options);
       LoraAdapter<float> adapter(static_cast<Index>(weight.shape[1]), static_cast<Index>(weight.shape[0]), options);
       load_parameters(file, list_parameters(adapter), concat(kAdapterPrefix, module, "."));
       adapters_.emplace(name, std::move(adapter));
