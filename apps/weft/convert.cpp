@@ -117,7 +117,8 @@ void add_convert(CLI::App& app, int& code) {
       "that\n"
       "is beyond the largest of its new type is refused. config.json gets the new type; names of tensors, unknown "
       "fields\n"
-      "and the files of a tokenizer stay as they are. One piece of a tensor at a time is in memory.\n\n"
+      "and the files of a tokenizer stay as they are. One piece of a tensor at a time is in memory, and the "
+      "adapters.\n\n"
       "  weft convert llama llama-bf16 --dtype bf16\n"
       "  weft convert llama llama-in-shards --shard-size 500MB\n"
       "  weft convert llama llama-tuned --adapter adapter");

@@ -53,7 +53,7 @@ class Model {
   Continuation usual_continuation() const;
 
   /// Continues a text of at least one token; `on_token` returns false to stop. As far as the prompt begins as the text of the
-  /// call before, the model does not look at it again.
+  /// call before, an incremental model does not look at it again, unless the text outgrows the room that was taken for it.
   void generate(std::span<const std::int32_t> prompt, const Continuation& how,
                 const std::function<bool(std::int32_t)>& on_token);
 

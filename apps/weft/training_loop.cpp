@@ -133,7 +133,7 @@ int train(const RunOptions& options, const RunRecord& record, const weft::Checkp
   weft::MetricsLog log = begin(options, record, tokenizer, run);
   announce(run);
   const Outcome outcome = fit(options, run, log);
-  if (run.looks_ahead()) {  // not before: first values of many a model tell nothing from anything
+  if (run.looks_ahead()) {  // not before: what has its first values may add nothing yet
     print_notes({"in this model tokens see later ones: its losses are better than its predictions will be"});
   }
   report(options, run, outcome);

@@ -48,8 +48,6 @@ class WatchedModel : public GIN {
   std::vector<Index> looks() const { return std::exchange(looks_, {}); }
 };
 
-constexpr auto kGoesOn = [](std::int32_t) { return true; };
-
 GenerationOptions up_to(Index tokens) { return {.max_new_tokens = tokens, .stop_at_eos = false}; }
 
 }  // namespace
@@ -86,31 +84,69 @@ TEST_CASE("each turn of a conversation costs what is new in it") {
   const WatchedModel model;
   Generator generator(model, 20);
   TokenList text{3, 1, 4};
-  const auto answer = generate(generator, text, up_to(4), kGoesOn);
+  const auto answer = generate(generator, text, up_to(4));
   CHECK(model.looks() == std::vector<Index>{3, 1, 1, 1});
   text.insert(text.end(), answer.begin(), answer.end());
   text.push_back(9);
-  generate(generator, text, up_to(2), kGoesOn);
+  generate(generator, text, up_to(2));
   CHECK(model.looks() == std::vector<Index>{2, 1});  // the last token of the answer, and what follows it
-  generate(generator, text, up_to(1), kGoesOn);
+  generate(generator, text, up_to(1));
   CHECK(model.looks() == std::vector<Index>{1});  // the same once more: its last token
   text[1] = 2;
-  generate(generator, text, up_to(1), kGoesOn);
+  generate(generator, text, up_to(1));
   CHECK(model.looks() == std::vector<Index>{static_cast<Index>(text.size()) - 1});  // from where it differs
 }
 
-TEST_CASE("a conversation that needs more room takes twice as much, and is read once more") {
+TEST_CASE("a conversation that needs more room takes some for later, and is read once more") {
   const WatchedModel model;
-  Generator generator(model, 10);
+  Generator generator(model, 1);
   const TokenList text{3, 1, 4, 1, 5, 9, 2, 6, 5, 3};
-  generate(generator, std::span(text).first(8), up_to(2), kGoesOn);
-  CHECK(generator.capacity() == 10);
+  generate(generator, std::span(text).first(8), up_to(3));
+  CHECK(generator.capacity() == 10);  // what follows the last token nobody wants to know
   model.looks();
-  generate(generator, text, up_to(2), kGoesOn);
-  CHECK(generator.capacity() == 20);
+  generate(generator, text, up_to(2));
+  CHECK(generator.capacity() == 21);  // ten more than it needs
   CHECK(model.looks() == std::vector<Index>{10, 1});
-  generate(generator, text, up_to(100), kGoesOn);
-  CHECK(generator.capacity() == 109);
+  generate(generator, text, up_to(12));
+  CHECK(generator.capacity() == 21);
+  CHECK(model.looks() == std::vector<Index>{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1});
+}
+
+TEST_CASE("the text of a generator may be its prompt") {
+  const auto model = random_model<TinyGIN>(7);
+  Generator generator(model, 3);
+  generator.read(TokenList{3, 1, 4});
+  CHECK(generate(generator, generator.text(), up_to(5)) == generate(model, TokenList{3, 1, 4}, up_to(5)));
+  const TokenList longer(generator.text().begin(), generator.text().end());
+  CHECK(generate(generator, generator.text(), up_to(5)) == generate(model, longer, up_to(5)));
+  CHECK(generate(generator, std::span(longer).first(2), up_to(5)) ==
+        generate(model, std::span(longer).first(2), up_to(5)));
+}
+
+TEST_CASE("where nothing is wanted, or there is no prompt, a generator stays as it is") {
+  const WatchedModel model;
+  Generator generator(model, 8);
+  generator.read(TokenList{3, 1, 4});
+  model.looks();
+  CHECK(generate(generator, TokenList{5}, up_to(0)).empty());
+  CHECK_THROWS_WITH(generate(generator, TokenList{}, up_to(2)),
+                    Catch::Matchers::ContainsSubstring("at least one token"));
+  GenerationOptions impossible = up_to(2);
+  impossible.sampling.temperature = 0;
+  CHECK_THROWS_WITH(generate(generator, TokenList{5}, impossible),
+                    Catch::Matchers::ContainsSubstring("temperature must be positive"));
+  CHECK(model.looks().empty());
+  CHECK(std::ranges::equal(generator.text(), TokenList{3, 1, 4}));
+}
+
+TEST_CASE("a number that is no token leaves a generator as it was") {
+  const auto model = random_model<TinyGIN>(7);
+  Generator generator(model, 8);
+  generator.read(TokenList{3, 1, 4});
+  CHECK_THROWS_WITH(generator.read(TokenList{5, 23}), Catch::Matchers::ContainsSubstring("23"));
+  CHECK(std::ranges::equal(generator.text(), TokenList{3, 1, 4}));
+  generator.read(TokenList{5});
+  CHECK(generator.next() == generate(model, TokenList{3, 1, 4, 5}, up_to(1))[0]);
 }
 
 TEST_CASE("a conversation of any variant goes as if each turn were read anew") {
@@ -121,7 +157,7 @@ TEST_CASE("a conversation of any variant goes as if each turn were read anew") {
     TokenList text{3, 1, 4};
     for (const TokenList& turn : {TokenList{1, 5}, TokenList{9}, TokenList{2, 6, 5}}) {
       text.insert(text.end(), turn.begin(), turn.end());
-      const auto answer = generate(generator, text, up_to(3), kGoesOn);
+      const auto answer = generate(generator, text, up_to(3));
       CHECK(answer == generate(model, text, up_to(3)));
       text.insert(text.end(), answer.begin(), answer.end() - 1);  // the answer as someone else might have ended it
     }
@@ -134,7 +170,7 @@ TEST_CASE("each turn draws from the beginning of its random numbers") {
   Generator generator(model, 1);
   for (const std::uint64_t seed : {1, 2, 1}) {
     options.sampling = {.sample = true, .seed = seed};
-    CHECK(generate(generator, TokenList{3, 1, 4}, options, kGoesOn) == generate(model, TokenList{3, 1, 4}, options));
+    CHECK(generate(generator, TokenList{3, 1, 4}, options) == generate(model, TokenList{3, 1, 4}, options));
   }
 }
 

@@ -137,7 +137,7 @@ TEST_CASE("adapters go into the files of every model folder as into the model") 
   }
 }
 
-TEST_CASE("a weight with its adapter is rounded once, whatever piece of it is at hand") {
+TEST_CASE("a weight takes its adapter in whatever piece of it is at hand") {
   const TemporaryFolder folder;
   auto model = random_model<TinyLlama>(1);
   save_pretrained(model, folder / "model");
@@ -158,7 +158,7 @@ TEST_CASE("a weight with its adapter is rounded once, whatever piece of it is at
   }
 
   const ModelWeights weights(folder / "model");
-  const detail::MergedAdapter adapter(folder / "adapter", weights.tensors());
+  const detail::MergedAdapter adapter(folder / "adapter", weights.tensors(), false);
   const std::string name = "model.layers.1.mlp.up_proj.weight";
   CHECK(adapter.changes(name));
   CHECK_FALSE(adapter.changes("model.layers.0.mlp.up_proj.weight"));
@@ -194,7 +194,40 @@ TEST_CASE("adapters of another model are not merged, and nothing is written") {
                     Catch::Matchers::ContainsSubstring("none/adapter_config.json"));
 }
 
-TEST_CASE("an adapter of another rank than its configuration is refused before memory is taken for it") {
+TEST_CASE("an adapter of lm_head has no place where that is the embedding") {
+  const TemporaryFolder folder;
+  auto model = random_model<TinyLlama>(1);
+  save_pretrained(model, folder / "model");
+  add_lora(model, {.target_modules = {"lm_head"}}, Rng(5));
+  save_lora(model, folder / "adapter");
+  const std::string path = folder / "model/config.json";
+  std::string config = read_text(path);
+  const std::string apart = "\"tie_word_embeddings\": false";
+  REQUIRE(config.find(apart) != std::string::npos);
+  convert_pretrained(folder / "model", folder / "merged", {.adapter = folder / "adapter"});
+  write_text(path, config.replace(config.find(apart), apart.size(), "\"tie_word_embeddings\": true"));
+  CHECK_THROWS_WITH(convert_pretrained(folder / "model", folder / "tied", {.adapter = folder / "adapter"}),
+                    Catch::Matchers::ContainsSubstring("the model has no tensor \"lm_head.weight\" of its own"));
+}
+
+TEST_CASE("a weight that its adapter makes infinite is refused") {
+  const TemporaryFolder folder;
+  auto model = random_model<TinyLlama>(1);
+  save_pretrained(model, folder / "model");
+  add_lora(model, {.lora_alpha = 1e38, .target_modules = {"q_proj"}}, Rng(5));
+  for_each_parameter(model, [&](const ParameterName& name, auto& parameter) {
+    if (name.name.find("lora_") != std::string::npos) std::fill_n(parameter.data(), parameter.size(), 10.0F);
+  });
+  save_lora(model, folder / "adapter");
+  for (const char* dtype : {"", "F16"}) {
+    CHECK_THROWS_WITH(
+        convert_pretrained(folder / "model", folder / "merged", {.dtype = dtype, .adapter = folder / "adapter"}),
+        Catch::Matchers::ContainsSubstring("q_proj.weight\" is not finite with its adapter"));
+    CHECK_FALSE(std::filesystem::exists(folder / "merged"));
+  }
+}
+
+TEST_CASE("an adapter of another shape is refused before memory is taken for it") {
   const TemporaryFolder folder;
   auto model = random_model<TinyLlama>(1);
   save_pretrained(model, folder / "model");
@@ -206,9 +239,17 @@ TEST_CASE("an adapter of another rank than its configuration is refused before m
   text.replace(text.find("\"r\": 8"), 6, "\"r\": 1048576");
   write_text(path, text);
   const auto says = Catch::Matchers::ContainsSubstring(
-      "\"base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight\" must have r = 1048576 rows, as "
-      "adapter_config.json has it, found F32 [8, 24]");
+      "\"base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight\" must be [1048576, 24], as r = 1048576 "
+      "of adapter_config.json and the layer have it, found F32 [8, 24]");
   CHECK_THROWS_WITH(load_lora(model, folder / "adapter"), says);
   CHECK_FALSE(has_lora(model));
   CHECK_THROWS_WITH(convert_pretrained(folder / "model", folder / "merged", {.adapter = folder / "adapter"}), says);
+  SafetensorsWriter empty;  // no bytes, and an adapter of such a rank would take gigabytes
+  const Tensor<float, Shape<Dyn, Dyn>> a(Shape<Dyn, Dyn>(1048576, 0));
+  empty.add("base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight", a);
+  empty.add("base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight", a);
+  empty.write(folder / "adapter/adapter_model.safetensors");
+  CHECK_THROWS_WITH(load_lora(model, folder / "adapter"),
+                    Catch::Matchers::ContainsSubstring("must be [1048576, 24]") &&
+                        Catch::Matchers::ContainsSubstring("found F32 [1048576, 0]"));
 }

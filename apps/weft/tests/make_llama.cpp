@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// make_llama FOLDER VOCABULARY: a tiny plain Llama as Hugging Face lays it out, with random 16-bit weights. It is written
-// without the classes that read it.
+// make_llama FOLDER VOCABULARY [TOKEN]: a tiny plain Llama as Hugging Face lays it out, with random 16-bit weights. It is
+// written without the classes that read it. TOKEN has the score 0, and is never the most probable one.
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <deque>
@@ -24,12 +25,13 @@ constexpr weft::Index kWidth = 24;
 
 class Weights {
  public:
-  void add(const std::string& name, weft::Index rows, weft::Index columns) {
+  Matrix& add(const std::string& name, weft::Index rows, weft::Index columns) {
     Matrix& matrix = matrices_.emplace_back(weft::Shape<weft::Dyn, weft::Dyn>(rows, columns));
     for (weft::Index i = 0; i < matrix.size(); ++i) {
       matrix.data()[i] = weft::bf16(0.3F * static_cast<float>(rng_.normal(drawn_++)));
     }
     writer_.add(name + ".weight", matrix);
+    return matrix;
   }
 
   void add_norm(const std::string& name) {
@@ -48,16 +50,21 @@ class Weights {
   std::uint64_t drawn_ = 0;
 };
 
+weft::Index number(std::string_view digits) {
+  weft::Index value = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  return value;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) return EXIT_FAILURE;
+  if (argc != 3 && argc != 4) return EXIT_FAILURE;
   const std::string folder = argv[1];
-  weft::Index vocabulary = 0;
-  const std::string_view number = argv[2];
-  std::from_chars(number.data(), number.data() + number.size(), vocabulary);
+  const weft::Index vocabulary = number(argv[2]);
   Weights weights;
-  weights.add("model.embed_tokens", vocabulary, kHidden);
+  Matrix& embedding = weights.add("model.embed_tokens", vocabulary, kHidden);
+  if (argc == 4) std::fill_n(embedding.data() + number(argv[3]) * kHidden, kHidden, weft::bf16(0));
   for (const std::string layer : {"model.layers.0.", "model.layers.1."}) {
     weights.add(layer + "self_attn.q_proj", kHidden, kHidden);
     weights.add(layer + "self_attn.k_proj", kKeys, kHidden);

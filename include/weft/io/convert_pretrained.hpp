@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -54,8 +55,10 @@ inline std::string_view torch_name(std::string_view dtype) {
 /// A folder's weights on their way into other files, one piece of a tensor at a time.
 class WeightConverter {
  public:
-  WeightConverter(const SafetensorsSet& source, const ConvertOptions& options) : source_(source), options_(options) {
-    if (!options.adapter.empty()) adapter_.emplace(options.adapter, source_);
+  /// \param tied  see MergedAdapter
+  WeightConverter(const SafetensorsSet& source, const ConvertOptions& options, bool tied)
+      : source_(source), options_(options) {
+    if (!options.adapter.empty()) adapter_.emplace(options.adapter, source_, tied);
     for (const SafetensorsFile& file : source.files()) {
       metadata_.insert(file.metadata().begin(), file.metadata().end());
       for (const SafetensorsTensor& tensor : file.tensors()) add(tensor);
@@ -138,12 +141,20 @@ class WeightConverter {
     if (options_.on_progress) options_.on_progress(done_, report_.bytes);
   }
 
-  /// The sum is rounded once. False where an element became infinite.
+  /// The sum is rounded to the new type once. False where an element became infinite there.
   bool merge(const SafetensorsTensor& tensor, std::size_t first, std::span<const std::byte> source,
              std::span<std::byte> bytes) {
     wide_.resize(source.size() * 8U / find_safetensors_dtype(tensor.dtype)->bits);
     convert_nearest(tensor.dtype, "F32", source.data(), std::as_writable_bytes(std::span(wide_)));
+    const auto all_finite = [&] {
+      return std::all_of(wide_.begin(), wide_.end(), [](float x) { return std::isfinite(x); });
+    };
+    const bool was_finite = all_finite();
     adapter_->add_to(tensor.name, first, wide_);
+    if (was_finite && !all_finite()) {
+      fail(concat(source_.path(), ": tensor ", in_quotes(tensor.name), " is not finite with its adapter of ",
+                  options_.adapter));
+    }
     return convert_nearest("F32", new_dtype(tensor), std::as_bytes(std::span(wide_)).data(), bytes);
   }
 
@@ -169,6 +180,13 @@ inline std::string config_with_dtype(const std::string& path, std::string_view d
   return json_lines(json) + "\n";
 }
 
+/// Whether a config.json, which is JSON, takes the embedding for lm_head.
+inline bool ties_embeddings(std::string_view config) {
+  const Json json = parse_json(config, "config.json");
+  const Json* const tie = json.find("tie_word_embeddings");
+  return tie != nullptr && *tie == Json(true);
+}
+
 /// What another index says, empty where the folder has none.
 inline Json read_index(const std::string& folder) {
   const std::string path = concat(folder, "/", kShardIndex);
@@ -177,9 +195,12 @@ inline Json read_index(const std::string& folder) {
 }
 
 /// Whether a file of a model's folder goes with the weights: tokenizer, generation_config.json, licence; not weights in any
-/// format, and nothing of training runs.
+/// format or adapters, and nothing of training runs.
 inline bool goes_with_weights(const std::string& name) {
-  if (name.starts_with('.') || name == "config.json") return false;
+  for (const char* other : {"config.json", "adapter_config.json", "run.json"}) {
+    if (name == other) return false;
+  }
+  if (name.starts_with('.')) return false;
   for (const char* ending : {".safetensors", ".index.json", ".bin", ".pt", ".pth", ".h5", ".msgpack", ".gguf", ".onnx",
                              ".jsonl", ".partial"}) {
     if (name.ends_with(ending)) return false;
@@ -192,7 +213,7 @@ inline bool goes_with_weights(const std::string& name) {
 /// Writes a model's folder anew, with its weights in another element type or in files of another size, or with adapters merged
 /// into them, each tensor under the name that it has. Elements are rounded to the nearest, ties to even; tensors of whole
 /// numbers stay as they are. config.json gets the new type, and keeps every field that it has; what else belongs to the model
-/// is copied. One piece of a tensor at a time is in memory.
+/// is copied. One piece of a tensor at a time is in memory, and the adapters, as floats.
 ///
 ///     weft::convert_pretrained("llama", "llama-bf16", {.dtype = "BF16"});
 ///
@@ -208,8 +229,9 @@ inline ConvertReport convert_pretrained(const std::string& folder, const std::st
   const std::string config = detail::config_with_dtype(folder + "/config.json", options.dtype);
   const ModelWeights weights(folder);
   detail::AtomicFolder target(output);
+  const bool tied = detail::ties_embeddings(config);
   ConvertReport report =
-      detail::WeightConverter(weights.tensors(), options).write(target.path(), detail::read_index(folder));
+      detail::WeightConverter(weights.tensors(), options, tied).write(target.path(), detail::read_index(folder));
   write_text(target.path() + "/config.json", config);
   for (const std::string& name : detail::names_in_folder(folder)) {
     const std::string path = concat(folder, "/", name);

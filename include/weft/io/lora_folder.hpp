@@ -122,12 +122,18 @@ inline std::set<std::string> modules_of_adapters(const SafetensorsFile& file) {
   return modules;
 }
 
-/// Raises Error where a module's adapter has another rank than the configuration says, before memory is taken for it.
-inline void expect_rank(const SafetensorsFile& file, const std::string& module, const LoraAdapterOptions& options) {
-  const SafetensorsTensor& a = file.tensor(concat(kAdapterPrefix, module, ".lora_A.weight"));
-  if (!a.shape.empty() && a.shape[0] == options.r) return;
-  fail(concat(file.path(), ": tensor ", in_quotes(a.name), " must have r = ", options.r,
-              " rows, as adapter_config.json has it, found ", a.type_text()));
+/// Raises Error where the matrices of a module's adapter have another shape than its rank, in the configuration, and the layer
+/// ask for; before memory is taken for them.
+inline void expect_adapter(const SafetensorsFile& file, const std::string& module, Index in_features,
+                           Index out_features, Index rank) {
+  const auto expect = [&](std::string_view matrix, Index rows, Index columns) {
+    const SafetensorsTensor& found = file.tensor(concat(kAdapterPrefix, module, matrix));
+    if (found.shape.size() == 2 && found.shape[0] == rows && found.shape[1] == columns) return;
+    fail(concat(file.path(), ": tensor ", in_quotes(found.name), " must be [", rows, ", ", columns, "], as r = ", rank,
+                " of adapter_config.json and the layer have it, found ", found.type_text()));
+  };
+  expect(".lora_A.weight", rank, in_features);
+  expect(".lora_B.weight", out_features, rank);
 }
 
 /// The ends of names that mean the layers with an adapter and no others; whole names where there are no such ends.
@@ -217,7 +223,7 @@ void load_lora(Model& model, const std::string& folder) {
       fail(concat(file.path(), ": the model has no linear layer that can have an adapter called ", module,
                   "; there are ", detail::kinds_of_sites(sites)));
     }
-    detail::expect_rank(file, module, options);
+    detail::expect_adapter(file, module, site->in_features(), site->out_features(), options.r);
     auto adapter = std::make_unique<Adapter>(site->in_features(), site->out_features(), options);
     detail::load_parameters(file, list_parameters(*adapter), concat(detail::kAdapterPrefix, module, "."));
     loaded.emplace_back(site->place, std::move(adapter));

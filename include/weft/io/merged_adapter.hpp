@@ -4,12 +4,14 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <functional>
 #include <map>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "weft/io/lora_folder.hpp"
 
@@ -19,26 +21,18 @@ namespace weft::detail {
 class MergedAdapter {
  public:
   /// Raises Error for an adapter that has no place in the weights, or another shape.
-  MergedAdapter(const std::string& folder, const SafetensorsSet& weights) {
+  /// \param tied  whether the model takes its embedding for lm_head, whatever the files have
+  MergedAdapter(const std::string& folder, const SafetensorsSet& weights, bool tied) {
     const std::string path = folder + "/adapter_config.json";
     const LoraAdapterOptions options = read_lora_options(parse_json(read_text(path), path), path);
     const SafetensorsFile file(folder + "/adapter_model.safetensors");
     for (const std::string& module : modules_of_adapters(file)) {
-      const std::string name = module + ".weight";
-      if (!weights.contains(name)) {
-        fail(concat(weights.path(), ": there is no tensor ", in_quotes(name), ", for which ", file.path(),
-                    " has an adapter"));
-      }
-      const SafetensorsTensor& weight = weights.tensor(name);
-      if (weight.shape.size() != 2 || (weight.dtype != "F32" && weight.dtype != "BF16" && weight.dtype != "F16")) {
-        fail(concat(weights.path(), ": tensor ", in_quotes(name),
-                    " must be a matrix of F32, BF16 or F16 to take an adapter in, found ", weight.dtype, " of ",
-                    weight.shape.size(), " extents"));
-      }
-      expect_rank(file, module, options);
-      LoraAdapter<float> adapter(static_cast<Index>(weight.shape[1]), static_cast<Index>(weight.shape[0]), options);
+      const SafetensorsTensor& weight = weight_of(module, file, weights, tied);
+      const Index out = weight.shape[0], in = weight.shape[1];
+      expect_adapter(file, module, in, out, options.r);
+      LoraAdapter<float> adapter(in, out, options);
       load_parameters(file, list_parameters(adapter), concat(kAdapterPrefix, module, "."));
-      adapters_.emplace(name, std::move(adapter));
+      adapters_.emplace(weight.name, std::move(adapter));
     }
   }
 
@@ -59,12 +53,36 @@ class MergedAdapter {
   }
 
  private:
+  static const SafetensorsTensor& weight_of(const std::string& module, const SafetensorsFile& adapters,
+                                            const SafetensorsSet& weights, bool tied) {
+    const std::string name = module + ".weight";
+    if (!weights.contains(name) || (tied && module == "lm_head")) {
+      fail(concat(weights.path(), ": the model has no tensor ", in_quotes(name), " of its own, for which ",
+                  adapters.path(), " has an adapter"));
+    }
+    const SafetensorsTensor& weight = weights.tensor(name);
+    if (weight.shape.size() != 2 || (weight.dtype != "F32" && weight.dtype != "BF16" && weight.dtype != "F16")) {
+      fail(concat(weights.path(), ": tensor ", in_quotes(name),
+                  " must be a matrix of F32, BF16 or F16 to take an adapter in, found ", weight.type_text()));
+    }
+    return weight;
+  }
+
+  /// The products are summed before they meet the weight.
   static void add_to_row(const LoraAdapter<float>& adapter, Index row, Index column, std::span<float> elements) {
     const Index rank = adapter.options().r;
-    for (Index k = 0; k < rank; ++k) {
-      const auto factor = static_cast<float>(adapter.scale()) * adapter.lora_B.data()[row * rank + k];
-      const float* const a = adapter.lora_A.data() + k * adapter.lora_A.extent(1) + column;
-      for (std::size_t j = 0; j < elements.size(); ++j) elements[j] += factor * a[j];
+    while (!elements.empty()) {
+      std::array<float, 256> sums{};
+      const std::size_t count = std::min(sums.size(), elements.size());
+      for (Index k = 0; k < rank; ++k) {
+        const float factor = adapter.lora_B.data()[row * rank + k];
+        const float* const a = adapter.lora_A.data() + k * adapter.lora_A.extent(1) + column;
+        for (std::size_t j = 0; j < count; ++j) sums[j] += factor * a[j];
+      }
+      const auto scale = static_cast<float>(adapter.scale());
+      for (std::size_t j = 0; j < count; ++j) elements[j] += scale * sums[j];
+      column += static_cast<Index>(count);
+      elements = elements.subspan(count);
     }
   }
 

@@ -49,9 +49,10 @@ inline Index room_for(std::span<const std::int32_t> prompt, const GenerationOpti
   return length + options.max_new_tokens - 1;
 }
 
-/// So that a text that grows turn by turn is read from its beginning a few times only.
-inline Index doubled(Index capacity) {
-  return capacity <= std::numeric_limits<Index>::max() / 2 ? 2 * capacity : capacity;
+/// Room for a prompt of twice the length: a text that grows turn by turn is read from its beginning a few times only.
+inline Index with_spare(Index room, std::span<const std::int32_t> prompt) {
+  const auto length = static_cast<Index>(prompt.size());
+  return room <= std::numeric_limits<Index>::max() - length ? room + length : room;
 }
 
 template <class Model, class OnToken>
@@ -80,20 +81,22 @@ std::vector<std::int32_t> generate(const Model& model, std::span<const std::int3
 }
 
 /// The same with a generator that may have read a text before, the earlier turns of a conversation for instance: as far as
-/// the prompt begins as that text does, the model does not look at it again, unless it needs more room: then twice as much is
-/// taken, and the text read once more.
+/// the prompt begins as that text does, an incremental model does not look at it again, unless it needs more room: then room
+/// for a prompt of twice the length is taken, and the text read once more.
 template <class Model, class OnToken>
 std::vector<std::int32_t> generate(Generator<Model>& generator, std::span<const std::int32_t> prompt,
                                    const GenerationOptions& options, OnToken&& on_token) {
   const Index room = detail::room_for(prompt, options);
   if (options.max_new_tokens <= 0) return {};
   generator.sample_by(options.sampling);
-  if (room > generator.capacity()) generator.reserve(std::max(room, detail::doubled(generator.capacity())));
+  const std::vector<std::int32_t> wanted(prompt.begin(),
+                                         prompt.end());  // the prompt may be the generator's text, which moves
   const auto text = generator.text();
-  const auto common = std::mismatch(text.begin(), text.end(), prompt.begin(), prompt.end()).first - text.begin();
-  const auto known = std::min(static_cast<std::size_t>(common), prompt.size() - 1);  // scores follow a read
+  const auto common = std::mismatch(text.begin(), text.end(), wanted.begin(), wanted.end()).first - text.begin();
+  const auto known = std::min(static_cast<std::size_t>(common), wanted.size() - 1);  // scores follow a read
+  if (room > generator.capacity()) generator.reserve(text.empty() ? room : detail::with_spare(room, prompt));
   generator.truncate(static_cast<Index>(known));
-  generator.read(prompt.subspan(known));
+  generator.read(std::span(wanted).subspan(known));
   return detail::take_tokens(generator, options, on_token);
 }
 
@@ -102,6 +105,11 @@ template <class Model>
 std::vector<std::int32_t> generate(const Model& model, std::span<const std::int32_t> prompt,
                                    const GenerationOptions& options = {}) {
   return generate(model, prompt, options, [](std::int32_t) { return true; });
+}
+template <class Model>
+std::vector<std::int32_t> generate(Generator<Model>& generator, std::span<const std::int32_t> prompt,
+                                   const GenerationOptions& options = {}) {
+  return generate(generator, prompt, options, [](std::int32_t) { return true; });
 }
 
 /// Continues a text. `on_text(piece)` receives whole characters as soon as they are complete and may return false to

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "weft/autograd/inference.hpp"
 #include "weft/models/kv_cache.hpp"
@@ -42,7 +43,8 @@ class Generator {
   /// The text so far.
   std::span<const std::int32_t> text() const { return {text_.data(), static_cast<std::size_t>(length_)}; }
 
-  /// Appends tokens to the text and returns the scores of the next one; at least one token.
+  /// Appends tokens to the text and returns the scores of the next one; at least one token. Where that fails, a number that
+  /// is no token for instance, the text stays as it was.
   std::span<const T> read(std::span<const std::int32_t> tokens) {
     if (tokens.empty()) fail("Generator::read(tokens): the text needs at least one token");
     if (static_cast<Index>(tokens.size()) > capacity_ - length_) {
@@ -50,14 +52,13 @@ class Generator {
                   " are taken"));
     }
     std::copy(tokens.begin(), tokens.end(), text_.data() + length_);
-    length_ += static_cast<Index>(tokens.size());
-    return compute_scores();
+    return compute_scores(length_ + static_cast<Index>(tokens.size()));
   }
 
   /// Chooses the next token and appends it where there is room; the first call follows a `read`. The model looks at the token
   /// when the one after it is wanted: a token is known as soon as it can be.
   std::int32_t next() {
-    if (read_ < length_) compute_scores();
+    if (read_ < length_) compute_scores(length_);
     if (scores_.empty() && length_ == capacity_) {
       fail(concat("Generator::next(): there is room for ", capacity_, " tokens, and all of it is taken"));
     }
@@ -96,16 +97,18 @@ class Generator {
   void sample_by(const SamplingOptions& sampling) { sampler_ = Sampler(model_.vocab_size(), sampling); }
 
  private:
-  /// The model looks at what it has not seen of the text.
-  std::span<const T> compute_scores() {
+  /// The model looks at what it has not seen of the first `length` tokens, which are the text from then on.
+  std::span<const T> compute_scores(Index length) {
+    scores_ = {};
     context_.reset();
+    if (cache_) cache_->truncate(read_);  // it may know more, where the last time failed behind it
     const Index first = cache_ ? read_ : 0;
-    const Shape<Dyn, Dyn> shape(1, length_ - first);
+    const Shape<Dyn, Dyn> shape(1, length - first);
     const TensorView<const std::int32_t, Shape<Dyn, Dyn>> ids(text_.data() + first, shape);
     const auto hidden = model_.model(context_, ids, {}, cache_ ? &*cache_ : nullptr);
     const auto last = hidden.reshape(Shape<Dyn, Model::kHiddenSize>::from({hidden.extent(1), hidden.extent(2)}));
     const auto logits = model_.logits(context_, last.slice(last.extent(0) - 1, 1));
-    read_ = length_;
+    length_ = read_ = length;
     return scores_ = {logits.data(), static_cast<std::size_t>(logits.size())};
   }
 
