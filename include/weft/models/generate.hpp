@@ -106,6 +106,8 @@ std::vector<std::int32_t> generate(const Model& model, std::span<const std::int3
                                    const GenerationOptions& options = {}) {
   return generate(model, prompt, options, [](std::int32_t) { return true; });
 }
+
+/// The same with a generator, not interrupted.
 template <class Model>
 std::vector<std::int32_t> generate(Generator<Model>& generator, std::span<const std::int32_t> prompt,
                                    const GenerationOptions& options = {}) {
