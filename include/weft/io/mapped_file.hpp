@@ -65,10 +65,9 @@ namespace detail {
 /// read anew if they are touched.
 inline void release_pages(std::span<const std::byte> bytes) {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data());
-  const std::uintptr_t first = begin / page * page;  // what comes before has been read already
-  const std::uintptr_t last = (begin + bytes.size()) / page * page;
-  if (last > first) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+  const std::size_t before = reinterpret_cast<std::uintptr_t>(bytes.data()) % page;  // on the first page; read already
+  const std::size_t whole = (before + bytes.size()) / page * page;
+  if (whole > 0) ::madvise(const_cast<std::byte*>(bytes.data()) - before, whole, MADV_DONTNEED);
 }
 
 }  // namespace detail
