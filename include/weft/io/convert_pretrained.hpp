@@ -55,10 +55,9 @@ inline std::string_view torch_name(std::string_view dtype) {
 /// A folder's weights on their way into other files, one piece of a tensor at a time.
 class WeightConverter {
  public:
-  /// \param tied  see MergedAdapter
-  WeightConverter(const SafetensorsSet& source, const ConvertOptions& options, bool tied)
-      : source_(source), options_(options) {
-    if (!options.adapter.empty()) adapter_.emplace(options.adapter, source_, tied);
+  /// \param adapter  goes into the weights; null: none
+  WeightConverter(const SafetensorsSet& source, const ConvertOptions& options, const MergedAdapter* adapter)
+      : source_(source), options_(options), adapter_(adapter) {
     for (const SafetensorsFile& file : source.files()) {
       metadata_.insert(file.metadata().begin(), file.metadata().end());
       for (const SafetensorsTensor& tensor : file.tensors()) add(tensor);
@@ -94,7 +93,9 @@ class WeightConverter {
     return options_.dtype.empty() || !is_floating(tensor.dtype) ? tensor.dtype : std::string_view(options_.dtype);
   }
 
-  bool takes_adapter(const SafetensorsTensor& tensor) const { return adapter_ && adapter_->changes(tensor.name); }
+  bool takes_adapter(const SafetensorsTensor& tensor) const {
+    return adapter_ != nullptr && adapter_->changes(tensor.name);
+  }
 
   void add(const SafetensorsTensor& tensor) {
     std::uint64_t bytes = tensor.bytes.size();
@@ -160,7 +161,7 @@ class WeightConverter {
 
   const SafetensorsSet source_;
   const ConvertOptions& options_;
-  std::optional<MergedAdapter> adapter_;
+  const MergedAdapter* adapter_;
   std::vector<float> wide_;  ///< a piece of a tensor that takes an adapter in
   std::map<std::string, std::string> metadata_;
   std::vector<Shard> shards_{1};
@@ -228,10 +229,13 @@ inline ConvertReport convert_pretrained(const std::string& folder, const std::st
   if (options.max_shard_size == 0) fail("convert_pretrained: max_shard_size must be positive, found 0");
   const std::string config = detail::config_with_dtype(folder + "/config.json", options.dtype);
   const ModelWeights weights(folder);
+  std::optional<detail::MergedAdapter> adapter;
+  if (!options.adapter.empty()) {
+    adapter.emplace(options.adapter, weights.tensors(), detail::ties_embeddings(config));
+  }
   detail::AtomicFolder target(output);
-  const bool tied = detail::ties_embeddings(config);
-  ConvertReport report =
-      detail::WeightConverter(weights.tensors(), options, tied).write(target.path(), detail::read_index(folder));
+  ConvertReport report = detail::WeightConverter(weights.tensors(), options, adapter ? &*adapter : nullptr)
+                             .write(target.path(), detail::read_index(folder));
   write_text(target.path() + "/config.json", config);
   for (const std::string& name : detail::names_in_folder(folder)) {
     const std::string path = concat(folder, "/", name);

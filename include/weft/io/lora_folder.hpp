@@ -122,19 +122,44 @@ inline std::set<std::string> modules_of_adapters(const SafetensorsFile& file) {
   return modules;
 }
 
-/// Raises Error where the matrices of a module's adapter have another shape than its rank, in the configuration, and the layer
-/// ask for; before memory is taken for them.
-inline void expect_adapter(const SafetensorsFile& file, const std::string& module, Index in_features,
-                           Index out_features, Index rank) {
-  const auto expect = [&](std::string_view matrix, Index rows, Index columns) {
-    const SafetensorsTensor& found = file.tensor(concat(kAdapterPrefix, module, matrix));
+/// A folder of adapters that has been opened.
+class LoraFolder {
+ public:
+  explicit LoraFolder(const std::string& folder)
+      : options_(read_options(folder + "/adapter_config.json")),
+        file_(folder + "/adapter_model.safetensors"),
+        modules_(modules_of_adapters(file_)) {}
+
+  const std::string& path() const { return file_.path(); }
+  const std::set<std::string>& modules() const { return modules_; }
+
+  /// Of one of the modules. Raises Error, before memory is taken, where its matrices have another shape than the rank in the
+  /// configuration and the layer ask for.
+  template <class Adapter>
+  Adapter adapter(const std::string& module, Index in_features, Index out_features) const {
+    expect(module + ".lora_A.weight", options_.r, in_features);
+    expect(module + ".lora_B.weight", out_features, options_.r);
+    Adapter adapter(in_features, out_features, options_);
+    load_parameters(file_, list_parameters(adapter), concat(kAdapterPrefix, module, "."));
+    return adapter;
+  }
+
+ private:
+  static LoraAdapterOptions read_options(const std::string& path) {
+    return read_lora_options(parse_json(read_text(path), path), path);
+  }
+
+  void expect(const std::string& matrix, Index rows, Index columns) const {
+    const SafetensorsTensor& found = file_.tensor(concat(kAdapterPrefix, matrix));
     if (found.shape.size() == 2 && found.shape[0] == rows && found.shape[1] == columns) return;
-    fail(concat(file.path(), ": tensor ", in_quotes(found.name), " must be [", rows, ", ", columns, "], as r = ", rank,
+    fail(concat(path(), ": tensor ", in_quotes(found.name), " must be [", rows, ", ", columns, "], as r = ", options_.r,
                 " of adapter_config.json and the layer have it, found ", found.type_text()));
-  };
-  expect(".lora_A.weight", rank, in_features);
-  expect(".lora_B.weight", out_features, rank);
-}
+  }
+
+  LoraAdapterOptions options_;
+  SafetensorsFile file_;
+  std::set<std::string> modules_;
+};
 
 /// The ends of names that mean the layers with an adapter and no others; whole names where there are no such ends.
 template <class Sites>
@@ -210,23 +235,19 @@ void save_lora(const Model& model, const std::string& folder, const std::string&
 template <class Model>
 void load_lora(Model& model, const std::string& folder) {
   using Adapter = LoraAdapter<typename Model::Element, typename Model::Device>;
-  const std::string path = folder + "/adapter_config.json";
-  const LoraAdapterOptions options = detail::read_lora_options(detail::parse_json(read_text(path), path), path);
-  const SafetensorsFile file(folder + "/adapter_model.safetensors");
+  const detail::LoraFolder adapters(folder);
   const std::vector<AnyParameter> parameters = list_parameters(model);
   const auto sites = detail::lora_sites<typename Model::Element, typename Model::Device>(parameters);
   detail::expect_no_adapters(sites, "load_lora");
   std::vector<std::pair<LoraPlace<typename Model::Element, typename Model::Device>*, std::unique_ptr<Adapter>>> loaded;
-  for (const std::string& module : detail::modules_of_adapters(file)) {
+  for (const std::string& module : adapters.modules()) {
     const auto site = std::find_if(sites.begin(), sites.end(), [&](const auto& one) { return one.module == module; });
     if (site == sites.end()) {
-      fail(concat(file.path(), ": the model has no linear layer that can have an adapter called ", module,
+      fail(concat(adapters.path(), ": the model has no linear layer that can have an adapter called ", module,
                   "; there are ", detail::kinds_of_sites(sites)));
     }
-    detail::expect_adapter(file, module, site->in_features(), site->out_features(), options.r);
-    auto adapter = std::make_unique<Adapter>(site->in_features(), site->out_features(), options);
-    detail::load_parameters(file, list_parameters(*adapter), concat(detail::kAdapterPrefix, module, "."));
-    loaded.emplace_back(site->place, std::move(adapter));
+    loaded.emplace_back(site->place, std::make_unique<Adapter>(
+                                         adapters.adapter<Adapter>(module, site->in_features(), site->out_features())));
   }
   for (auto& [place, adapter] : loaded) place->adapter = std::move(adapter);
   for (const AnyParameter& parameter : parameters) parameter.set_trainable(false);

@@ -11,7 +11,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "weft/io/lora_folder.hpp"
 
@@ -23,16 +22,10 @@ class MergedAdapter {
   /// Raises Error for an adapter that has no place in the weights, or another shape.
   /// \param tied  whether the model takes its embedding for lm_head, whatever the files have
   MergedAdapter(const std::string& folder, const SafetensorsSet& weights, bool tied) {
-    const std::string path = folder + "/adapter_config.json";
-    const LoraAdapterOptions options = read_lora_options(parse_json(read_text(path), path), path);
-    const SafetensorsFile file(folder + "/adapter_model.safetensors");
-    for (const std::string& module : modules_of_adapters(file)) {
-      const SafetensorsTensor& weight = weight_of(module, file, weights, tied);
-      const Index out = weight.shape[0], in = weight.shape[1];
-      expect_adapter(file, module, in, out, options.r);
-      LoraAdapter<float> adapter(in, out, options);
-      load_parameters(file, list_parameters(adapter), concat(kAdapterPrefix, module, "."));
-      adapters_.emplace(weight.name, std::move(adapter));
+    const LoraFolder adapters(folder);
+    for (const std::string& module : adapters.modules()) {
+      const SafetensorsTensor& weight = weight_of(module, adapters.path(), weights, tied);
+      adapters_.emplace(weight.name, adapters.adapter<LoraAdapter<float>>(module, weight.shape[1], weight.shape[0]));
     }
   }
 
@@ -53,12 +46,12 @@ class MergedAdapter {
   }
 
  private:
-  static const SafetensorsTensor& weight_of(const std::string& module, const SafetensorsFile& adapters,
+  static const SafetensorsTensor& weight_of(const std::string& module, const std::string& adapters,
                                             const SafetensorsSet& weights, bool tied) {
     const std::string name = module + ".weight";
     if (!weights.contains(name) || (tied && module == "lm_head")) {
-      fail(concat(weights.path(), ": the model has no tensor ", in_quotes(name), " of its own, for which ",
-                  adapters.path(), " has an adapter"));
+      fail(concat(weights.path(), ": the model has no tensor ", in_quotes(name), " of its own, for which ", adapters,
+                  " has an adapter"));
     }
     const SafetensorsTensor& weight = weights.tensor(name);
     if (weight.shape.size() != 2 || (weight.dtype != "F32" && weight.dtype != "BF16" && weight.dtype != "F16")) {
