@@ -59,10 +59,10 @@ std::vector<std::int32_t> prompt_of(std::int64_t length) {
 }
 
 void program(benchmark::State& state, const std::string& dtype) {
-  std::string command = "exec '" WEFT_PROGRAM "' generate '" + folders().path(dtype) + "' --max-new-tokens 1 --ids '";
+  std::string command = "exec '" WEFT_PROGRAM "' generate '" + folders().path(dtype) + "' --max-new-tokens 2 --ids '";
   for (const std::int32_t token : prompt_of(state.range(0))) command += std::to_string(token) + " ";
   command += "'";
-  for (auto _ : state) {
+  for (auto _ : state) {  // a second token follows, so that a first one that waits for it would be seen
     const auto start = std::chrono::steady_clock::now();
     const std::unique_ptr<FILE, int (*)(FILE*)> output(popen(command.c_str(), "r"), &pclose);
     if (!output || std::fgetc(output.get()) == EOF) {
