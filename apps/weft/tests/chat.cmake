@@ -80,3 +80,10 @@ endforeach()
 list(REMOVE_DUPLICATES answers)
 list(LENGTH answers count)
 expect("answers without and with an adapter that differ" "${count}" 2)
+
+# A conversation that goes on beyond the 64 positions of config.json gets one note.
+file(WRITE ${folder}/turns "Hello\nAnd you\nAnd you\n")
+execute_process(COMMAND ${PROGRAM} chat ${folder} --max-new-tokens 64 INPUT_FILE ${folder}/turns OUTPUT_QUIET ERROR_VARIABLE err)
+if(NOT err MATCHES "^weft: note: the text goes beyond the 64 positions of the model [^\n]*\n$")
+  message(SEND_ERROR " chat: one note about the positions is expected, found\n${err}")
+endif()

@@ -7,7 +7,15 @@ program=$1
 make_llama=$2
 text=$3
 tokenizer=$4
+
+# A text may be long without a note.
+more_positions() {
+  sed 's/"max_position_embeddings": 64/"max_position_embeddings": 1000000/' "$1/config.json" >config.json
+  mv config.json "$1/config.json"
+}
+
 "$make_llama" interrupted 256
+more_positions interrupted
 
 die() {
   echo "$*; messages:" >&2
@@ -68,6 +76,7 @@ if [ "${step:-0}" -eq 0 ] || [ $((step % 5)) -ne 0 ]; then die "train: a checkpo
 # A conversation over a pipe ends with its answer, which the most probable tokens never end.
 end_of_turn=$(grep -oE '"id":[0-9]+,"content":"<\|eot_id\|>"' "$tokenizer" | grep -oE '[0-9]+' | head -n 1)
 "$make_llama" talking 512 "$end_of_turn"
+more_positions talking
 added=
 id=504
 for name in begin_of_text start_header_id end_header_id; do

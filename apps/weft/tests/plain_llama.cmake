@@ -90,6 +90,20 @@ file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/prompt.txt "ab")
 execute_process(COMMAND ${PROGRAM} generate ${bytes} --max-new-tokens 0 INPUT_FILE prompt.txt OUTPUT_VARIABLE nothing)
 expect("generate no token" "${nothing}" "\n")
 
+# generate: a note where the last token that it reads is beyond the 64 positions of config.json, unless angles follow the text.
+ask(text generate ${bytes} ab --max-new-tokens 63)
+expect("generate as far as the positions" "${err}" "")
+ask(text generate ${bytes} ab --max-new-tokens 64)
+if(NOT err MATCHES "^weft: note: the text goes beyond the 64 positions of the model [^\n]*\n$")
+  message(SEND_ERROR " generate: a note about the positions is expected, found\n${err}")
+endif()
+file(READ ${bytes}/config.json config)
+string(JSON stretched SET "${config}" rope_scaling "{\"rope_type\": \"dynamic\", \"factor\": 2.0}")
+file(WRITE ${bytes}/config.json "${stretched}")
+ask(text generate ${bytes} ab --max-new-tokens 64)
+expect("generate with angles that follow" "${err}" "")
+file(WRITE ${bytes}/config.json "${config}")
+
 # evaluate: 300 tokens in blocks of 64 are four blocks and one of 44, less a token each.
 foreach(model IN ITEMS ${bytes} ${words})
   ask(json evaluate ${model} ${TEXT} --limit-tokens 300 --block 64 --json)
