@@ -203,7 +203,8 @@ TEST_CASE("What the reference cannot run is refused by name") {
   CausalPNAOptions pna{.edge_dim = 2, .in_channels = 4, .out_channels = 4};
   CHECK_THROWS_WITH((CausalPNALayer<Dyn, Dyn>(pna)), Catch::Matchers::ContainsSubstring("PNAForm::corrected does all"));
   pna.rules = {PNAList<PNAAggregator>(PNAAggregator::max), PNAList<PNAScaler>(PNAScaler::attenuation)};
-  CHECK_THROWS_WITH((CausalPNALayer<Dyn, Dyn>(pna)), Catch::Matchers::ContainsSubstring("identity or amplification"));
+  CHECK_THROWS_WITH((CausalPNALayer<Dyn, Dyn>(pna)),
+                    Catch::Matchers::ContainsSubstring("identity or one amplification"));
   pna.rules.scalers = PNAList<PNAScaler>(PNAScaler::identity);
   pna.towers = 2;
   CHECK_THROWS_WITH((CausalPNALayer<Dyn, Dyn>(pna)), Catch::Matchers::ContainsSubstring("one tower"));
@@ -212,8 +213,9 @@ TEST_CASE("What the reference cannot run is refused by name") {
   CHECK_THROWS_WITH((CausalPNALayer<Dyn, Dyn>(pna)), Catch::Matchers::ContainsSubstring("must be multiples of towers"));
   auto options = network_options(GraphType::causal_pna);
   options.pna.form = PNAForm::reference;
-  CHECK_THROWS_WITH((CausalGraphNeuralNetwork<Dyn>(options)),
-                    Catch::Matchers::ContainsSubstring("only with one layer"));
+  CHECK_THROWS_WITH((CausalGraphNeuralNetwork<Dyn>(options)), Catch::Matchers::ContainsSubstring("one layer at most"));
+  options.num_layers = 0;
+  CHECK_NOTHROW(CausalGraphNeuralNetwork<Dyn>(options));
   options.pna.form = PNAForm::corrected;
   CausalGraphNeuralNetwork<Dyn> network(options);
   Inference inference;
@@ -251,6 +253,21 @@ TEST_CASE("Every setting in which the reference's PNA layer raises is refused, a
   const auto graph = make_graph(inference, EdgeList<std::int64_t>{nullptr, nullptr, 0, 1});
   CHECK_THROWS_WITH(layer(inference, x, graph),
                     "CausalPNALayer: the layer has an edge_dim, so there must be attributes of the edges");
+}
+
+TEST_CASE("An identity repeated among the scalers is an aggregator repeated, in the reference's PNA layer too") {
+  const PNAList<PNAAggregator> one(PNAAggregator::max), two(PNAAggregator::max, PNAAggregator::max);
+  const PNAList<PNAScaler> once(PNAScaler::identity), twice(PNAScaler::identity, PNAScaler::identity);
+  const GraphProblem problem(7, 16);
+  const auto x = random_tensor<double>(Shape<Dyn, Dyn>(7, 2), 1);
+  const auto attributes = random_tensor<double>(Shape<Dyn, Dyn>(16, 1), 2);
+  const auto run_with = [&](const PNARules& rules) {
+    CausalPNALayer<Dyn, Dyn, double> layer({.rules = rules, .edge_dim = 1, .in_channels = 2, .out_channels = 4});
+    randomize_parameters(layer, 3, 0.6);
+    Inference inference;
+    return to_vector(layer(inference, x, make_graph(inference, problem.list(), layer.kFilter), attributes));
+  };
+  CHECK(run_with({one, twice}) == run_with({two, once}));
 }
 
 TEST_CASE("A shared PReLU is one parameter with a name for each layer") {

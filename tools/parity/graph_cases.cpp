@@ -131,14 +131,14 @@ void pna_case(GoldenCase& golden) {
 
 void network_case(GoldenCase& golden) {
   const auto g = golden.json("config").at("gnn_config");
-  weft::CausalGraphNeuralNetworkOptions options{
-      .type = weft::graph_type(named<weft::GNNType>(g.at("gnn_type"))),
-      .activation = activation_named(g.at("activation")),
-      .num_layers = g.at("num_layers"),
-      .residual = g.at("gnn_residual"),
-      .dropout = g.at("dropout"),
-      .transformer_hidden_dim = golden.json("ctor").at("transformer_hidden_dim"),
-      .hidden_dim = g.at("hidden_dim")};
+  const auto outer = golden.json("ctor").at("transformer_hidden_dim");  // null: no projections
+  weft::CausalGraphNeuralNetworkOptions options{.type = weft::graph_type(named<weft::GNNType>(g.at("gnn_type"))),
+                                                .activation = activation_named(g.at("activation")),
+                                                .num_layers = g.at("num_layers"),
+                                                .residual = g.at("gnn_residual"),
+                                                .dropout = g.at("dropout"),
+                                                .transformer_hidden_dim = outer.is_null() ? g.at("hidden_dim") : outer,
+                                                .hidden_dim = g.at("hidden_dim")};
   if (options.type == weft::GraphType::causal_gin) {
     const bool has_norm = g.at("GIN_use_norm");
     options.gin = {.use_mlp = g.at("GIN_use_MLP"),

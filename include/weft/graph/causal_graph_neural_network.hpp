@@ -148,14 +148,15 @@ class CausalGraphNeuralNetwork {
   }
 
  private:
-  /// A layer of the reference returns a third axis, which neither a second layer nor a residual can take.
+  /// A layer of the reference returns a third axis, which a second layer cannot take and a residual would spread over all
+  /// pairs of nodes.
   void expect_reference_pna_runs() const {
-    const bool fits =
-        options_.num_layers <= 1 && !options_.residual && options_.pna.rules.scalers[0] == PNAScaler::identity;
-    if (options_.pna.form == PNAForm::corrected || fits) return;
+    const bool one =
+        options_.num_layers == 1 && !options_.residual && options_.pna.rules.scalers[0] == PNAScaler::identity;
+    if (options_.pna.form == PNAForm::corrected || options_.num_layers == 0 || one) return;
     fail(
-        "CausalGraphNeuralNetwork: causal_pna of the reference runs only with one layer, without residual and with "
-        "the scaler identity; PNAForm::corrected does all");
+        "CausalGraphNeuralNetwork: causal_pna in the reference's form needs one layer at most, without residual and "
+        "with the scaler identity; PNAForm::corrected does all");
   }
 
   Convolution make_convolution() const {

@@ -155,24 +155,24 @@ class CausalPNALayer {
   /// features, its degrees have one entry for each edge.
   void expect_reference_runs() const {
     const auto& o = options_;
-    bool known = true;
-    for (Index a = 0; a < o.rules.aggregators.count; ++a) {
-      known = known && o.rules.aggregators[a] != PNAAggregator::std;
-    }
-    const bool scaled = o.rules.scalers.count == 1 && o.rules.scalers[0] != PNAScaler::attenuation;
+    const auto& [aggregators, scalers] = o.rules;
+    const bool known = std::count(aggregators.begin(), aggregators.end(), PNAAggregator::std) == 0;
+    const bool unscaled = std::count(scalers.begin(), scalers.end(), PNAScaler::identity) == scalers.count;
+    const bool scaled = unscaled || (scalers.count == 1 && scalers[0] == PNAScaler::amplification);
     if (o.edge_dim > 0 && o.towers == 1 && known && scaled && o.rules.blocks() * o.in_channels == o.out_channels)
       return;
     fail(
         "CausalPNALayer: the reference runs only with edge_dim, one tower, aggregators out of mean, sum, min and max, "
-        "one scaler, identity or amplification, and out_channels = aggregators * in_channels; PNAForm::corrected does "
-        "all");
+        "scalers that are identity or one amplification, and out_channels = aggregators * scalers * in_channels; "
+        "PNAForm::corrected does all");
   }
 
   template <class Tower, class Context, class X, class Encoded, class Sent>
   std::span<const Tower> towers(Context& context, const X& x, const Graph& graph, const Encoded& encoded,
                                 const Sent& sent) const {
     PNARules rules = options_.rules;
-    if (options_.form == PNAForm::reference) rules.scalers = PNAList<PNAScaler>(PNAScaler::identity);
+    const bool amplified_later = options_.form == PNAForm::reference && rules.scalers[0] == PNAScaler::amplification;
+    if (amplified_later) rules.scalers = PNAList<PNAScaler>(PNAScaler::identity);
     const auto count = static_cast<std::size_t>(options_.towers);
     auto* parts = context.workspace().template allocate<Tower>(options_.towers);
     for (std::size_t tower = 0; tower < count; ++tower) {

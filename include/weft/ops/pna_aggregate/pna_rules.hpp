@@ -44,6 +44,8 @@ struct PNAList {
     return true;
   }
   constexpr Item operator[](Index i) const { return items[static_cast<std::size_t>(i)]; }
+  constexpr const Item* begin() const { return items.data(); }
+  constexpr const Item* end() const { return items.data() + count; }
 };
 
 /// Columns of the result: aggregator by aggregator, for each of them scaler by scaler.
