@@ -151,12 +151,11 @@ class CausalGraphNeuralNetwork {
   /// A layer of the reference returns a third axis, which a second layer cannot take and a residual would spread over all
   /// pairs of nodes.
   void expect_reference_pna_runs() const {
-    const bool one =
-        options_.num_layers == 1 && !options_.residual && options_.pna.rules.scalers[0] == PNAScaler::identity;
+    const bool one = options_.num_layers == 1 && !options_.residual;
     if (options_.pna.form == PNAForm::corrected || options_.num_layers == 0 || one) return;
     fail(
-        "CausalGraphNeuralNetwork: causal_pna in the reference's form needs one layer at most, without residual and "
-        "with the scaler identity; PNAForm::corrected does all");
+        "CausalGraphNeuralNetwork: causal_pna in the reference's form needs one layer at most, without residual; "
+        "PNAForm::corrected does all");
   }
 
   Convolution make_convolution() const {
