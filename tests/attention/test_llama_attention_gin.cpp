@@ -44,10 +44,16 @@ struct Inputs {
   }
 };
 
+/// With random parameters, but a positive sharpening factor: another one turns masks round (quirk A11).
 template <class L = Layer>
 L layer_of(const Options& options) {
   L layer(options);
   randomize_parameters(layer, 10, 0.6);
+  const auto make_positive = [](auto& factor) {
+    if (factor) *factor->data() = std::abs(*factor->data()) + 0.1;
+  };
+  make_positive(layer.sharpening.value);
+  make_positive(layer.sharpening.random);
   return layer;
 }
 
@@ -223,7 +229,7 @@ TEST_CASE("GIN attention drops the same weights for its output and for those tha
 TEST_CASE("masking after scaling keeps a negative sharpening from turning the mask round") {
   const auto x = random_tensor<double>(Shape<Dyn, Dyn, Dyn>(1, 4, 8), 1);
   const std::int32_t key_valid[] = {0, 1, 1, 1};
-  Inputs inputs(4);
+  Inputs inputs(4), alone(4);
   inputs.all.key_valid = key_valid;
   auto options = small_gin([](Options& o) { o.use_sharpening = true; });
   Inference inference;
@@ -238,6 +244,10 @@ TEST_CASE("masking after scaling keeps a negative sharpening from turning the ma
     return share;
   };
   CHECK(masked_share(reference.attention_weights(inference, x, inputs.all), 2) == Approx(1));
+  const auto later = reference.attention_weights(inference, x, alone.all);
+  for (Index j = 0; j < 4; ++j) CHECK(later(0, 0, 1, j) == (j > 1 ? Approx(0.5) : Approx(0.0)));
+  CHECK_FALSE(reference.incremental());
+  CHECK(corrected.incremental());
   const auto weights = corrected.attention_weights(inference, x, inputs.all);
   CHECK(masked_share(weights, 2) == 0);
   CHECK(weights(0, 0, 2, 1) + weights(0, 0, 2, 2) == Approx(1));
@@ -270,12 +280,12 @@ TEST_CASE("GIN attention refuses choices that cannot be computed, and names them
                       o.threshold.mode = ThresholdMode::scaled_topk_causal_4d;
                       o.threshold.top_k_fraction = 0;
                     }),
-                    "LlamaAttentionGIN: top_k_fraction must be in (0, 1], found 0");
+                    "LlamaAttentionGIN: top_k_fraction must be in (0, 1] in the mode scaled_topk_causal_4d, found 0");
   CHECK_THROWS_WITH(make([](Options& o) {
                       o.threshold.mode = ThresholdMode::top_k;
                       o.threshold.top_k_fraction = 1.5;
                     }),
-                    "LlamaAttentionGIN: top_k_fraction must be in (0, 1], found 1.5");
+                    "LlamaAttentionGIN: top_k_fraction must be at most 1 in the mode top_k, found 1.5");
   CHECK_THROWS_WITH(make([](Options& o) { o.softmax_temperature = 0; }),
                     "LlamaAttentionGIN: softmax_temperature must be positive, found 0");
   CHECK_THROWS_WITH(make([](Options& o) {

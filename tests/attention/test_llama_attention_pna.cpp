@@ -228,7 +228,7 @@ TEST_CASE("PNA attention refuses what cannot be computed") {
   options = small();
   options.threshold.mode = ThresholdMode::top_k;
   options.threshold.top_k_fraction = 1.5;
-  CHECK_THROWS_WITH(PNA_LM<>(options), Catch::Matchers::ContainsSubstring("top_k_fraction must be in (0, 1]"));
+  CHECK_THROWS_WITH(PNA_LM<>(options), Catch::Matchers::ContainsSubstring("top_k_fraction must be at most 1"));
 }
 
 TEST_CASE("a steepness that sharp_softplus would divide by is positive, but for PNA_LM, which has its own") {

@@ -266,6 +266,32 @@ TEST_CASE("texts and objects that have no effect come back, empty arguments of a
   }
 }
 
+TEST_CASE("what rope_scaling holds beside its numbers comes back") {
+  const auto scaling_after = [](const char* text) {
+    return json_text(*parse_json(config_text(parse_config(text)), "test").find("rope_scaling"));
+  };
+  CHECK(scaling_after(R"({"rope_scaling":{"type":"linear","factor":2,"finetuned":true}})") ==
+        R"({"factor":2.0,"finetuned":true,"rope_type":"linear"})");
+  CHECK(scaling_after(R"({"rope_parameters":{"rope_type":"default","rope_theta":5e5,"note":"x"}})") ==
+        R"({"note":"x","rope_type":"default"})");
+  CHECK(scaling_after(R"({"rope_scaling":{"rope_type":"default"}})") == "null");
+}
+
+TEST_CASE("special tokens beyond the vocabulary are kept and noted") {
+  const PretrainedConfig config =
+      parse_config(R"({"vocab_size":271,"bos_token_id":128000,"eos_token_id":[5,128009]})", "f");
+  CHECK(config.notes == std::vector<std::string>{"f: bos_token_id 128000 is no token of a vocabulary of 271",
+                                                 "f: eos_token_id 128009 is no token of a vocabulary of 271"});
+  CHECK(parse_config(config_text(config)).llama == config.llama);
+}
+
+TEST_CASE("a graph configuration of null is none, and strict_config of null is not said") {
+  CHECK(parse_config(R"({"gnn_config":null})").gnn == GNNConfig{});
+  CHECK(parse_config(R"({"gnn_config":null})").other == "{}");
+  CHECK_THROWS_WITH(parse_config(R"({"gnn_config":{"MLP_type":"x","semantics":"intended","strict_config":null}})"),
+                    ContainsSubstring("MLP_type must be one of"));
+}
+
 TEST_CASE("whole numbers are taken for real ones, and null where nothing is meant") {
   CHECK(parse_config(R"({"rope_theta":10000})").llama.rope_theta == 10000.0);
   CHECK(parse_config(R"({"gnn_config":{"initial_sharpening_value":2}})").gnn.initial_sharpening_value == 2.0);

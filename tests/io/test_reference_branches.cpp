@@ -81,12 +81,13 @@ TEST_CASE("branches of attention in which the reference raises work or are refus
       {"", "num_key_value_heads must be a divisor", R"("num_attention_heads":4,"num_key_value_heads":3,)"},
   });
   for (const char* kind : {GIN, PNA, PNA_LM}) {
-    for (const auto& [mode, fraction] :
-         {std::pair("scaled_topk_causal_4d", "0"), {"scaled_topk_causal_4d", "1.5"}, {"top_k", "1.5"}}) {
+    for (const auto& [mode, fraction, range] : {std::tuple("scaled_topk_causal_4d", "0", "in (0, 1]"),
+                                                {"scaled_topk_causal_4d", "1.5", "in (0, 1]"},
+                                                {"top_k", "1.5", "at most 1"}}) {
       CHECK_THAT(answer(R"("num_attention_heads":4,)",
                         concat(kind, R"(,")" PREFIX R"(GIN_threshold_mode":")", mode,
                                R"(",")" PREFIX R"(GIN_top_k_fraction_of_sequence_length":)", fraction)),
-                 ContainsSubstring("must be in (0, 1] with the threshold modes top_k and scaled_topk_causal_4d"));
+                 ContainsSubstring(concat("must be ", range, " with the threshold mode ", mode)));
     }
   }
 }

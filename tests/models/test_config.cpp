@@ -88,12 +88,17 @@ TEST_CASE("numbers outside of their range are refused by name") {
              ContainsSubstring("rope_scaling.high_freq_factor must be above low_freq_factor"));
 }
 
-TEST_CASE("special tokens must be rows of the embedding, the default ones too") {
-  CHECK_THAT(refusal({.vocab_size = 10, .eos_token_id = {3, 10}}),
-             ContainsSubstring("eos_token_id must be at least 0 and below vocab_size 10, found 10"));
-  CHECK_THAT(refusal({.vocab_size = 2}), ContainsSubstring("eos_token_id must be at least 0 and below vocab_size 2"));
-  CHECK_THAT(refusal({.pad_token_id = -1}), ContainsSubstring("pad_token_id"));
-  CHECK(refusal({.vocab_size = 2, .bos_token_id = {}, .eos_token_id = {}}).empty());
+TEST_CASE("padding must be a row of the embedding, from its end if negative; other special tokens need not be one") {
+  CHECK_THAT(
+      refusal({.vocab_size = 10, .pad_token_id = 10}),
+      ContainsSubstring("pad_token_id must be a row of the embedding, at least -vocab_size and below vocab_size 10, "
+                        "found 10"));
+  CHECK_THAT(refusal({.vocab_size = 10, .pad_token_id = -11}), ContainsSubstring("found -11"));
+  CHECK(refusal({.vocab_size = 10, .pad_token_id = -1}).empty());
+  CHECK(LlamaConfig{.vocab_size = 10, .pad_token_id = -1}.padding_row() == 9);
+  CHECK(LlamaConfig{.vocab_size = 10, .pad_token_id = 3}.padding_row() == 3);
+  CHECK(LlamaConfig{}.padding_row() == -1);
+  CHECK(refusal({.vocab_size = 271, .bos_token_id = 128000, .eos_token_id = {3, 128009}}).empty());
 }
 
 TEST_CASE("every kind of attention, feed-forward block and graph network is accepted") {
@@ -133,7 +138,17 @@ TEST_CASE("a graph network that the reference cannot build is refused") {
   };
   CHECK_THAT(with([](GNNConfig& g) { g.hidden_dim = 0; }), ContainsSubstring("hidden_dim must be positive"));
   CHECK_THAT(with([](GNNConfig& g) { g.dropout = 1; }), ContainsSubstring("gnn_config.dropout must be in [0, 1)"));
-  CHECK_THAT(with([](GNNConfig& g) { g.threshold_any_tau = 0; }), ContainsSubstring("threshold_any_tau"));
+  const auto built_by = [&](weft::AdjacencyMethod method) {
+    return with([&](GNNConfig& g) {
+      g.adj_construction_method = method;
+      g.adj_transform_hidden_dim = 0;
+      g.threshold_any_tau = 0;
+    });
+  };
+  CHECK(built_by(weft::AdjacencyMethod::sum).empty());
+  CHECK_THAT(built_by(weft::AdjacencyMethod::threshold_any), ContainsSubstring("threshold_any_tau must be positive"));
+  CHECK_THAT(built_by(weft::AdjacencyMethod::learnable_aggregate),
+             ContainsSubstring("adj_transform_hidden_dim must be positive"));
   CHECK_THAT(with([](GNNConfig& g) { g.add_rope = true; }), ContainsSubstring("add_rope must be false with more than"));
   GNNConfig turned = gin;
   turned.add_rope = true;
@@ -181,6 +196,12 @@ TEST_CASE("coarse-grained attention is refused where its groups do not fit or we
     return refusal({}, gnn);
   };
   CHECK(coarse({.num_latents_list = {64}, .max_position_embeddings = 64}).empty());
+  GNNConfig fits{.num_latents_list = {64}, .max_position_embeddings = 64};
+  fits.use_GNN_from_attention = GNNFromAttention::CG_Attention;
+  CHECK(refusal({.hidden_size = 30, .num_attention_heads = 4, .head_dim = 7}, fits)
+            .empty());  // heads of 30 / 4, unturned
+  CHECK_THAT(refusal({.hidden_size = 3, .num_attention_heads = 4, .head_dim = 8}, fits),
+             ContainsSubstring("num_attention_heads must be at most hidden_size with coarse-grained attention"));
   CHECK_THAT(coarse({.num_latents_list = {64}, .max_position_embeddings = 64}, true),
              ContainsSubstring("a list of numbers below gnn_config.max_position_embeddings"));
   CHECK_THAT(coarse({.num_latents_list = {5}, .max_position_embeddings = 64}),
@@ -302,7 +323,9 @@ TEST_CASE("the conditions of GIN attention are checked only where it is used") {
   GNNConfig top_k = gin();
   top_k.attention_GIN_MLP_GIN_threshold_mode = weft::ThresholdMode::top_k;
   top_k.attention_GIN_MLP_GIN_top_k_fraction_of_sequence_length = 1.5;
-  CHECK_THAT(refusal({}, top_k), ContainsSubstring("must be in (0, 1] with the threshold modes top_k"));
+  CHECK_THAT(refusal({}, top_k), ContainsSubstring("must be at most 1 with the threshold mode top_k"));
+  top_k.attention_GIN_MLP_GIN_top_k_fraction_of_sequence_length = 0;  // one key at least
+  CHECK(refusal({}, top_k).empty());
   GNNConfig steep = gin();
   steep.attention_GIN_MLP_GIN_sharp_softplus_beta = 0;
   steep.attention_GIN_MLP_GIN_threshold_mode = weft::ThresholdMode::sharp_softplus;

@@ -110,7 +110,23 @@ TEST_CASE("perceivers that scale up and attention mixed with them keep every pro
   }
 }
 
-TEST_CASE("heads that do not divide the hidden size are refused") {
-  CHECK_THROWS_WITH((CG_Attention<Dyn, Dyn>({{8, 3, 40, 5, 0, 2, 0}, {10}})),
-                    "perceiver: hidden_size must be a multiple of heads, found 8 and 3");
+TEST_CASE("heads that do not divide the hidden size are rounded down, statically and dynamically alike") {
+  const CGAttentionOptions options{{8, 3, 40, 5, 0, 2, 0}, {10}};
+  CG_Attention<Dyn, Dyn> layer(options);
+  CHECK(layer.perceiver_layers[0].input_to_latent.to_q.weight.shape() == Shape<Dyn, Dyn>(6, 8));
+  check_coarse(std::move(layer));
+  CG_Attention<8, 3> typed(options);
+  CG_Attention<Dyn, Dyn> untyped(options);
+  randomize_parameters(typed, 3, 0.5);
+  randomize_parameters(untyped, 3, 0.5);
+  const auto x = random_tensor<float>(Shape<Dyn, Dyn, Dyn>(1, 7, 8), 1);
+  const auto run = [&](const auto& attention) {
+    AttentionInputs<float> inputs;
+    inputs.causal = true;
+    Inference context;
+    return to_vector(attention(context, x, inputs));
+  };
+  CHECK(run(typed) == run(untyped));
+  CHECK_THROWS_WITH((CG_Attention<Dyn, Dyn>({{8, 9, 40, 5, 0, 2, 0}, {10}})),
+                    "perceiver: hidden_size must be at least heads, found 8 and 9");
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cross attention, the perceivers, and the coarse-grained attention made of them.
 #include <cstring>
+#include <limits>
 
 #include "weft/perceiver/cg_attention.hpp"
 #include "weft/perceiver/cg_attention_interpolate.hpp"
@@ -154,13 +155,14 @@ struct CoarseCase {
     inputs.additive_mask = additive;
   }
 
-  /// Whether the mask is the causal one, which can be said by a flag too.
+  /// Whether the mask is the causal one of the models, which can be said by a flag too.
   bool is_causal(Index tokens) const {
     if (additive.size() == 0 || additive.extent(2) != tokens) return false;
     const Index columns = additive.extent(3);  // may be more
     for (Index i = 0; i < additive.size(); ++i) {
       const Index row = i / columns % tokens, column = i % columns;
-      if (column < tokens && (additive.data()[i] != 0) != (column > row)) return false;
+      const float causal = column > row ? std::numeric_limits<float>::lowest() : 0;
+      if (column < tokens && additive.data()[i] != causal) return false;
     }
     return true;
   }

@@ -7,6 +7,7 @@
 
 #include "weft/attention/sharpening_init.hpp"
 #include "weft/layers/initialize.hpp"
+#include "weft/ops/attention/attention_input.hpp"
 #include "weft/ops/linear/linear.hpp"
 
 namespace weft {
@@ -33,6 +34,12 @@ class GINSharpening {
   template <class Context>
   Operand<T> operand(const Context& context) const {
     return value ? weft::operand(context, *value) : random ? weft::operand(context, *random) : Operand<T>{};
+  }
+
+  /// Whether α has come to be no positive factor, which turns masks round (quirk A11).
+  bool turns_masks() const {
+    const T* factor = value ? value->data() : random ? random->data() : nullptr;
+    return factor != nullptr && !(*factor > kernels::kDecisiveSharpness<T>);
   }
 
   /// Uniform in [0.5, 1.5) where it starts at random.

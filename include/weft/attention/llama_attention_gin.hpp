@@ -91,8 +91,8 @@ class LlamaAttentionGIN {
   template <class Context, class X, class Residual = None>
   auto operator()(Context& context, const X& x, const AttentionInputs<T>& inputs,
                   const Residual& residual = none) const {
+    check(inputs);
     if constexpr (kAnyAdjacency) {
-      refuse_unsupported(options_, inputs);
       if (!options_.is_plain()) {
         const auto aggregated = visit_adjacency(context, x, inputs, [&](const auto& source) {
           return aggregate_adjacency<AggregatedShape<X>>(context, source, remembered_values(context, x, inputs.cache));
@@ -112,7 +112,7 @@ class LlamaAttentionGIN {
   template <class Context, class X, class Residual = None>
   auto with_weights(Context& context, const X& x, const AttentionInputs<T>& inputs,
                     const Residual& residual = none) const {
-    refuse_unsupported(options_, inputs);
+    check(inputs);
     using Weights = typename Context::template Result<T, AdjacencyShape<Context, X>>;
     Weights weights;
     const auto aggregated = visit_adjacency(context, x, inputs, [&](const auto& source) {
@@ -132,6 +132,7 @@ class LlamaAttentionGIN {
   auto with_diagonal(Context& context, const X& x, const AttentionInputs<T>& given,
                      const Residual& residual = none) const {
     if (!has_diagonal()) fail("LlamaAttentionGIN: the diagonal alone can be had of a plain softmax adjacency only");
+    check(given);
     const AttentionInputs<T> inputs = detail::causal_by_default(given);
     const auto q = rotated(context, x, q_proj, inputs, options_.heads);
     const auto k = rotated(context, x, k_proj, inputs, options_.key_value_heads);
@@ -144,7 +145,7 @@ class LlamaAttentionGIN {
   /// The processed adjacency P of the layer, [batch, heads, tokens, tokens]: for plots and inspection.
   template <class X>
   auto attention_weights(Inference& context, const X& x, const AttentionInputs<T>& inputs) const {
-    refuse_unsupported(options_, inputs);
+    check(inputs);
     return visit_adjacency(context, x, inputs, [&](const auto& source) {
       return adjacency_weights<AdjacencyShape<Inference, X>>(context, source);
     });
@@ -161,8 +162,9 @@ class LlamaAttentionGIN {
     return adjacency_weights<AdjacencyShape<Context, X>>(context, scoring->adjacency(context, x, {}, options));
   }
 
-  /// Whether tokens can be added one at a time with a cache: not where a row of the adjacency depends on later tokens.
-  bool incremental() const { return options_.incremental(); }
+  /// Whether tokens can be added one at a time with a cache: not where a row of the adjacency depends on later tokens, nor while
+  /// a sharpening factor that is not positive lets it see them.
+  bool incremental() const { return options_.incremental() && !sees_masked_keys(); }
 
   void initialize(Rng& rng, double standard_deviation) {
     q_proj.initialize(rng, standard_deviation);
@@ -205,6 +207,21 @@ class LlamaAttentionGIN {
   }
 
  private:
+  bool sees_masked_keys() const {
+    return options_.use_softmax && !options_.use_scoring_fnct && !options_.mask_after_scaling &&
+           sharpening.turns_masks();
+  }
+
+  void check(const AttentionInputs<T>& inputs) const {
+    refuse_unsupported(options_, inputs);
+    if (inputs.cache && sees_masked_keys()) {
+      fail(
+          "LlamaAttentionGIN: a sharpening factor that is not positive turns masks round (quirk A11), and tokens see "
+          "later "
+          "ones; decode without a cache, or mask after scaling");
+    }
+  }
+
   template <class X>
   using AggregatedShape = ReplaceAxis<ShapeOf<X>, 2, kQueryWidth>;
 

@@ -58,7 +58,7 @@ inline void read_rope_type(const Json& json, std::string_view where, const Confi
 }
 
 /// Hugging Face's files have `rope_scaling`, an object or null, beside `rope_theta`; since transformers 5 they have
-/// `rope_parameters`, which holds both.
+/// `rope_parameters`, which holds both. What else they hold stays in `rope_scaling`.
 inline void read_rope_scaling(Json::Object& config, const char* name, std::string_view where, LlamaConfig& llama,
                               std::vector<std::string>& notes) {
   const auto member = config.find(name);
@@ -72,16 +72,27 @@ inline void read_rope_scaling(Json::Object& config, const char* name, std::strin
   ConfigFieldList numbers;
   visit_rope_fields(llama.rope_scaling, numbers);
   for (const ConfigField& field : numbers.fields()) reader.require(field);
+  if (!(json == Json(Json::Object()))) config.insert_or_assign("rope_scaling", std::move(json));
 }
 
-inline Json rope_scaling_json(RopeScaling scaling) {
-  if (scaling.type == RopeType::standard) return nullptr;
-  Json::Object json;
-  json["rope_type"] = field_json(scaling.type);
+/// \param json  null, or an object with what else `rope_scaling` held
+inline void write_rope_scaling(Json& json, RopeScaling scaling, std::string_view where) {
+  if (scaling.type == RopeType::standard && json.is_null()) return;
+  if (json.is_null()) json = Json::Object();
+  Json::Object& object = expect_object(json, where, "rope_scaling");
+  object["rope_type"] = field_json(scaling.type);
   ConfigFieldList numbers;
   visit_rope_fields(scaling, numbers);
-  for (const ConfigField& field : numbers.fields()) json[field.name] = field.json();
-  return json;
+  for (const ConfigField& field : numbers.fields()) object[field.name] = field.json();
+}
+
+/// The model does not read these ids, and the reference's own recipe has some beyond its vocabulary.
+inline void note_foreign_tokens(std::string_view where, const char* field, const TokenIds& ids, int vocab_size,
+                                std::vector<std::string>& notes) {
+  for (const int id : ids) {
+    if (id >= 0 && id < vocab_size) continue;
+    notes.push_back(concat(where, ": ", field, " ", id, " is no token of a vocabulary of ", vocab_size));
+  }
 }
 
 /// A whole number as such: the reference multiplies widths by it, and one of its layers takes no other.
@@ -124,9 +135,9 @@ inline void read_gnn_fields(Json& json, std::string_view where, GNNConfig& gnn, 
   expect_no_act_kwargs(json, where);
   const Json* semantics = json.find("semantics");
   const Json* strict_config = json.find("strict_config");
+  const bool chosen = strict_config != nullptr && !strict_config->is_null();
   const bool intended = semantics != nullptr && *semantics == name_of(Semantics::intended);
-  const ConfigReader reader(object, where, "gnn_config.", notes,
-                            strict_config != nullptr ? *strict_config == true : intended);
+  const ConfigReader reader(object, where, "gnn_config.", notes, chosen ? *strict_config == true : intended);
   for (const ConfigField& field : list_fields(gnn)) reader.read(field);
 }
 
@@ -148,9 +159,12 @@ inline PretrainedConfig parse_config(std::string_view text, std::string_view whe
   for (const detail::ConfigField& field : detail::list_fields(config.llama)) reader.read(field);
   detail::read_rope_scaling(object, "rope_scaling", where, config.llama, config.notes);
   detail::read_rope_scaling(object, "rope_parameters", where, config.llama, config.notes);
+  const LlamaConfig& llama = config.llama;
+  detail::note_foreign_tokens(where, "bos_token_id", llama.bos_token_id, llama.vocab_size, config.notes);
+  detail::note_foreign_tokens(where, "eos_token_id", llama.eos_token_id, llama.vocab_size, config.notes);
   if (const auto gnn = object.find("gnn_config"); gnn != object.end()) {
-    detail::read_gnn_fields(gnn->second, where, config.gnn, config.notes);
-    if (gnn->second == detail::Json::Object()) object.erase(gnn);
+    if (!gnn->second.is_null()) detail::read_gnn_fields(gnn->second, where, config.gnn, config.notes);
+    if (gnn->second.is_null() || gnn->second == detail::Json::Object()) object.erase(gnn);
   }
   config.other = detail::json_text(json);
   return config;
@@ -170,7 +184,7 @@ inline std::string config_text(const PretrainedConfig& config) {
   detail::Json::Object& object = detail::expect_object(json, other, "it");
   LlamaConfig llama = config.llama;
   for (const detail::ConfigField& field : detail::list_fields(llama)) object[field.name] = field.json();
-  object["rope_scaling"] = detail::rope_scaling_json(llama.rope_scaling);
+  detail::write_rope_scaling(object["rope_scaling"], llama.rope_scaling, other);
   detail::Json& gnn = object["gnn_config"];
   if (gnn.is_null()) gnn = detail::Json::Object();
   detail::write_gnn_fields(detail::expect_object(gnn, other, "gnn_config"), config.gnn);

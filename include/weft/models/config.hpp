@@ -32,11 +32,14 @@ constexpr void config_rule(bool holds, std::string_view field, Value found, std:
   if (!holds) fail(concat(field, " must be ", supported, ", found ", config_text(found)));
 }
 
-/// Every id names a row of the embedding.
-constexpr void config_rule_ids(const LlamaConfig& llama, std::string_view field, const TokenIds& ids) {
-  for (const int id : ids) {
-    if (id < 0 || id >= llama.vocab_size) {
-      fail(concat(field, " must be at least 0 and below vocab_size ", llama.vocab_size, ", found ", id));
+/// The id of padding names a row of the embedding, from its end if it is negative. Other special tokens are not the model's
+/// business: the reference's own recipe has some beyond its vocabulary.
+constexpr void validate_padding(const LlamaConfig& llama) {
+  config_rule(llama.pad_token_id.size() <= 1, "pad_token_id", llama.pad_token_id.size(), "one id or none");
+  for (const int id : llama.pad_token_id) {
+    if (id >= llama.vocab_size || id < -llama.vocab_size) {
+      fail(concat("pad_token_id must be a row of the embedding, at least -vocab_size and below vocab_size ",
+                  llama.vocab_size, ", found ", id));
     }
   }
 }
@@ -54,8 +57,7 @@ constexpr void validate_extents(const LlamaConfig& c) {
               c.num_attention_heads, "a divisor of hidden_size where head_dim is not given");
   config_rule(c.num_attention_heads % c.kv_heads() == 0, "num_key_value_heads", c.kv_heads(),
               "a divisor of num_attention_heads");
-  config_rule(c.head_size() > 0 && c.head_size() % 2 == 0, "head_dim", c.head_size(),
-              "even, because the rotary embedding turns pairs");
+  config_rule(c.head_size() > 0, "head_dim", c.head_size(), "positive");
   config_rule(static_cast<double>(c.num_attention_heads) * c.head_size() < 2147483648.0, "head_dim", c.head_size(),
               "such that num_attention_heads times it is an int");
 }
@@ -79,10 +81,7 @@ constexpr void validate_llama(const LlamaConfig& c) {
   config_rule(c.rope_theta > 0, "rope_theta", c.rope_theta, "positive");
   config_rule(c.attention_dropout >= 0 && c.attention_dropout < 1, "attention_dropout", c.attention_dropout,
               "in [0, 1)");
-  config_rule(c.pad_token_id.size() <= 1, "pad_token_id", c.pad_token_id.size(), "one id or none");
-  config_rule_ids(c, "pad_token_id", c.pad_token_id);
-  config_rule_ids(c, "bos_token_id", c.bos_token_id);
-  config_rule_ids(c, "eos_token_id", c.eos_token_id);
+  validate_padding(c);
   validate_rope_scaling(c);
 }
 
@@ -100,10 +99,10 @@ constexpr void validate_graph_attention(const LlamaConfig& c, const GNNConfig& g
               "gnn_config.attention_GIN_MLP_GIN_sharp_softplus_beta", g.attention_GIN_MLP_GIN_sharp_softplus_beta,
               "positive with the threshold mode sharp_softplus");
   const double fraction = g.attention_GIN_MLP_GIN_top_k_fraction_of_sequence_length;
-  const bool selects = mode == ThresholdMode::top_k || mode == ThresholdMode::scaled_topk_causal_4d;
-  config_rule(!selects || (fraction > 0 && fraction <= 1),
-              "gnn_config.attention_GIN_MLP_GIN_top_k_fraction_of_sequence_length", fraction,
-              "in (0, 1] with the threshold modes top_k and scaled_topk_causal_4d");
+  constexpr std::string_view name = "gnn_config.attention_GIN_MLP_GIN_top_k_fraction_of_sequence_length";
+  config_rule(mode != ThresholdMode::scaled_topk_causal_4d || (fraction > 0 && fraction <= 1), name, fraction,
+              "in (0, 1] with the threshold mode scaled_topk_causal_4d");
+  config_rule(mode != ThresholdMode::top_k || fraction <= 1, name, fraction, "at most 1 with the threshold mode top_k");
 }
 
 constexpr void validate_gin(const LlamaConfig& c, const GNNConfig& g) {
@@ -159,8 +158,8 @@ constexpr void validate_coarse(const LlamaConfig& c, const GNNConfig& g) {
               "\"none\" with coarse-grained attention, which has no weights of tokens against tokens");
   config_rule(!uses_adjacency(g.MLP_type), "gnn_config.MLP_type", g.MLP_type,
               "one without an adjacency with coarse-grained attention, which has none");
-  config_rule(c.hidden_size % c.num_attention_heads == 0, "num_attention_heads", c.num_attention_heads,
-              "a divisor of hidden_size with coarse-grained attention");
+  config_rule(c.hidden_size >= c.num_attention_heads, "num_attention_heads", c.num_attention_heads,
+              "at most hidden_size with coarse-grained attention");
   config_rule(!g.num_latents_list.empty(), "gnn_config.num_latents_list", g.num_latents_list.size(),
               "a list of one number or more");
   config_rule(g.num_latent_layers >= (interpolates ? 1 : 0), "gnn_config.num_latent_layers", g.num_latent_layers,
@@ -245,12 +244,15 @@ constexpr void validate_sparse_graph(const LlamaConfig& c, const GNNConfig& g) {
   config_rule(g.dropout >= 0 && g.dropout < 1, "gnn_config.dropout", g.dropout, "in [0, 1)");
   if (g.gnn_type == GNNType::causal_pna) validate_causal_pna(g);
   const double width = g.hidden_dim * g.GIN_hidden_dim_multiplier;
-  config_rule(g.gnn_type != GNNType::causal_gin || (width >= 1 && width < 2147483648.0),
+  config_rule(g.gnn_type != GNNType::causal_gin || !g.GIN_use_MLP || (width >= 1 && width < 2147483648.0),
               "gnn_config.GIN_hidden_dim_multiplier", g.GIN_hidden_dim_multiplier,
               "such that hidden_dim times it is a width");
-  config_rule(g.adj_transform_hidden_dim > 0, "gnn_config.adj_transform_hidden_dim", g.adj_transform_hidden_dim,
-              "positive");
-  config_rule(g.threshold_any_tau > 0, "gnn_config.threshold_any_tau", g.threshold_any_tau, "positive");
+  const bool learns = g.adj_construction_method == AdjacencyMethod::learnable_aggregate;
+  config_rule(!learns || g.adj_transform_hidden_dim > 0, "gnn_config.adj_transform_hidden_dim",
+              g.adj_transform_hidden_dim, "positive with learnable_aggregate");
+  const bool weighs = g.adj_construction_method == AdjacencyMethod::threshold_any;
+  config_rule(!weighs || g.threshold_any_tau > 0, "gnn_config.threshold_any_tau", g.threshold_any_tau,
+              "positive with threshold_any");
   config_rule(g.gnn_mode != GNNMode::per_head || c.hidden_size % c.num_attention_heads == 0, "hidden_size",
               c.hidden_size, "a multiple of num_attention_heads where gnn_mode is \"per_head\"");
   const bool turns = g.add_rope && g.gnn_mode != GNNMode::per_head;
@@ -262,6 +264,10 @@ constexpr void validate_sparse_graph(const LlamaConfig& c, const GNNConfig& g) {
 }
 
 constexpr void validate_attention(const LlamaConfig& c, const GNNConfig& g) {
+  const bool coarse = g.use_GNN_from_attention == GNNFromAttention::CG_Attention ||
+                      g.use_GNN_from_attention == GNNFromAttention::CG_Attention_Interpolate;
+  config_rule(coarse || c.head_size() % 2 == 0, "head_dim", c.head_size(),
+              "even, because the rotary embedding turns pairs");
   switch (g.use_GNN_from_attention) {
     case GNNFromAttention::LlamaAttentionGIN:
       return validate_gin(c, g);

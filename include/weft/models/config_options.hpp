@@ -189,7 +189,7 @@ inline CausalLMOptions model_options(const LlamaConfig& llama, const GNNConfig& 
           .max_position_embeddings = llama.max_position_embeddings,
           .tie_word_embeddings = llama.tie_word_embeddings && *gnn.switches().tie_on_construct,
           .initializer_range = llama.initializer_range,
-          .padding_id = llama.pad_token_id.empty() ? -1 : *llama.pad_token_id.begin(),
+          .padding_id = llama.padding_row(),
           .eos_token_id = llama.eos_token_id,
           .vocab_size = llama.vocab_size,
           .hidden_size = llama.hidden_size};

@@ -80,6 +80,12 @@ struct LlamaConfig {
   TokenIds bos_token_id = 1;  ///< begins a text
   TokenIds eos_token_id = 2;  ///< any of these ends a text for `generate`
 
+  /// The row of the embedding that is padding, or -1: an id below 0 counts from the end.
+  constexpr int padding_row() const {
+    if (pad_token_id.empty()) return -1;
+    const int id = *pad_token_id.begin();
+    return id < 0 ? id + vocab_size : id;
+  }
   constexpr int kv_heads() const { return num_key_value_heads != 0 ? num_key_value_heads : num_attention_heads; }
   constexpr int head_size() const {
     return head_dim != 0 || num_attention_heads <= 0 ? head_dim : hidden_size / num_attention_heads;

@@ -32,9 +32,7 @@ class CoarseLevels {
       perceiver_layers.emplace_back(options, choices);
       if (projects) level_projections.emplace_back(true, options.hidden_size, options.hidden_size);
     }
-    const PerceiverOptions& resolved = perceiver_layers.front().options();
-    hidden_size_ = resolved.hidden_size;
-    heads_ = resolved.heads;
+    hidden_size_ = perceiver_layers.front().options().hidden_size;
   }
 
   void initialize(Rng& rng, double standard_deviation) {
@@ -42,9 +40,10 @@ class CoarseLevels {
     for (auto& projection : level_projections) projection.initialize(rng, standard_deviation);
   }
 
-  Index head_dim() const { return hidden_size_ / heads_; }
-  Index key_width() const { return heads_ * head_dim(); }
-  Index value_width() const { return heads_ * head_dim(); }
+  /// Of the rotary tables that a model makes for its attention: the smallest, since nothing reads them here (quirk P10).
+  static constexpr Index head_dim() { return 2; }
+  static constexpr Index key_width() { return 0; }
+  static constexpr Index value_width() { return 0; }
 
   /// There is no decoding with a cache (quirk P11): every new token recomputes the text.
   static constexpr bool incremental() { return false; }
@@ -91,7 +90,6 @@ class CoarseLevels {
 
  private:
   Index hidden_size_;
-  Index heads_;
 };
 
 }  // namespace weft::detail

@@ -65,10 +65,17 @@ template <auto HiddenSize, auto Heads, class T, class DeviceType,
           template <auto, auto, auto, class, class> class Attention,
           template <auto, auto, auto, class, class> class LatentLayer>
 class PerceiverEncoder {
-  static_assert(MultipleOf<HiddenSize, Heads>, "perceiver: hidden_size must be a multiple of heads");
-
  protected:
-  static constexpr auto kHeadDim = divide_extents<HiddenSize, Heads>();
+  /// The reference rounds down, and projects to as much as the heads need.
+  static constexpr auto head_dim() {
+    if constexpr (is_dynamic<HiddenSize> || is_dynamic<Heads>) {
+      return Dyn;
+    } else {
+      static_assert(HiddenSize >= Heads, "perceiver: hidden_size must be at least heads");
+      return HiddenSize / Heads;
+    }
+  }
+  static constexpr auto kHeadDim = head_dim();
   using Table = Parameter<T, Shape<1, Dyn, HiddenSize>, DeviceType>;
   using AttentionLayer = Attention<HiddenSize, Heads, kHeadDim, T, DeviceType>;
 
@@ -97,10 +104,6 @@ class PerceiverEncoder {
     check_perceiver(name, options);
     options_.hidden_size = resolve_extent<HiddenSize>(options.hidden_size, "perceiver: hidden_size");
     options_.heads = resolve_extent<Heads>(options.heads, "perceiver: heads");
-    if (options_.hidden_size % options_.heads != 0) {
-      fail(concat("perceiver: hidden_size must be a multiple of heads, found ", options_.hidden_size, " and ",
-                  options_.heads));
-    }
     for (Index layer = 0; layer < options.num_latent_layers; ++layer) {
       latent_transformer.emplace_back(attention_options(options));
     }
@@ -140,6 +143,9 @@ class PerceiverEncoder {
   static CrossAttentionLayerOptions attention_options(const PerceiverOptions& options) {
     const Index hidden = resolve_extent<HiddenSize>(options.hidden_size, "perceiver: hidden_size");
     const Index heads = resolve_extent<Heads>(options.heads, "perceiver: heads");
+    if (hidden < heads) {
+      fail(concat("perceiver: hidden_size must be at least heads, found ", hidden, " and ", heads));
+    }
     return {hidden, heads, hidden / heads, options.attention_dropout};
   }
 

@@ -124,9 +124,9 @@ AdjacencyBlock plan_adjacency_block(const AdjacencyInput<T>& in, Index batch, In
   if (in.rules.weights != AdjacencyWeights::softmax) {
     block.skip_later = mode != ThresholdMode::none && mode != ThresholdMode::top_k;
   } else {
-    constexpr T decisive = T(1e-30);  // a larger sharpness makes the weight of a masked key 0
-    block.skip_later = mask.key_valid == nullptr || in.rules.mask_after_scaling ||
-                       (in.attention.sharpness > decisive && sees_valid_key(mask, size.keys, batch, block.position));
+    block.skip_later =
+        in.rules.mask_after_scaling || mask.skips_later_keys(in.attention.sharpness) ||
+        (in.attention.sharpness > kDecisiveSharpness<T> && sees_valid_key(mask, size.keys, batch, block.position));
   }
   if (block.skip_later && !all_keys && mode != ThresholdMode::top_k) {
     block.width = std::clamp<Index>(block.position + block.count, 0, size.keys);

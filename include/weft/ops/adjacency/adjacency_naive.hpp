@@ -115,7 +115,9 @@ struct NaiveScores {
       scores.push_back(in.attention.scale * dot);
       added.push_back(std::max(penalty, lowest));
       masked.push_back(penalty <= T(-1e9));
-      skipped.push_back(mask.skips_later_keys() && key - begin > position);
+      const bool skips = mask.skips_later_keys(in.attention.sharpness) ||
+                         (in.rules.mask_after_scaling && mask.causal && mask.key_valid == nullptr);
+      skipped.push_back(skips && key - begin > position);
     }
   }
 

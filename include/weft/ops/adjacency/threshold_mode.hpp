@@ -37,7 +37,7 @@ struct ThresholdOptions {
   double binary_scale = 1;      ///< of the mode silu_plus_binary
   double softplus_beta = 10;    ///< β of sharp_softplus
   double sigmoid_beta = 10;     ///< β of sigmoid_elementwise
-  double top_k_fraction = 0.1;  ///< in (0, 1]: of all keys (top_k), of the keys before the row (scaled_topk_causal_4d)
+  double top_k_fraction = 0.1;  ///< at most 1: of all keys (top_k), of the keys before the row (scaled_topk_causal_4d)
 
   /// Sets entries of masked keys to 0. The reference does not: silu(0 - t), for instance, lets padding into the sums
   /// (quirk A1).
@@ -63,9 +63,12 @@ constexpr bool is_incremental(ThresholdMode mode) { return mode != ThresholdMode
 
 /// An error unless the numbers can be used. `owner` begins the message.
 inline void validate_threshold(std::string_view owner, const ThresholdOptions& options) {
-  const bool selects = options.mode == ThresholdMode::top_k || options.mode == ThresholdMode::scaled_topk_causal_4d;
-  if (selects && !(options.top_k_fraction > 0 && options.top_k_fraction <= 1)) {
-    fail(concat(owner, ": top_k_fraction must be in (0, 1], found ", options.top_k_fraction));
+  const double fraction = options.top_k_fraction;
+  if (options.mode == ThresholdMode::scaled_topk_causal_4d && !(fraction > 0 && fraction <= 1)) {
+    fail(concat(owner, ": top_k_fraction must be in (0, 1] in the mode scaled_topk_causal_4d, found ", fraction));
+  }
+  if (options.mode == ThresholdMode::top_k && !(fraction <= 1)) {
+    fail(concat(owner, ": top_k_fraction must be at most 1 in the mode top_k, found ", fraction));
   }
   if (options.mode == ThresholdMode::sharp_softplus && !(options.softplus_beta > 0)) {
     fail(concat(owner, ": softplus_beta must be positive in the mode sharp_softplus, found ", options.softplus_beta));

@@ -38,9 +38,14 @@ struct AttentionRows {
   }
 };
 
+/// Above this, sharpness times the distance to the smallest number of T makes a weight exactly 0.
+template <class T>
+inline constexpr T kDecisiveSharpness = T(1e-30);
+
 /// Which keys a query sees.
 ///
-/// causal alone         keys after the query do not exist: they are skipped.
+/// causal alone         keys after the query are skipped. A sharpness that is not positive turns a mask round (quirk A11):
+///                      then the smallest number of T is added to their scores, as by key_valid.
 /// key_valid            [batch, keys], 0 where a key is padding. As in Hugging Face's eager attention the smallest number
 ///                      of T is added to the score of every padded key and, when causal, of every later key: a query
 ///                      that sees no key at all looks at all keys alike, later ones included.
@@ -57,7 +62,11 @@ struct AttentionMask {
   Index additive_row_stride = 0;
   const std::int32_t* first_key = nullptr;
 
-  bool skips_later_keys() const { return causal && key_valid == nullptr; }
+  /// Whether later keys are skipped, whatever the scores.
+  bool skips_later_keys(T sharpness) const {
+    const bool alone = key_valid == nullptr && first_key == nullptr && additive == nullptr;
+    return causal && key_valid == nullptr && (!alone || sharpness > kDecisiveSharpness<T>);
+  }
 };
 
 /// Weights w = softmaxⱼ(sharpness · (scale · q·k + mask)), each kept and scaled or dropped where there is a dropout mask.

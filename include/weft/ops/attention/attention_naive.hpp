@@ -31,10 +31,9 @@ T attention_score_naive(const AttentionInput<T>& in, Index batch, Index head, In
   for (Index c = 0; c < in.size.head_dim; ++c) score += query[c] * key[c];
   score *= in.scale;
   constexpr T lowest = std::numeric_limits<T>::lowest();
-  if (in.mask.key_valid != nullptr) {
-    const bool later = in.mask.causal && j > in.size.offset() + i;
-    if (later || in.mask.key_valid[batch * in.size.keys + j] == 0) score += lowest;
-  }
+  const bool padded = in.mask.key_valid != nullptr && in.mask.key_valid[batch * in.size.keys + j] == 0;
+  const bool later = in.mask.causal && !in.mask.skips_later_keys(in.sharpness) && j > in.size.offset() + i;
+  if (padded || later) score += lowest;
   if (in.mask.additive != nullptr) {
     score +=
         std::max(in.mask.additive[batch * in.mask.additive_batch_stride + i * in.mask.additive_row_stride + j], lowest);
@@ -51,7 +50,7 @@ NaiveAttentionRow<T> attention_row_naive(const AttentionInput<T>& in, Index batc
   bool first = true;
   for (std::size_t j = 0; j < keys; ++j) {
     row.scores[j] = attention_score_naive(in, batch, head, i, static_cast<Index>(j));
-    row.seen[j] = !in.mask.skips_later_keys() || static_cast<Index>(j) <= in.size.offset() + i;
+    row.seen[j] = !in.mask.skips_later_keys(in.sharpness) || static_cast<Index>(j) <= in.size.offset() + i;
     if (in.mask.first_key != nullptr && static_cast<Index>(j) < in.mask.first_key[batch * in.size.queries + i]) {
       row.seen[j] = false;
     }

@@ -80,14 +80,15 @@ auto not_later(const QueryBlock<T>& block, const ScorePanel<T>& panel, Index key
   return Vector<T>::load_aligned(lanes.data()) >= Vector<T>(static_cast<T>(ahead));
 }
 
-/// Adds the mask to the scores of a panel, in T: large numbers absorb the scores.
+/// Adds the mask of padded and later keys to the scores of a panel, in T: large numbers absorb the scores.
 template <class T>
 void add_key_mask(const AttentionInput<T>& in, const QueryBlock<T>& block, const ScorePanel<T>& panel) {
-  const std::int32_t* valid = in.mask.key_valid + block.batch * in.size.keys + panel.key;
+  const std::int32_t* valid = in.mask.key_valid;
+  if (valid != nullptr) valid += block.batch * in.size.keys + panel.key;
   const Vector<T> masked(sign_of(in) * std::numeric_limits<T>::lowest());
   for (Index r = 0; r < panel.keys; ++r) {
     T* row = panel.scores + r * kQueryBlock;
-    const Vector<T> base = valid[r] != 0 ? Vector<T>(T(0)) : masked;
+    const Vector<T> base = valid == nullptr || valid[r] != 0 ? Vector<T>(T(0)) : masked;
     for (Index v = 0; v < panel.vectors; ++v) {
       const Vector<T> mask = block.mask_later ? select(not_later(block, panel, panel.key + r, v), base, masked) : base;
       (Vector<T>::load_aligned(row + v * kLanes<T>) + mask).store_aligned(row + v * kLanes<T>);
@@ -121,7 +122,7 @@ void compute_scores(const AttentionInput<T>& in, const QueryBlock<T>& block, con
   const auto product = tile_input(block.kv.keys + panel.key * block.kv.key_stride, block.kv.key_stride, 1,
                                   queries + panel.column, kQueryBlock, in.size.head_dim);
   multiply_keys(block, panel, product, panel.scores);
-  if (in.mask.key_valid != nullptr) add_key_mask(in, block, panel);
+  if (in.mask.key_valid != nullptr || block.mask_later) add_key_mask(in, block, panel);
   if (in.mask.additive != nullptr) add_given_mask(in, block, panel);
 }
 

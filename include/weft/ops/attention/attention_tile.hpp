@@ -24,10 +24,6 @@ inline constexpr Index kQueryBlock = 64;
 template <class T>
 inline constexpr Index kQueryPanel = std::min(kQueryBlock, kTileColumns<T>);
 
-/// Above this, sharpness times the distance to the smallest number of T makes a weight exactly 0.
-template <class T>
-inline constexpr T kDecisiveSharpness = T(1e-30);
-
 /// Keys and values of one head.
 template <class T>
 struct KeyValueHead {
@@ -97,7 +93,8 @@ QueryBlock<T> plan_block(const AttentionInput<T>& in, const KeyValueHead<T>& kv,
       block.mask_later = in.mask.causal;
     }
   } else {
-    block.skip_later = in.mask.causal;
+    block.skip_later = in.mask.skips_later_keys(in.sharpness);
+    block.mask_later = in.mask.causal && !block.skip_later;
   }
   if (in.mask.first_key != nullptr) {
     block.first_key = in.mask.first_key + batch * in.size.queries + first;
