@@ -149,6 +149,21 @@ TEST_CASE("pna_attention's derivatives agree with finite differences") {
   CHECK(derivatives_agree({.tokens = 5, .weights = AdjacencyWeights::relu, .rules = selecting(PNAFallback::self)}));
 }
 
+TEST_CASE("the variance of a single neighbour is exactly 0, and passes no derivative") {
+  for (const bool selects : {false, true}) {
+    Problem problem{.batch = 3, .tokens = 1, .dim = 67};
+    problem.rules.aggregates = selects ? PNAAggregates::mean_max_variance_min : PNAAggregates::sum_mean_max_variance;
+    Inference inference;
+    const auto y = problem(inference, random_tensor<float>(problem.query_shape(), 1),
+                           random_tensor<float>(problem.key_shape(), 2), random_tensor<float>(problem.key_shape(), 3));
+    const Index dim = problem.dim, parts = y.size() / (3 * 4 * dim), at = problem.rules.variance_part();
+    for (Index head = 0; head < 3 * 4; ++head) {
+      const float* variance = y.data() + (head * parts + at) * dim;
+      CHECK(std::count(variance, variance + dim, 0.0F) == dim);
+    }
+  }
+}
+
 TEST_CASE("pna_attention passes its derivative to a learned threshold") {
   const Problem problem{.batch = 1, .tokens = 5, .mode = ThresholdMode::softplus};
   auto q = random_tensor<double>(problem.query_shape(), 1);

@@ -139,9 +139,14 @@ void pna_block(const PNAInput<T>& in, const AdjacencyBlock& block, const T* p, T
     for_each_vector<T>(dim, [&](Index c, auto access) {
       const Vector<T> sum = access.load(sums + c);
       const Vector<T> average = sum / divisor;
-      const Vector<T> spread = access.load(sums + dim + c) / divisor - average * average;
       if (with_sum) access.store(out + c, sum);
       access.store(mean + c, average);
+      access.store(variance + c, Vector<T>(average * average));
+    });
+    // The squares are rounded first, as in the reference: a difference fused with its product would make of a single
+    // neighbour's variance, 0, a rounding error that lets gradients through.
+    for_each_vector<T>(dim, [&](Index c, auto access) {
+      const Vector<T> spread = access.load(sums + dim + c) / divisor - access.load(variance + c);
       access.store(variance + c, xsimd::max(spread, Vector<T>(T{0})));
     });
     detail::write_extremes(row, p, degree, out);
