@@ -187,6 +187,25 @@ TEST_CASE("attention agrees with the naive form for any sharpness, and is never 
   }
 }
 
+TEST_CASE("a query that sees one key passes exactly no gradient to it") {
+  using enum MaskKind;
+  for (const MaskKind mask : {causal, packed, causal_right_padding}) {
+    for (const int tokens : {1, 3, 70}) {
+      const AttentionCase c{{2, 4, 2, tokens, tokens, 37, 35}, mask, 1.3};
+      INFO(c.text());
+      AttentionProblem<float> p(c);
+      for (Index b = 0; b < 2; ++b) {  // only the first query of a text has a loss
+        std::fill_n(p.d_out.rows().at(b, 1, 0), (tokens - 1) * p.d_out.row_stride, 0.0F);
+      }
+      AttentionResult<float> r(c, 10);
+      run_fast(p, r);
+      CHECK(largest(r.dq.values) == 0);
+      CHECK(largest(r.dk.values) == 0);
+      CHECK(r.d_sharpness == 0);
+    }
+  }
+}
+
 TEST_CASE("attention with dropout agrees with the naive form under every mask") {
   for (const MaskKind mask : kAllMasks) {
     for (const int queries : {1, 17, 65, 130}) {

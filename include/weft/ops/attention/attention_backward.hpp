@@ -138,6 +138,7 @@ class BackwardHead {
       upstream_.d_weights(in_, block, panel, d_scores_ + panel.column);
       if (in_.dropout) drop_weights(in_, block, panel, d_scores_ + panel.column);
     }
+    if (wants_scores() && block.skip_later) level_single_keys(block, panel);
     for (Index v = 0; v < panel.vectors; ++v) differentiate(block, panel, v);
     if (in_.dropout && gradients_.dv) drop_weights(in_, block, panel, panel.scores);
     if (!gradients_.dq) return;
@@ -170,6 +171,18 @@ class BackwardHead {
     d_sharpness.store_aligned(lanes);
     const Index count = std::min(kLanes<T>, block.count - at);
     for (Index i = 0; i < count; ++i) d_sharpness_ += static_cast<double>(sign_of(in_) * lanes[i]);
+  }
+
+  /// A query that sees one key weighs it with 1 whatever the score, so that dw is the mean of dw: made so exactly, because AdamW
+  /// would make steps of the rounding errors of two sums.
+  void level_single_keys(const QueryBlock<T>& block, const ScorePanel<T>& panel) {
+    const Index queries = std::min(panel.vectors * kLanes<T>, block.count - panel.column);
+    for (Index at = panel.column; at < panel.column + queries; ++at) {
+      const Index own = block.position + at;
+      const Index begin = block.first_key != nullptr ? block.first_key[at] : block.key_begin;
+      const Index r = own - panel.key;
+      if (begin == own && r >= 0 && r < panel.keys) d_scores_[r * kQueryBlock + at] = means_[at];
+    }
   }
 
   /// dk += dxᵀ q and dv += wᵀ d_out for the keys [key, end), each with the queries that see it.
