@@ -13,11 +13,12 @@ namespace weft {
 
 /// Graph attention by numbers, with the names and defaults of the reference (lamm-mit/Graph-Aware-Transformers,
 /// `gnn_config.py`; Buehler, arXiv 2501.02393) in the order of what they are about. Fields that the reference leaves
-/// without effect are without effect here too; they are at the end, for the way back into a file. Ten hold a
-/// text or an object (`model_type`, `tokenizer`, `degree`, `attention_epsilon_strategy`, `residual_epsilon_strategy`,
-/// `hierarchical_enc_dec_type`, `attention_GIN_MLP_GIN_MLP_mode`, `attention_GIN_MLP_attention_mix_mode`,
-/// `attention_GIN_MLP_GIN_fuse_mode`, `act_kwargs`) and are no members: `PretrainedConfig::other` keeps them. The reference
-/// reads none of them but the last, for the activation of `causal_pna`; files in which that is not empty are refused.
+/// without effect are without effect here too, and so is `plot_for_debugging`; they are at the end, for the way back into
+/// a file. Ten hold a text or an object (`model_type`, `tokenizer`, `degree`, `attention_epsilon_strategy`,
+/// `residual_epsilon_strategy`, `hierarchical_enc_dec_type`, `attention_GIN_MLP_GIN_MLP_mode`,
+/// `attention_GIN_MLP_attention_mix_mode`, `attention_GIN_MLP_GIN_fuse_mode`, `act_kwargs`) and are no members:
+/// `PretrainedConfig::other` keeps them. The reference uses none of them but the last, for the activation of `causal_pna`;
+/// files in which that is not empty are refused.
 ///
 ///     static constexpr weft::GNNConfig gnn{.use_GNN_from_attention = weft::GNNFromAttention::LlamaAttentionGIN,
 ///                                          .attention_GIN_MLP_multiplier = 0.5,
@@ -135,7 +136,7 @@ struct GNNConfig {
   Semantics semantics = Semantics::reference;  ///< one word for all switches
   Compatibility compatibility{};               ///< those that stand otherwise
 
-  // Kept for files: read nowhere, in the reference either.
+  // Kept for files: without effect. The reference reads the first one alone, and draws its layers' weights as they run.
 
   bool plot_for_debugging = false;
   bool combined_norm = true;

@@ -24,9 +24,9 @@ struct AdjacencyRules {
   AdjacencyWeights weights = AdjacencyWeights::softmax;
   ThresholdOptions threshold = {};
 
-  /// softmax(sharpness · scores + mask), where masked keys have weight 0 exactly and a row that sees nothing is 0. In the
-  /// reference the mask is sharpened too: a negative factor turns it round, and such a row looks at all keys alike or
-  /// becomes NaN (quirks A11, A12).
+  /// softmax(sharpness · scores + mask), where masked keys have weight 0 exactly and a row that sees nothing is 0.
+  /// Otherwise the mask is sharpened too, as in the reference: a negative factor turns it round (quirk A11), and such a
+  /// row looks at all keys alike, where factors above 1 make it NaN in the reference (quirk A12).
   bool mask_after_scaling = false;
 };
 
