@@ -64,6 +64,7 @@ TextCodec codec_of(const Options& options) {
 weft::PretrainedConfig config_for(const Options& options, const TextCodec& codec) {
   const std::string path = config_path(options);
   weft::PretrainedConfig config = path.empty() ? small_gin() : weft::read_config(path);
+  if (!path.empty()) weft::validate_config(path, config);
   print_notes(config.notes);
   const bool any_vocabulary = options.run.ids && !codec.tokenizer();
   if (path.empty()) config.llama.vocab_size = static_cast<int>(codec.vocab_size());

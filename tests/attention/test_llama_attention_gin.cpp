@@ -44,16 +44,10 @@ struct Inputs {
   }
 };
 
-/// With random parameters, but a positive sharpening factor: another one turns masks round (quirk A11).
 template <class L = Layer>
 L layer_of(const Options& options) {
   L layer(options);
   randomize_parameters(layer, 10, 0.6);
-  const auto make_positive = [](auto& factor) {
-    if (factor) *factor->data() = std::abs(*factor->data()) + 0.1;
-  };
-  make_positive(layer.sharpening.value);
-  make_positive(layer.sharpening.random);
   return layer;
 }
 

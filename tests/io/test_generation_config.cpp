@@ -45,8 +45,8 @@ TEST_CASE("what would make another text and is not supported is refused by name"
   refuses(R"({"suppress_tokens": [1]})", "suppress_tokens must be null");
   refuses(R"({"stop_strings": ["x"]})", "stop_strings must be null");
   refuses(R"({"token_healing": true})", "token_healing must be null");
-  refuses(R"({"do_sample": true, "temperature": 0})", "temperature must be positive, found 0");
-  refuses(R"({"do_sample": true, "top_p": 7})", "top_p must be in (0, 1], found 7");
+  refuses(R"({"do_sample": true, "temperature": 0})", "temperature must be positive with do_sample, found 0");
+  refuses(R"({"do_sample": true, "top_p": 7})", "top_p must be in (0, 1] with do_sample, found 7");
   CHECK_NOTHROW(parse_generation_config(R"({"suppress_tokens": [], "token_healing": false, "temperature": 0})"));
   refuses(R"({"temperature": "hot"})", "temperature must be a number, found \"hot\"");
   refuses(R"({"do_sample": 1})", "do_sample must be true or false");

@@ -39,3 +39,31 @@ TEST_CASE("A parameter with several names is written under all of them and read 
   load_parameters(last, third);
   CHECK(third.activation->data()[0] == network.activation->data()[0]);
 }
+
+TEST_CASE("A parameter that a file has twice with different values is noted, and the first name wins") {
+  const CausalGraphNeuralNetworkOptions options{.type = GraphType::causal_gcn,
+                                                .activation = GraphActivation::prelu,
+                                                .num_layers = 2,
+                                                .transformer_hidden_dim = 3,
+                                                .hidden_dim = 3};
+  CausalGraphNeuralNetwork<Dyn> network(options);
+  randomize_parameters(network, 1);
+  const Tensor<float, Shape<1>> another;
+  SafetensorsWriter writer(std::map<std::string, std::string>{});
+  for_each_parameter(network, [&](const ParameterName& name, const auto& parameter) {
+    writer.add(name.name, parameter);
+    if (name.name != "activation.weight") return;
+    writer.add("convs.0.activation_fn.weight", another);
+    writer.add("convs.1.activation_fn.weight", parameter);
+  });
+  const TemporaryFolder folder;
+  const std::string path = folder / "network.safetensors";
+  writer.write(path);
+  CausalGraphNeuralNetwork<Dyn> other(options);
+  std::vector<std::string> notes;
+  detail::load_parameters(SafetensorsFile(path), list_parameters(other), "", false, &notes);
+  CHECK(other.activation->data()[0] == network.activation->data()[0]);
+  CHECK(notes ==
+        std::vector<std::string>{path + ": tensors \"activation.weight\" and \"convs.0.activation_fn.weight\" are one "
+                                        "parameter of this model, but differ; the first is used"});
+}

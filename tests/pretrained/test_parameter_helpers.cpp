@@ -73,6 +73,19 @@ struct AsManyHeads {
   static constexpr GNNConfig gnn{};
 };
 
+struct Biased {
+  static constexpr LlamaConfig llama = [] {
+    LlamaConfig config = TinyLlama::llama;
+    config.attention_bias = config.mlp_bias = true;
+    return config;
+  }();
+  static constexpr GNNConfig gnn{};
+};
+struct BiasedPNA {
+  static constexpr LlamaConfig llama = Biased::llama;
+  static constexpr GNNConfig gnn = PNA::gnn;
+};
+
 }  // namespace
 
 TEST_CASE("The state dict has the reference's names, aliases and shapes, in its order") {
@@ -166,6 +179,20 @@ TEST_CASE("A graph-aware model starts from a plain Llama") {
   const auto same = [](const auto& a, const auto& b) { return std::equal(a.data(), a.data() + a.size(), b.data()); };
   CHECK(same(model.model.layers[1].self_attn.q_proj.weight, plain.model.layers[1].self_attn.q_proj.weight));
   CHECK(same(model.lm_head->weight, plain.lm_head->weight));
+}
+
+TEST_CASE("A graph-aware model starts with the biases of a plain Llama that has them") {
+  const TemporaryFolder folder;
+  const auto plain = random_model<Biased>(1);
+  save_parameters(folder / "plain.safetensors", plain);
+  for (const Semantics semantics : {Semantics::reference, Semantics::intended}) {
+    auto model = random_model<BiasedPNA>(2);
+    const auto report = load_pretrained_transformer(folder / "plain.safetensors", model, semantics);
+    CHECK(report.copied.size() == list_parameters(plain).size());
+    CHECK(report.not_in_model.empty());
+    const auto& bias = model.model.layers[1].self_attn.q_proj.bias;
+    CHECK(std::equal(bias->data(), bias->data() + bias->size(), plain.model.layers[1].self_attn.q_proj.bias->data()));
+  }
 }
 
 TEST_CASE("Attention without v_proj takes what exists of a plain Llama only where that is asked for") {

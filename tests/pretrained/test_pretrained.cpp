@@ -54,6 +54,28 @@ TEST_CASE("a model with a graph network comes back from its folder with its sema
   CHECK(logits_of(again) == logits_of(model));
 }
 
+TEST_CASE("a tied model takes its embedding from either name, and a head that was trained apart is noted") {
+  const TemporaryFolder folder;
+  const auto model = random_model<Sparse>(1);
+  save_pretrained(model, folder / "model");
+  std::vector<std::string> notes;
+  const auto tied = load_pretrained<Sparse>(folder / "model", &notes);
+  REQUIRE(notes.size() == 1);
+  CHECK_THAT(notes[0], Catch::Matchers::ContainsSubstring(
+                           "tensors \"model.embed_tokens.weight\" and \"lm_head.weight\" are one parameter"));
+
+  SafetensorsWriter writer(std::map<std::string, std::string>{});
+  for (const AnyParameter& parameter : list_parameters(tied)) {
+    const std::string& name = parameter.name().name;
+    writer.add_parameter(name == "model.embed_tokens.weight" ? "lm_head.weight" : name, parameter);
+  }
+  write_config(folder / "config.json", read_config(folder / "model/config.json"));
+  writer.write(folder / "model.safetensors");
+  notes.clear();
+  CHECK(logits_of(load_pretrained<Sparse>(folder / "", &notes)) == logits_of(tied));
+  CHECK(notes.empty());
+}
+
 TEST_CASE("whoever loads a model learns what was replaced") {
   const TemporaryFolder folder;
   save_pretrained(random_model<TinyLlama>(1), folder / "model");
@@ -66,6 +88,16 @@ TEST_CASE("whoever loads a model learns what was replaced") {
   REQUIRE(notes.size() == 1);
   CHECK_THAT(notes[0], Catch::Matchers::ContainsSubstring(
                            "gnn_config.MLP_type: \"wide_MLP\" is not known; \"standard_MLP\" is used"));
+}
+
+TEST_CASE("a configuration that the library cannot build is refused with its file") {
+  const TemporaryFolder folder;
+  save_pretrained(random_model<TinyLlama>(1), folder / "model");
+  PretrainedConfig config = read_config(folder / "model/config.json");
+  config.llama.rope_theta = 0;
+  write_config(folder / "model/config.json", config);
+  CHECK_THROWS_WITH(load_pretrained<Dynamic>(folder / "model"),
+                    (folder / "model/config.json") + ": rope_theta must be positive, found 0");
 }
 
 TEST_CASE("what a folder says beyond the model goes with it into another") {

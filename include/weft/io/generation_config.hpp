@@ -113,6 +113,20 @@ struct GenerationNumbers {
   }
 };
 
+/// Refuses what cannot be drawn by. Where nothing is drawn it has no effect, and is forgotten.
+inline void settle_sampling(SamplingOptions& sampling, std::string_view where) {
+  const bool has_temperature = sampling.temperature > 0 && std::isfinite(sampling.temperature);
+  const bool has_top_p = sampling.top_p > 0 && sampling.top_p <= 1;
+  if (sampling.sample && !has_temperature) {
+    fail(concat(where, ": temperature must be positive with do_sample, found ", sampling.temperature));
+  }
+  if (sampling.sample && !has_top_p) {
+    fail(concat(where, ": top_p must be in (0, 1] with do_sample, found ", sampling.top_p));
+  }
+  if (!has_temperature) sampling.temperature = 1;
+  if (!has_top_p) sampling.top_p = 1;
+}
+
 }  // namespace detail
 
 /// Reads `do_sample`, `temperature`, `top_k` (50 where it is absent, as Hugging Face has it), `top_p`, `max_new_tokens` and
@@ -132,12 +146,7 @@ inline GenerationOptions parse_generation_config(std::string_view text,
   options.sampling.temperature = numbers.real("temperature", 1);
   options.sampling.top_k = numbers.natural("top_k", 50);
   options.sampling.top_p = numbers.real("top_p", 1);
-  if (options.sampling.sample && !(options.sampling.temperature > 0)) {
-    fail(concat(where, ": temperature must be positive, found ", options.sampling.temperature));
-  }
-  if (options.sampling.sample && !(options.sampling.top_p > 0 && options.sampling.top_p <= 1)) {
-    fail(concat(where, ": top_p must be in (0, 1], found ", options.sampling.top_p));
-  }
+  detail::settle_sampling(options.sampling, where);
   options.max_new_tokens = numbers.natural("max_new_tokens", options.max_new_tokens);
   options.stop_tokens = numbers.naturals("eos_token_id");
   return options;

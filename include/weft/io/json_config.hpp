@@ -38,11 +38,27 @@ inline Json::Object& expect_object(Json& json, std::string_view where, std::stri
   return *object;
 }
 
-/// A file of another architecture has other fields, and every Llama field would silently get its default.
+/// A file of another architecture has other fields, and every Llama field would silently get its default. Where it does not
+/// name its type, its classes do.
 inline void expect_llama(const Json& config, std::string_view where) {
   const Json* type = config.find("model_type");
-  if (type == nullptr || *type == "llama" || *type == "") return;
-  fail(concat(where, ": model_type must be \"llama\", found ", json_excerpt(*type)));
+  const bool named = type != nullptr && !(*type == "");
+  if (named && !(*type == "llama")) fail(concat(where, ": model_type must be \"llama\", found ", json_excerpt(*type)));
+  const Json* classes = config.find("architectures");
+  const auto* list = classes == nullptr || named ? nullptr : classes->get_if<Json::Array>();
+  if (list == nullptr) return;
+  for (const Json& each : *list) {
+    const auto* name = each.get_if<std::string>();
+    if (name == nullptr || name->starts_with("Llama")) continue;
+    fail(concat(where, ": architectures must be classes of Llama, found ", json_excerpt(each)));
+  }
+}
+
+/// What Hugging Face's other architectures do with rotary positions, and no Llama can.
+inline void expect_whole_rotation(const Json& json, std::string_view where, std::string_view prefix) {
+  const Json* factor = json.find("partial_rotary_factor");
+  if (factor == nullptr || factor->is_null() || *factor == 1 || *factor == 1.0) return;
+  fail(concat(where, ": ", prefix, "partial_rotary_factor must be 1, found ", json_excerpt(*factor)));
 }
 
 /// The scaling names its kind `rope_type` today and `type` in older files; where both stand, they must agree.
@@ -53,6 +69,10 @@ inline void read_rope_type(const Json& json, std::string_view where, const Confi
     fail(concat(where, ": rope_scaling.type and rope_scaling.rope_type must agree, found ", json_excerpt(*old_name),
                 " and ", json_excerpt(*new_name)));
   }
+  if (old_name == nullptr && new_name == nullptr && json.find("factor") != nullptr) {
+    fail(concat(where, ": rope_scaling.rope_type is expected beside rope_scaling.factor, but not there"));
+  }
+  expect_whole_rotation(json, where, "rope_scaling.");
   reader.read(config_field("type", scaling.type));
   reader.read(config_field("rope_type", scaling.type));
 }
@@ -66,12 +86,16 @@ inline void read_rope_scaling(Json::Object& config, const char* name, std::strin
   Json json = std::move(member->second);
   config.erase(member);
   if (json.is_null()) return;
+  const RopeScaling before = std::exchange(llama.rope_scaling, {});
   const ConfigReader reader(expect_object(json, where, name), where, concat(name, "."), notes);
   reader.read(config_field("rope_theta", llama.rope_theta));
   read_rope_type(json, where, reader, llama.rope_scaling);
   ConfigFieldList numbers;
   visit_rope_fields(llama.rope_scaling, numbers);
   for (const ConfigField& field : numbers.fields()) reader.require(field);
+  if (before.type != RopeType::standard && !(before == llama.rope_scaling)) {
+    fail(concat(where, ": rope_scaling and rope_parameters must agree"));
+  }
   if (!(json == Json(Json::Object()))) config.insert_or_assign("rope_scaling", std::move(json));
 }
 
@@ -154,6 +178,7 @@ inline PretrainedConfig parse_config(std::string_view text, std::string_view whe
   detail::Json json = detail::parse_json(text, where);
   detail::Json::Object& object = detail::expect_object(json, where, "the configuration");
   detail::expect_llama(json, where);
+  detail::expect_whole_rotation(json, where, "");
   PretrainedConfig config;
   const detail::ConfigReader reader(object, where, "", config.notes);
   for (const detail::ConfigField& field : detail::list_fields(config.llama)) reader.read(field);
@@ -168,6 +193,19 @@ inline PretrainedConfig parse_config(std::string_view text, std::string_view whe
   }
   config.other = detail::json_text(json);
   return config;
+}
+
+/// `validate`, with the file in front of what it refuses (where there are exceptions).
+inline void validate_config(const std::string& path, const PretrainedConfig& config) {
+#if defined(__cpp_exceptions)
+  try {
+    validate(config.llama, config.gnn);
+  } catch (const Error& error) {
+    fail(concat(path, ": ", error.what()));
+  }
+#else
+  validate(config.llama, config.gnn);
+#endif
 }
 
 /// Reads a configuration file; see `parse_config`. At most 16 MiB are accepted.

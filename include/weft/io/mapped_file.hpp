@@ -27,7 +27,7 @@ class MappedFile {
 
   /// Raises Error when the file does not exist, may not be read, or is no regular file.
   explicit MappedFile(const std::string& path) {
-    detail::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    detail::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a pipe must not wait
     if (!file) detail::fail_on_file("open", path);
     struct stat status {};
     if (::fstat(file.get(), &status) != 0) detail::fail_on_file("read", path);

@@ -3,6 +3,8 @@
 /// The parameters of a model in a safetensors file, under their state_dict names.
 #pragma once
 
+#include <algorithm>
+#include <cstring>
 #include <map>
 #include <span>
 #include <string>
@@ -26,13 +28,43 @@ inline void save_parameters(const std::string& path, std::span<const AnyParamete
   writer.write(path);
 }
 
-/// The name under which a file has a parameter: the first, or else another if that is there.
-inline std::string name_in_file(const SafetensorsSet& files, const std::string& prefix, const ParameterName& name) {
-  std::string found = prefix + name.name;
-  name.for_each_alias([&](const std::string& alias) {
-    if (!files.contains(found) && files.contains(prefix + alias)) found = prefix + alias;
-  });
-  return found;
+/// The names that a file may have for a parameter, the preferred one first.
+/// \param tied  whether the model's head is its embedding, which a file may then have under the name of the head
+inline std::vector<std::string> names_in_files(const std::string& prefix, const ParameterName& name, bool tied) {
+  std::vector<std::string> names{prefix + name.name};
+  name.for_each_alias([&](const std::string& alias) { names.push_back(prefix + alias); });
+  if (tied && name.name == "model.embed_tokens.weight") names.emplace_back("lm_head.weight");
+  return names;
+}
+
+/// The name under which a file has a parameter: the first that is there, and the first of all where none is.
+inline std::string name_in_file(const SafetensorsSet& files, const std::vector<std::string>& names) {
+  const auto found = std::find_if(names.begin(), names.end(), [&](const auto& name) { return files.contains(name); });
+  return found != names.end() ? *found : names.front();
+}
+
+/// Whether two tensors of a file are one, as far as that can be known quickly: opening a file does not read large ones, whose
+/// beginnings are compared.
+inline bool begin_alike(const SafetensorsTensor& a, const SafetensorsTensor& b) {
+  constexpr std::size_t most = 65536;
+  if (a.dtype != b.dtype || a.bytes.size() != b.bytes.size()) return false;
+  return std::memcmp(a.bytes.data(), b.bytes.data(), std::min(most, a.bytes.size())) == 0;
+}
+
+/// A sentence for every name under which the file has something else than under the one that is used.
+inline void note_differing_names(const SafetensorsSet& files, const std::vector<std::string>& names,
+                                 std::vector<std::string>& notes) {
+  const std::string used = name_in_file(files, names);
+  for (const std::string& other : names) {
+    if (other == used || !files.contains(other) || begin_alike(files.tensor(used), files.tensor(other))) continue;
+    notes.push_back(concat(files.path(), ": tensors ", in_quotes(used), " and ", in_quotes(other),
+                           " are one parameter of this model, but differ; the first is used"));
+  }
+}
+
+inline bool has_head(std::span<const AnyParameter> parameters) {
+  return std::any_of(parameters.begin(), parameters.end(),
+                     [](const AnyParameter& parameter) { return parameter.name().name == "lm_head.weight"; });
 }
 
 /// Checks that a parameter is in the file with its shape and an element type that converts.
@@ -52,14 +84,17 @@ inline void expect_loadable(const SafetensorsSet& files, const std::string& name
 }
 
 /// \param in_place  parameters have their elements where the file has them, see SafetensorsFile::map_parameter
+/// \param notes     gets a sentence for each parameter that the file has twice, with different values, unless null
 inline void load_parameters(const SafetensorsSet& files, std::span<const AnyParameter> parameters,
-                            const std::string& prefix, bool in_place = false) {
-  std::vector<std::string> known{"lm_head.weight"};  // of a tied model: a copy of the embedding, allowed and not used
+                            const std::string& prefix, bool in_place = false,
+                            std::vector<std::string>* notes = nullptr) {
+  const bool tied = !has_head(parameters);
+  std::vector<std::string> known;
   for (const AnyParameter& parameter : parameters) {
-    const ParameterName& name = parameter.name();
-    expect_loadable(files, name_in_file(files, prefix, name), parameter);
-    known.push_back(prefix + name.name);
-    name.for_each_alias([&](const std::string& alias) { known.push_back(prefix + alias); });
+    const std::vector<std::string> names = names_in_files(prefix, parameter.name(), tied);
+    expect_loadable(files, name_in_file(files, names), parameter);
+    if (notes != nullptr) note_differing_names(files, names, *notes);
+    known.insert(known.end(), names.begin(), names.end());
   }
   for (const SafetensorsFile& file : files.files()) {  // old files hold what is computed from the configuration
     for (const SafetensorsTensor& tensor : file.tensors()) {
@@ -68,7 +103,7 @@ inline void load_parameters(const SafetensorsSet& files, std::span<const AnyPara
   }
   if (prefix.empty()) files.expect_no_others(known);
   for (const AnyParameter& parameter : parameters) {
-    const std::string name = name_in_file(files, prefix, parameter.name());
+    const std::string name = name_in_file(files, names_in_files(prefix, parameter.name(), tied));
     in_place ? files.map_parameter(parameter, name) : files.load_parameter(parameter, name);
   }
 }
@@ -82,7 +117,8 @@ void save_parameters(const std::string& path, const Model& model) {
   detail::save_parameters(path, list_parameters(model));
 }
 
-/// Fills every parameter of a layer or model. Of a parameter with two names either or both may be there; the first wins.
+/// Fills every parameter of a layer or model. Of a parameter with two names either or both may be there; the first wins. The
+/// embedding of a tied model may have the name of its head.
 /// Raises Error, with the model as it was, when one is missing, has another shape, or when the file holds others.
 ///
 /// \param prefix  in front of every name in the file

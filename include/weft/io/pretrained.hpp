@@ -129,20 +129,22 @@ LlamaForCausalLMWithGNN<Config, T> load_embedded() {
 ///
 ///     auto model = weft::load_pretrained<weft::Dynamic>("path/to/checkpoint");
 ///
-/// \param notes  gets a sentence for each value of config.json that was replaced by another, unless null
+/// \param notes  gets a sentence for each value of config.json that was replaced by another, and for each parameter that
+///               stands twice in the file and differs, unless null
 template <class Config, class T = float>
 LlamaForCausalLMWithGNN<Config, T> load_pretrained(const std::string& folder,
                                                    std::vector<std::string>* notes = nullptr) {
   PretrainedConfig config = read_config(folder + "/config.json");
   if (notes != nullptr) notes->insert(notes->end(), config.notes.begin(), config.notes.end());
   if (config.llama.tie_word_embeddings) config.gnn.compatibility.tie_on_construct.reset();  // loading ties (quirk M2)
+  validate_config(folder + "/config.json", config);
   if constexpr (!std::is_same_v<Config, Dynamic>) {
     detail::expect_same_attention(folder, config.gnn.use_GNN_from_attention, Config::gnn.use_GNN_from_attention);
   }
   const ModelWeights weights(folder);
   detail::expect_room(folder, weights.tensors(), config);
   LlamaForCausalLMWithGNN<Config, T> model(config.llama, config.gnn, WithoutValues());
-  detail::load_parameters(weights.tensors(), list_parameters(model), "", true);
+  detail::load_parameters(weights.tensors(), list_parameters(model), "", true, notes);
   model.remainder = {config.other, detail::read_generation_text(folder)};
   return model;
 }

@@ -16,7 +16,7 @@ namespace weft {
 /// What `load_pretrained_transformer` did.
 struct TransferReport {
   std::vector<std::string> copied;        ///< in the order of the model's state dict
-  std::vector<std::string> not_in_file;   ///< parameters that keep their values
+  std::vector<std::string> not_in_file;   ///< parameters that keep their values: not there, or none of a plain Llama's
   std::vector<std::string> not_in_model;  ///< tensors of the file that have no place
 };
 
@@ -39,10 +39,11 @@ inline std::vector<std::string> names_of_transformer(Index layers) {
   return names;
 }
 
-/// A tied model's file has no head of its own: it is the embedding.
+/// A tied model's file has no head of its own: it is the embedding, or the embedding is the head.
 inline std::string source_name(const SafetensorsSet& files, const ParameterName& name) {
-  const std::string found = name_in_file(files, "", name);
-  return found == "lm_head.weight" && !files.contains(found) ? "model.embed_tokens.weight" : found;
+  std::vector<std::string> names = names_in_files("", name, true);
+  if (name.name == "lm_head.weight") names.emplace_back("model.embed_tokens.weight");
+  return name_in_file(files, names);
 }
 
 inline bool is_among(const std::string& name, const std::vector<std::string>& names) {
@@ -50,6 +51,13 @@ inline bool is_among(const std::string& name, const std::vector<std::string>& na
     if (one == name) return true;
   }
   return false;
+}
+
+/// Whether this is the bias of one of the weights. The reference leaves biases behind, so that a model that has them computes
+/// something else than its base (quirk U5); here they are copied where file and model have them.
+inline bool is_bias_of(const std::string& name, const std::vector<std::string>& weights) {
+  constexpr std::string_view end = ".bias";
+  return name.ends_with(end) && is_among(name.substr(0, name.size() - end.size()) + ".weight", weights);
 }
 
 inline void expect_all_of_transformer(const SafetensorsSet& files, std::span<const AnyParameter> parameters,
@@ -74,13 +82,14 @@ inline TransferReport load_transformer(const SafetensorsSet& files, std::span<co
   std::vector<const AnyParameter*> chosen;
   for (const AnyParameter& parameter : parameters) {
     const std::string& name = parameter.name().name;
-    const bool asked = is_among(name, wanted);
-    if (asked ? everything && !files.contains(source_name(files, parameter.name()))
-              : !everything || !files.contains(name)) {
+    const std::string source = source_name(files, parameter.name());
+    const bool required = !everything && is_among(name, wanted);
+    const bool optional = files.contains(source) && (everything || is_bias_of(name, wanted));
+    if (!required && !optional) {
       report.not_in_file.push_back(name);
       continue;
     }
-    expect_loadable(files, source_name(files, parameter.name()), parameter);
+    expect_loadable(files, source, parameter);
     report.copied.push_back(name);
     chosen.push_back(&parameter);
   }
@@ -103,9 +112,9 @@ inline TransferReport load_transformer(const SafetensorsSet& files, std::span<co
 ///     load_pretrained_transformer("llama/model.safetensors", model);
 ///     freeze_except_select(model, graph_keywords);
 ///
-/// \param semantics  `reference`: embedding, norms, the four projections of attention, the three of the MLP and the head,
-///                   no biases (quirk U5); a model without one of them is refused (U4). `intended`: whatever has a place,
-///                   biases too.
+/// \param semantics  `reference`: embedding, norms, the four projections of attention, the three of the MLP and the head, and
+///                   biases of these that both have (quirk U5); a model without one of the weights is refused (U4).
+///                   `intended`: whatever has a place.
 /// \return           what was copied and what was not: the check that the reference announces but does not make (U7)
 template <class Model>
 TransferReport load_pretrained_transformer(const std::string& path, Model& model,

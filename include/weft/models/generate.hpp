@@ -55,11 +55,24 @@ inline Index with_spare(Index room, std::span<const std::int32_t> prompt) {
   return room <= std::numeric_limits<Index>::max() - length ? room + length : room;
 }
 
+/// Tokens of an answer that there is room for from the start. A longer one gets twice the room when it is there, and the text is
+/// read once more: a limit that nobody means to reach must not take its memory.
+inline constexpr Index kAnswerRoom = 16384;
+
+inline Index room_at_first(Index room, std::span<const std::int32_t> prompt) {
+  return std::min(room, static_cast<Index>(prompt.size()) + kAnswerRoom);
+}
+
+/// \param room  of the whole text at most
 template <class Model, class OnToken>
-std::vector<std::int32_t> take_tokens(Generator<Model>& generator, const GenerationOptions& options,
+std::vector<std::int32_t> take_tokens(Generator<Model>& generator, const GenerationOptions& options, Index room,
                                       OnToken& on_token) {
   std::vector<std::int32_t> tokens;
   while (static_cast<Index>(tokens.size()) < options.max_new_tokens) {
+    const Index capacity = generator.capacity();
+    if (static_cast<Index>(generator.text().size()) == capacity && capacity < room) {
+      generator.reserve(capacity > room / 2 ? room : 2 * capacity);
+    }
     tokens.push_back(generator.next());
     if (!on_token(tokens.back()) || ends_text(generator.model(), options, tokens.back())) break;
   }
@@ -75,9 +88,9 @@ std::vector<std::int32_t> generate(const Model& model, std::span<const std::int3
                                    const GenerationOptions& options, OnToken&& on_token) {
   const Index room = detail::room_for(prompt, options);
   if (options.max_new_tokens <= 0) return {};
-  Generator<Model> generator(model, room, options.sampling);
+  Generator<Model> generator(model, detail::room_at_first(room, prompt), options.sampling);
   generator.read(prompt);
-  return detail::take_tokens(generator, options, on_token);
+  return detail::take_tokens(generator, options, room, on_token);
 }
 
 /// The same with a generator that may have read a text before, the earlier turns of a conversation for instance: as far as
@@ -94,10 +107,11 @@ std::vector<std::int32_t> generate(Generator<Model>& generator, std::span<const 
   const auto text = generator.text();
   const auto common = std::mismatch(text.begin(), text.end(), wanted.begin(), wanted.end()).first - text.begin();
   const auto known = std::min(static_cast<std::size_t>(common), wanted.size() - 1);  // scores follow a read
-  if (room > generator.capacity()) generator.reserve(text.empty() ? room : detail::with_spare(room, prompt));
+  const Index first = detail::room_at_first(room, prompt);
+  if (first > generator.capacity()) generator.reserve(text.empty() ? first : detail::with_spare(first, prompt));
   generator.truncate(static_cast<Index>(known));
   generator.read(std::span(wanted).subspan(known));
-  return detail::take_tokens(generator, options, on_token);
+  return detail::take_tokens(generator, options, room, on_token);
 }
 
 /// The same, not interrupted.
