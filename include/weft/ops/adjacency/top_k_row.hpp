@@ -24,12 +24,18 @@ bool ranks_before(const RankedEntry<T>& a, const RankedEntry<T>& b) {
   return (std::isnan(a.value) && !std::isnan(b.value)) || a.value > b.value;
 }
 
+#if defined(__GLIBCXX__)
+inline constexpr bool kHasTiesOfLibstdcxx = true;
+#else
+inline constexpr bool kHasTiesOfLibstdcxx = false;
+#endif
+
 /// Moves the k entries with the largest values to the front, in no order: 1 <= k <= count. Equal values are unspecified in
-/// PyTorch, whose CPU kernel calls these very functions of the standard library.
+/// PyTorch, whose CPU kernel calls these very functions of libstdc++; with another standard library the first ones win.
 template <class T>
 void select_top_k(RankedEntry<T>* entries, Index count, Index k, TopKTies ties) {
   const auto before = [ties](const RankedEntry<T>& a, const RankedEntry<T>& b) {
-    if (ties == TopKTies::libstdcxx) return ranks_before(a, b);
+    if (kHasTiesOfLibstdcxx && ties == TopKTies::libstdcxx) return ranks_before(a, b);
     return ranks_before(a, b) || (!ranks_before(b, a) && a.index < b.index);
   };
   if (64 * k <= count) {
