@@ -124,11 +124,13 @@ bool train(const Arguments& arguments, const weft::TrainingOptions& options) {
   callbacks.on_step = [&](const weft::StepReport& report) {
     log.write(report);
     bar.update(report.step, line(report, bits_per_byte));
-    if (report.step % arguments.save_every == 0) weft::save_checkpoint(arguments.checkpoint(), trainer, data);
   };
   callbacks.on_evaluation = [&](const weft::EvaluationReport& report) {
     log.write(report);
     bits_per_byte = report.bits_per_byte;
+  };
+  callbacks.on_step_done = [&](const weft::StepReport& report) {
+    if (report.step % arguments.save_every == 0) weft::save_checkpoint(arguments.checkpoint(), trainer, data);
   };
   callbacks.should_stop = [] { return interrupted != 0; };
   const bool done = trainer.fit(data, callbacks);

@@ -29,9 +29,10 @@ void go_on(const RunOptions& options, const weft::CheckpointState& stored, Train
   }
 }
 
+/// The checkpoint comes last: wherever there is one, there is the model that a run of it is started with.
 void save(const RunOptions& options, const TrainingRun& run) {
-  run.save_checkpoint(options.checkpoint());
   run.save_model(options.output);
+  run.save_checkpoint(options.checkpoint());
 }
 
 /// From here on there is a model to go on with, and what cannot be written is known before time is spent.
@@ -79,11 +80,13 @@ Outcome fit(const RunOptions& options, TrainingRun& run, weft::MetricsLog& log) 
     if (options.keep_epochs && ends_epoch(std::exchange(epoch, report.epoch), report.epoch)) {
       run.save_model(options.file("epoch-" + std::to_string(static_cast<long>(report.epoch))));
     }
-    if (report.step % options.save_every == 0) save(options, run);
   };
   callbacks.on_evaluation = [&](const weft::EvaluationReport& report) {
     log.write(report);
     outcome.validation = report;
+  };
+  callbacks.on_step_done = [&](const weft::StepReport& report) {  // the evaluation is not made up for
+    if (report.step % options.save_every == 0) save(options, run);
   };
   callbacks.should_stop = interrupted;
   outcome.complete = run.fit(callbacks);

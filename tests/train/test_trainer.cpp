@@ -217,10 +217,15 @@ TEST_CASE("callbacks hear of every step and evaluation, and can stop the run") {
   TokenDataset data(letters(400), {.block_size = 10, .validation = 0.2});
   Trainer trainer(model, {.batch_size = 2, .max_steps = 10, .evaluate_every = 4, .evaluation_batches = 1});
   std::vector<Index> events;  // steps, and evaluations as negative numbers
+  int done = 0;
   bool stop = false;
   weft::TrainingCallbacks callbacks;
   callbacks.on_step = [&](const StepReport& report) { events.push_back(report.step); };
   callbacks.on_evaluation = [&](const weft::EvaluationReport& report) { events.push_back(-report.step); };
+  callbacks.on_step_done = [&](const StepReport& report) {  // the evaluation came before it
+    CHECK(events.back() == (report.step % 4 == 0 || report.step == 10 ? -report.step : report.step));
+    ++done;
+  };
   callbacks.should_stop = [&] { return stop || trainer.completed_steps() == 6; };
   CHECK_FALSE(trainer.fit(data, callbacks));
   CHECK(events == std::vector<Index>{1, 2, 3, 4, -4, 5, 6});
@@ -229,6 +234,7 @@ TEST_CASE("callbacks hear of every step and evaluation, and can stop the run") {
   CHECK(events == std::vector<Index>{1, 2, 3, 4, -4, 5, 6, 7, 8, -8, 9, 10, -10});
   CHECK(trainer.fit(data, callbacks));  // nothing left to do
   CHECK(events.size() == 13);
+  CHECK(done == 10);
 }
 
 TEST_CASE("a loss that is not finite stops the run and leaves the weights as they were") {

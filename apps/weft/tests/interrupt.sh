@@ -73,6 +73,26 @@ step=$(grep -aoE '"step\\?":[0-9]+' killed/checkpoint.safetensors | cut -d: -f2)
 if [ "${step:-0}" -eq 0 ] || [ $((step % 5)) -ne 0 ]; then die "train: a checkpoint of a fifth step is expected, found step $step"; fi
 "$program" generate killed "The" --max-new-tokens 2 >out 2>log || die "generate: the killed run's model must speak"
 
+# Killed between a step and its evaluation, twice, a run ends with the metrics of one that never stopped.
+rm -rf measured straight
+set -- --text long.txt --batch-size 64 --block-size 64 --steps 9 --save-every 1
+"$program" train interrupted "$@" --output straight >out 2>log || die "train: it must not fail"
+resume=
+for lines in 3 9; do
+  "$program" train interrupted "$@" --output measured $resume >out 2>log &
+  pid=$!
+  until [ -s measured/metrics.jsonl ] && [ "$(wc -l <measured/metrics.jsonl)" -ge $lines ]; do
+    kill -0 $pid 2>/dev/null || die "train: ended before it was killed"
+    sleep 0.01
+  done
+  kill -KILL $pid
+  wait $pid || true
+  resume=--resume
+done
+"$program" train --text long.txt --output measured --resume >out 2>log || die "train --resume: it must go on"
+for run in measured straight; do sed 's/,"tokens_per_second".*//' $run/metrics.jsonl >$run.jsonl; done
+cmp measured.jsonl straight.jsonl || die "train --resume: the metrics of a run that was not killed are expected"
+
 # A conversation over a pipe ends with its answer, which the most probable tokens never end.
 end_of_turn=$(grep -oE '"id":[0-9]+,"content":"<\|eot_id\|>"' "$tokenizer" | grep -oE '[0-9]+' | head -n 1)
 "$make_llama" talking 512 "$end_of_turn"

@@ -44,7 +44,8 @@ struct EvaluationReport {
 struct TrainingCallbacks {
   std::function<void(const StepReport&)> on_step = {};
   std::function<void(const EvaluationReport&)> on_evaluation = {};
-  std::function<bool()> should_stop = {};  ///< asked after every step and its evaluation
+  std::function<void(const StepReport&)> on_step_done = {};  ///< after the step's evaluation: time to save
+  std::function<bool()> should_stop = {};                    ///< asked after that
 };
 
 /// The random numbers of dropout in a training run: streams that initialisation and data of the same seed do not reach.
@@ -83,6 +84,7 @@ class Trainer {
         const EvaluationReport evaluation = evaluate(data);
         if (callbacks.on_evaluation) callbacks.on_evaluation(evaluation);
       }
+      if (callbacks.on_step_done) callbacks.on_step_done(report);
       if (callbacks.should_stop && callbacks.should_stop()) break;
     }
     return completed_steps_ >= options_.max_steps;
