@@ -14,6 +14,7 @@
 #include "weft/models/parameter_helpers.hpp"
 
 #include "models/tiny_models.hpp"
+#include "pretrained/narrow_folder.hpp"
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -193,6 +194,36 @@ TEST_CASE("A graph-aware model starts with the biases of a plain Llama that has 
     const auto& bias = model.model.layers[1].self_attn.q_proj.bias;
     CHECK(std::equal(bias->data(), bias->data() + bias->size(), plain.model.layers[1].self_attn.q_proj.bias->data()));
   }
+}
+
+TEST_CASE("bf16 weights of a plain Llama stay bf16 beside a graph network, and are the same numbers") {
+  const NarrowFolder<TinyLlama> base;
+  auto plain = load_pretrained<TinyLlama>(base.path());
+  auto model = random_model<PNA>(2);
+  load_pretrained_transformer(base.path(), model);
+  freeze_except_select(model, graph_keywords);
+  CHECK(kept_as_bf16(plain) > 0);
+  CHECK(kept_as_bf16(model) == kept_as_bf16(plain));
+  const auto values = [](const auto& parameter) {
+    return std::vector<float>(parameter.data(), parameter.data() + parameter.size());
+  };
+  CHECK(values(model.model.layers[1].mlp.up_proj.weight) == values(plain.model.layers[1].mlp.up_proj.weight));
+}
+
+TEST_CASE("A head that is the embedding of a tied model's file does not share its memory") {
+  const TemporaryFolder folder;
+  auto plain = random_model<TinyLlama>(1);
+  SafetensorsWriter writer;
+  for (const AnyParameter& parameter : list_parameters(plain)) {
+    if (parameter.name().name != "lm_head.weight") writer.add_parameter(parameter.name().name, parameter);
+  }
+  writer.write(folder / "tied.safetensors");
+  auto model = random_model<PNA>(2);
+  load_pretrained_transformer(folder / "tied.safetensors", model);
+  float* const head = model.lm_head->weight.data();
+  const float* const embedding = model.model.embed_tokens.weight.data();
+  CHECK(std::equal(head, head + model.lm_head->weight.size(), embedding));
+  CHECK(head != embedding);
 }
 
 TEST_CASE("Attention without v_proj takes what exists of a plain Llama only where that is asked for") {

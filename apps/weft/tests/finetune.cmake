@@ -39,6 +39,16 @@ expect("trained parameters of sparse-gin" "${sparse-gin_trained}" "${added}")
 math(EXPR added "${lora_all} - ${full_all}")
 expect("trained parameters of lora" "${lora_trained}" "${added}")
 
+# Of the bf16 weights, those that are frozen stay so.
+foreach(file IN ITEMS model checkpoint)
+  file(STRINGS ${folder}/sparse-gin/${file}.safetensors header LENGTH_MINIMUM 200 LIMIT_COUNT 1)
+  foreach(name IN ITEMS q_proj v_proj)
+    if(NOT header MATCHES "self_attn.${name}.weight\":{[^}]*\"BF16\"")
+      message(SEND_ERROR " ${file}.safetensors of sparse-gin: ${name} is expected as BF16, found\n${header}")
+    endif()
+  endforeach()
+endforeach()
+
 # What was learned helps on the text, with the model that it belongs to.
 function(loss_of out)
   ask(said evaluate ${ARGN} ${TEXT} --block 16 --limit-tokens 512 --json)

@@ -46,6 +46,13 @@ inline std::string source_name(const SafetensorsSet& files, const ParameterName&
   return name_in_file(files, names);
 }
 
+/// In place, but for what stands under another name, such as a head that is the embedding of the file: two parameters must not
+/// share their memory.
+inline void transfer(const SafetensorsSet& files, const AnyParameter& parameter) {
+  const std::string source = source_name(files, parameter.name());
+  source == parameter.name().name ? files.map_parameter(parameter, source) : files.load_parameter(parameter, source);
+}
+
 inline bool is_among(const std::string& name, const std::vector<std::string>& names) {
   for (const std::string& one : names) {
     if (one == name) return true;
@@ -93,7 +100,7 @@ inline TransferReport load_transformer(const SafetensorsSet& files, std::span<co
     report.copied.push_back(name);
     chosen.push_back(&parameter);
   }
-  for (const AnyParameter* parameter : chosen) files.load_parameter(*parameter, source_name(files, parameter->name()));
+  for (const AnyParameter* parameter : chosen) transfer(files, *parameter);
   for (const SafetensorsFile& file : files.files()) {
     for (const std::string& name : file.names()) {
       if (!is_among(name, report.copied)) report.not_in_model.push_back(name);
@@ -104,9 +111,10 @@ inline TransferReport load_transformer(const SafetensorsSet& files, std::span<co
 
 }  // namespace detail
 
-/// Copies the weights of a plain Llama (a safetensors file with Hugging Face's names, or a folder as `load_pretrained` reads) into a model with the same
-/// extents; the parameters of its graph network keep their values. Half-precision weights are widened. Raises Error,
-/// with the model as it was, when a weight is missing or has another shape.
+/// Gives a model the weights of a plain Llama of the same extents (a safetensors file with Hugging Face's names, or a folder
+/// as `load_pretrained` reads); the parameters of its graph network keep their values. Weights are used where the file has
+/// them, and bf16 ones that are frozen stay so, as with `load_pretrained`: the file must not be changed in place. Raises
+/// Error, with the model as it was, when a weight is missing or has another shape.
 ///
 ///     Model model(llama, gnn, rng);
 ///     load_pretrained_transformer("llama/model.safetensors", model);
