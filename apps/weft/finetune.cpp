@@ -6,6 +6,7 @@
 #include "weft/io/folder.hpp"
 
 #include "apps/support/arguments.hpp"
+#include "apps/weft/added_graph.hpp"
 #include "apps/weft/command.hpp"
 #include "apps/weft/training_loop.hpp"
 
@@ -65,15 +66,20 @@ RunRecord record_of(const Options& options) {
   return record;
 }
 
-/// The graph part of a config.json, or that of the reference's recipe.
+/// Beside the attention of the model, the graph network of a config.json or that of the reference's recipe.
 weft::GNNConfig graph_config(const Options& options, const weft::PretrainedConfig& base) {
   if (!options.graph) return with_sparse_gin(base.gnn, base.llama.hidden_size);
   const std::string path = weft::detail::is_folder(*options.graph) ? *options.graph + "/config.json" : *options.graph;
-  const weft::GNNConfig gnn = weft::read_config(path).gnn;
+  const weft::PretrainedConfig given = weft::read_config(path);
+  print_notes(given.notes);
+  const weft::GNNConfig& gnn = given.gnn;
   if (gnn.gnn_mode == weft::GNNMode::none) {
-    weft::fail(path + ": gnn_config.gnn_mode must be single or shared, found none: there is no graph network to add");
+    weft::fail(path + ": gnn_config.gnn_mode must be single or per_head, found none: there is no graph network to add");
   }
-  return gnn;
+  std::vector<std::string> notes;
+  const weft::GNNConfig added = with_graph_of(base.gnn, gnn, path, notes);
+  print_notes(notes);
+  return added;
 }
 
 Finetuning finetuning_of(const Options& options, FinetuningMethod method, const weft::PretrainedConfig& base) {

@@ -95,6 +95,33 @@ ask(said finetune ${llama} ${small} --method sparse-gin --graph ${folder}/graph.
 file(READ ${folder}/wide/config.json config)
 expect_member("a chosen graph network" "${config}" 12 gnn_config hidden_dim)
 
+# It comes beside the attention of the model, whatever else its file says.
+string(REPEAT "1 2 3 5 7 11 13 4 6 8 9 10 " 40 numbers)
+file(WRITE ${folder}/numbers.txt "${numbers}")
+set(numbers --text ${folder}/numbers.txt --ids --batch-size 2 --block-size 16 --steps 1)
+file(COPY ${GOLDENS}/models/gin_readme DESTINATION ${folder}/base)
+file(READ ${folder}/base/gin_readme/config.json config)
+string(JSON config SET "${config}" gnn_config attention_GIN_MLP_GIN_softmax_temperature 1.5)
+file(WRITE ${folder}/base/gin_readme/config.json "${config}")
+file(READ ${folder}/graph.json config)
+string(JSON config SET "${config}" gnn_config use_GNN_from_attention "\"LlamaAttentionPNA\"")
+string(JSON config SET "${config}" gnn_config initial_sharpening_value 3.0)
+string(JSON config SET "${config}" gnn_config edge_direction "\"key_to_query\"")
+file(WRITE ${folder}/other_attention.json "${config}")
+ask(said finetune ${folder}/base/gin_readme ${numbers} --method sparse-gin --graph ${folder}/other_attention.json
+  --output ${folder}/beside)
+if(NOT err MATCHES "other_attention.json: what .* is that of the model, not use_GNN_from_attention, initial_sharpening_value\n")
+  message(SEND_ERROR " --graph: a note about the attention is expected, found\n${err}")
+endif()
+file(READ ${folder}/beside/config.json config)
+file(READ ${folder}/base/gin_readme/config.json base)
+foreach(name IN ITEMS use_GNN_from_attention attention_GIN_MLP_GIN_softmax_temperature initial_sharpening_value)
+  string(JSON expected GET "${base}" gnn_config ${name})
+  expect_member("the attention beside a chosen graph network" "${config}" "${expected}" gnn_config ${name})
+endforeach()
+expect_member("a chosen graph network beside GIN attention" "${config}" 12 gnn_config hidden_dim)
+expect_member("a chosen graph network beside GIN attention" "${config}" key_to_query gnn_config edge_direction)
+
 # A model that has a graph network trains that one; each epoch leaves what was learned.
 file(READ ${TEXT} text LIMIT 400)
 file(WRITE ${folder}/short.txt "${text}")
@@ -148,8 +175,6 @@ file(WRITE ${folder}/lora/run.json "{\"method\":\"lora\",\"model\":7,\"validatio
 refused("run.json: model must be a text" finetune ${go_on} ${folder}/lora)
 
 # Every model folder, by each method; their vocabularies are too small for bytes.
-string(REPEAT "1 2 3 5 7 11 13 4 6 8 9 10 " 40 numbers)
-file(WRITE ${folder}/numbers.txt "${numbers}")
 file(GLOB models ${GOLDENS}/models/*)
 foreach(model IN LISTS models)
   cmake_path(GET model FILENAME name)

@@ -99,16 +99,21 @@ constexpr void visit_coarse_fields(Config& c, Visit&& visit) {
 }
 
 template <class Config, class Visit>
-constexpr void visit_own_fields(Config& c, Visit&& visit) {
-  visit("dropout_rate", c.dropout_rate, FieldOf::us);
-  visit("tokens_per_latent", c.tokens_per_latent, FieldOf::us);
-  visit("interpolation_method_for_adj_scaling", c.interpolation_method_for_adj_scaling, FieldOf::us);
+constexpr void visit_causal_pna_fields(Config& c, Visit&& visit) {
   visit("edge_dim", c.edge_dim, FieldOf::us);
   visit("towers", c.towers, FieldOf::us);
   visit("pre_layers", c.pre_layers, FieldOf::us);
   visit("post_layers", c.post_layers, FieldOf::us);
   visit("divide_input", c.divide_input, FieldOf::us);
   visit("act", c.act, FieldOf::us);
+}
+
+template <class Config, class Visit>
+constexpr void visit_own_fields(Config& c, Visit&& visit) {
+  visit("dropout_rate", c.dropout_rate, FieldOf::us);
+  visit("tokens_per_latent", c.tokens_per_latent, FieldOf::us);
+  visit("interpolation_method_for_adj_scaling", c.interpolation_method_for_adj_scaling, FieldOf::us);
+  visit_causal_pna_fields(c, visit);
   visit("semantics", c.semantics, FieldOf::us);
   visit_compatibility(c.compatibility, [&](const char* name, auto& one, auto, auto) { visit(name, one, FieldOf::us); });
 }
