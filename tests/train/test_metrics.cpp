@@ -68,6 +68,26 @@ TEST_CASE("a run that goes on drops the lines of steps that it repeats, and a ne
   CHECK(weft::read_text(path).empty());
 }
 
+TEST_CASE("a last line that was cut does not keep a run from going on, one among others does") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "metrics.jsonl";
+  const auto go_on = [&](const std::string& text) {
+    weft::write_text(path, text);
+    const MetricsLog log(path, 2);
+    return weft::read_text(path);
+  };
+  const std::string first = weft::as_json_line(step(1)) + "\n";
+  const std::string second = weft::as_json_line(step(2)) + "\n";
+  const std::string third = weft::as_json_line(step(3)) + "\n";
+  CHECK(go_on(first + "{\"step\":2,\"lo\n") == first);
+  CHECK(go_on(first + second + std::string(40, '\0') + "\n") == first + second);
+  CHECK(go_on(first + second + third + "{\"step\":4,\n" + second) == first + second);  // after what comes again
+  CHECK_THROWS_WITH(go_on(first + "{\"step\":2,\"lo\n" + second),
+                    Catch::Matchers::ContainsSubstring("line 2 of " + path + ": not JSON"));
+  CHECK_THROWS_WITH(go_on(first + "{}\n" + second),
+                    Catch::Matchers::ContainsSubstring("line 2 of " + path + ": it must be an object with a step"));
+}
+
 TEST_CASE("metrics that cannot be written, or are none, are refused with the path and left alone") {
   const TemporaryFolder folder;
   CHECK_THROWS_WITH(MetricsLog(folder / "missing/metrics.jsonl"),

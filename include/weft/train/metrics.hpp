@@ -36,9 +36,10 @@ inline std::string as_json_line(const EvaluationReport& report) {
 /// A file of such lines (JSON Lines). Each is handed to the operating system at once: a killed process leaves whole lines.
 class MetricsLog {
  public:
-  /// Raises Error when the file cannot be written, or an earlier line is not of this form.
-  /// \param completed_steps  the step from which a run goes on: what an earlier run wrote up to there is kept, later
-  ///                         lines are dropped, because their steps come again. 0 starts an empty file.
+  /// Raises Error when the file cannot be written, or a line that is to be kept is not of this form. A last one that a crash
+  /// has cut is dropped.
+  /// \param completed_steps  the step from which a run goes on: what an earlier run wrote up to there is kept; from the
+  ///                         first later line on all is dropped, because these steps come again. 0 starts an empty file.
   explicit MetricsLog(std::string path, Index completed_steps = 0) : path_(std::move(path)) {
     write_text(path_, completed_steps > 0 ? lines_until(completed_steps) : std::string());
     file_ = detail::FileDescriptor(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
@@ -52,24 +53,26 @@ class MetricsLog {
   std::string lines_until(Index completed_steps) const {
     if (::access(path_.c_str(), F_OK) != 0) return {};
     const std::string text = read_text(path_);
-    std::string kept;
     std::size_t begin = 0;
+    std::size_t number = 1;
     // What follows the last line's end was being written when the process ended.
     for (std::size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
-      const std::string_view line(text.data() + begin, end + 1 - begin);
-      if (step_of(line) <= static_cast<std::uint64_t>(completed_steps)) kept += line;
+      const std::string_view line(text.data() + begin, end - begin);
+      const bool is_last = end + 1 == text.size();
+      const bool is_cut = is_last && number > 1 && !(line.starts_with('{') && line.ends_with('}'));
+      if (is_cut || step_of(line, number) > static_cast<std::uint64_t>(completed_steps)) break;
       begin = end + 1;
+      ++number;
     }
-    return kept;
+    return text.substr(0, begin);
   }
 
-  std::uint64_t step_of(std::string_view line) const {
-    const detail::Json json = detail::parse_json(line, path_);
+  std::uint64_t step_of(std::string_view line, std::size_t number) const {
+    const std::string where = concat("line ", number, " of ", path_);
+    const detail::Json json = detail::parse_json(line, where);
     const detail::Json* member = json.find("step");
     const auto* step = member == nullptr ? nullptr : member->get_if<std::uint64_t>();
-    if (step == nullptr) {
-      fail(concat(path_, ": a line must be an object with a step, found ", detail::json_excerpt(json)));
-    }
+    if (step == nullptr) fail(concat(where, ": it must be an object with a step, found ", detail::json_excerpt(json)));
     return *step;
   }
 
