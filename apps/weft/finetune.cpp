@@ -52,7 +52,9 @@ void expect_only_options_of(const Options& options, FinetuningMethod method) {
 /// What was asked for, or what the run to go on with says.
 RunRecord record_of(const Options& options) {
   if (!options.run.resume) {
-    return {options.run.validation.value_or(0.05), options.model, options.method.value_or("full")};
+    if (options.model.empty()) weft::fail("MODEL is required: the folder to start from");
+    return {options.run.validation.value_or(0.05), options.model, options.method.value_or("full"),
+            absolute_path(options.model)};
   }
   RunRecord record = read_run_record(options.run.output);
   const auto expect_same = [&](const char* name, const std::string& given, const std::string& stored) {
@@ -60,8 +62,9 @@ RunRecord record_of(const Options& options) {
     weft::fail(weft::concat(options.run.output, ": this run has ", name, " ", stored, ", found ", given));
   };
   if (record.model.empty()) weft::fail(options.run.output + " has a run of weft train, which goes on with it");
-  expect_same("the model", options.model, record.model);
   expect_same("--method", options.method.value_or(""), record.method);
+  const bool adapters = method_named(record.method) == FinetuningMethod::lora;  // all else is in the output folder
+  if (adapters || !options.model.empty()) find_model(record, options.model, options.run.output);
   record.validation = options.run.validation.value_or(record.validation);
   return record;
 }
@@ -108,22 +111,23 @@ std::optional<TextCodec> codec_of(const Options& options, const std::string& mod
 int run(const Options& options) {
   const std::optional<weft::CheckpointState> stored = stored_run(options.run);
   const weft::CheckpointState* const state = stored ? &*stored : nullptr;
-  const RunRecord record = record_of(options);
-  if (record.model.empty()) weft::fail("MODEL is required: the folder to start from");
+  RunRecord record = record_of(options);
   const FinetuningMethod method = method_named(record.method);
   expect_only_options_of(options, method);
 
-  const weft::PretrainedConfig base = weft::read_config(record.model + "/config.json");
-  const std::optional<TextCodec> codec = codec_of(options, record.model, base.llama.vocab_size);
-  TrainingPlan plan = make_plan(options.run, record, options.run.ids ? nullptr : &*codec, state, kUsual, base.llama);
   const bool adapters = method == FinetuningMethod::lora;
+  const std::string folder = stored && !adapters ? options.run.output : record.model;
+  const weft::PretrainedConfig base = weft::read_config(folder + "/config.json");
+  const std::optional<TextCodec> codec = codec_of(options, folder, base.llama.vocab_size);
+  TrainingPlan plan = make_plan(options.run, record, options.run.ids ? nullptr : &*codec, state, kUsual, base.llama);
   const weft::Tokenizer* const tokenizer = !adapters && codec && codec->tokenizer() ? &*codec->tokenizer() : nullptr;
   if (stored && adapters) {
-    TrainingRun training(record.model, options.run.output, std::move(plan));
+    TrainingRun training(folder, options.run.output, std::move(plan));
     return train(options.run, record, state, tokenizer, training);
   }
-  TrainingRun training(stored ? options.run.output : record.model, finetuning_of(options, method, base),
+  TrainingRun training(folder, stored ? Finetuning{.method = method} : finetuning_of(options, method, base),
                        std::move(plan));
+  if (!stored) record.weights = weights_digest(folder);
   return train(options.run, record, state, tokenizer, training);
 }
 

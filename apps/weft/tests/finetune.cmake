@@ -49,6 +49,48 @@ foreach(file IN ITEMS model checkpoint)
   endforeach()
 endforeach()
 
+# A run goes on from anywhere, and with its model under any name; that of adapters is looked for where it was.
+function(goes_on_as method place)
+  file(REMOVE_RECURSE ${folder}/${method}-moving)
+  file(COPY ${folder}/places/${method}/ DESTINATION ${folder}/${method}-moving)
+  execute_process(COMMAND ${PROGRAM} finetune ${ARGN} --text ${TEXT} --output ${folder}/${method}-moving --steps 6 --resume
+    WORKING_DIRECTORY ${place} RESULT_VARIABLE code OUTPUT_QUIET ERROR_VARIABLE err)
+  if(NOT code EQUAL 0)
+    message(SEND_ERROR " ${method} --resume ${ARGN} in ${place}: exit code ${code}\n${err}")
+  endif()
+  expect_same_files("${method} --resume ${ARGN}" ${folder}/${method}-moving ${folder}/${method} checkpoint.safetensors)
+  set(err "${err}" PARENT_SCOPE)
+endfunction()
+file(MAKE_DIRECTORY ${folder}/places)
+foreach(method IN ITEMS full lora)
+  execute_process(COMMAND ${PROGRAM} finetune ../llama ${small} --method ${method} --output ${method} --steps 3
+    WORKING_DIRECTORY ${folder}/places OUTPUT_QUIET ERROR_QUIET COMMAND_ERROR_IS_FATAL ANY)
+  goes_on_as(${method} ${folder})
+  goes_on_as(${method} ${folder} llama/)
+  goes_on_as(${method} ${folder}/places ${folder}/places/../llama)
+endforeach()
+file(REMOVE_RECURSE ${folder}/elsewhere)
+file(RENAME ${llama} ${folder}/elsewhere)
+goes_on_as(full ${folder})
+goes_on_as(full ${folder} elsewhere)
+goes_on_as(lora ${folder} elsewhere)
+execute_process(COMMAND ${PROGRAM} finetune --text ${TEXT} --output ${folder}/places/lora --resume RESULT_VARIABLE code
+  ERROR_VARIABLE err OUTPUT_QUIET)
+if(NOT code EQUAL 1 OR NOT err MATCHES "there is no model .*/llama, which this run has begun with")
+  message(SEND_ERROR " a run whose model is gone: a refusal is expected, found ${code}\n${err}")
+endif()
+file(RENAME ${folder}/elsewhere ${llama})
+
+# So do runs whose record says less.
+foreach(method IN ITEMS full lora)
+  file(WRITE ${folder}/places/${method}/run.json "{\"method\":\"${method}\",\"model\":\"../llama\",\"validation\":0.05}")
+  goes_on_as(${method} ${folder}/places)
+  goes_on_as(${method} ${folder} llama)
+endforeach()
+if(NOT err MATCHES "does not say which weights ../llama had")
+  message(SEND_ERROR " an older run with another path: a note is expected, found\n${err}")
+endif()
+
 # What was learned helps on the text, with the model that it belongs to.
 function(loss_of out)
   ask(said evaluate ${ARGN} ${TEXT} --block 16 --limit-tokens 512 --json)
@@ -142,7 +184,8 @@ set(go_on --text ${TEXT} --resume --output)
 ask(said train --text ${TEXT} --batch-size 2 --block-size 16 --steps 1 --output ${folder}/new)
 refused("has a run of weft train" finetune ${go_on} ${folder}/new)
 refused("has a run of weft finetune" train ${go_on} ${folder}/lora)
-refused("this run has the model .*llama, found .*full" finetune ${folder}/full ${go_on} ${folder}/lora)
+refused("this run has the model .*llama, found .*full, which has other weights" finetune ${folder}/full ${go_on}
+  ${folder}/lora)
 refused("this run has --method lora, found full" finetune --method full ${go_on} ${folder}/lora)
 refused("--rank belongs to a new run of --method lora" finetune --rank 2 ${go_on} ${folder}/lora)
 refused("has a graph network already, and --graph would be another" finetune ${folder}/sparse-gin ${small}
