@@ -74,6 +74,7 @@ weft::GNNConfig with_graph_of(const weft::GNNConfig& base, const weft::GNNConfig
   if (is_plain(base)) {
     config.semantics = graph.semantics;
     config.compatibility = graph.compatibility;
+    config.compatibility.tie_on_construct = base.compatibility.tie_on_construct;  // of the embedding
   } else {
     take_switches(config, graph);
   }

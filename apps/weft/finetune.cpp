@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "weft/io/folder.hpp"
+#include "weft/io/lora_folder.hpp"
 
 #include "apps/support/arguments.hpp"
 #include "apps/weft/added_graph.hpp"
@@ -35,12 +36,11 @@ FinetuningMethod method_named(const std::string& name) {
   return static_cast<FinetuningMethod>(found - finetuning_methods.begin());
 }
 
-/// An option of one method is no option of another, nor of a run that has begun.
+/// An option of one method is no option of another.
 void expect_only_options_of(const Options& options, FinetuningMethod method) {
   const auto refuse = [&](const char* name, FinetuningMethod owner) {
-    if (method == owner && !options.run.resume) return;
-    weft::fail(
-        weft::concat(name, " belongs to a new run of --method ", finetuning_methods[static_cast<std::size_t>(owner)]));
+    if (method == owner) return;
+    weft::fail(weft::concat(name, " belongs to --method ", finetuning_methods[static_cast<std::size_t>(owner)]));
   };
   if (options.graph) refuse("--graph", FinetuningMethod::sparse_gin);
   if (options.rank) refuse("--rank", FinetuningMethod::lora);
@@ -49,20 +49,39 @@ void expect_only_options_of(const Options& options, FinetuningMethod method) {
   if (!options.targets.empty()) refuse("--target", FinetuningMethod::lora);
 }
 
+std::vector<std::string> targets_of(const Options& options) {
+  return options.targets.empty() ? std::vector<std::string>{"all-linear"} : options.targets;
+}
+
+/// In an order of their own.
+std::string targets_text(std::vector<std::string> targets) {
+  std::sort(targets.begin(), targets.end());
+  std::string text;
+  for (const std::string& target : targets) text += (text.empty() ? "" : ",") + target;
+  return text;
+}
+
+/// What was chosen, if anything was, is what the run to go on with has.
+template <class Value>
+void expect_same(const Options& options, const char* name, const std::optional<Value>& given, const Value& stored) {
+  if (!given || *given == stored) return;
+  weft::fail(weft::concat(options.run.output, ": this run has ", name, " ", stored, ", found ", *given));
+}
+
 /// What was asked for, or what the run to go on with says.
 RunRecord record_of(const Options& options) {
   if (!options.run.resume) {
     if (options.model.empty()) weft::fail("MODEL is required: the folder to start from");
-    return {options.run.validation.value_or(0.05), options.model, options.method.value_or("full"),
-            absolute_path(options.model)};
+    return {options.run.validation.value_or(0.05),
+            options.model,
+            options.method.value_or("full"),
+            absolute_path(options.model),
+            {},
+            {}};
   }
   RunRecord record = read_run_record(options.run.output);
-  const auto expect_same = [&](const char* name, const std::string& given, const std::string& stored) {
-    if (given.empty() || given == stored) return;
-    weft::fail(weft::concat(options.run.output, ": this run has ", name, " ", stored, ", found ", given));
-  };
   if (record.model.empty()) weft::fail(options.run.output + " has a run of weft train, which goes on with it");
-  expect_same("--method", options.method.value_or(""), record.method);
+  expect_same(options, "--method", options.method, record.method);
   const bool adapters = method_named(record.method) == FinetuningMethod::lora;  // all else is in the output folder
   if (adapters || !options.model.empty()) find_model(record, options.model, options.run.output);
   record.validation = options.run.validation.value_or(record.validation);
@@ -97,9 +116,28 @@ Finetuning finetuning_of(const Options& options, FinetuningMethod method, const 
     finetuning.lora.r = options.rank.value_or(8);
     finetuning.lora.lora_alpha = options.alpha.value_or(2 * static_cast<double>(finetuning.lora.r));
     finetuning.lora.lora_dropout = options.dropout.value_or(0);
-    finetuning.lora.target_modules = options.targets.empty() ? std::vector<std::string>{"all-linear"} : options.targets;
+    finetuning.lora.target_modules = targets_of(options);
   }
   return finetuning;
+}
+
+void expect_same_adapters(const Options& options, const RunRecord& record) {
+  const std::string path = options.run.file("adapter_config.json");
+  const auto stored = weft::detail::read_lora_options(weft::detail::parse_json(weft::read_text(path), path), path);
+  expect_same(options, "--rank", options.rank, stored.r);
+  expect_same(options, "--alpha", options.alpha, stored.lora_alpha);
+  expect_same(options, "--lora-dropout", options.dropout, stored.lora_dropout);
+  if (options.targets.empty()) return;
+  if (record.targets.empty()) {
+    weft::fail(options.run.output + ": the record of this older run does not say its --target, which must be left out");
+  }
+  expect_same(options, "--target", std::optional(targets_text(options.targets)), record.targets);
+}
+
+/// \param config  of the model in the output folder
+void expect_same_graph(const Options& options, const weft::PretrainedConfig& config) {
+  if (!options.graph || graph_config(options, config) == config.gnn) return;
+  weft::fail(weft::concat(options.run.output, ": this run has another graph network than --graph ", *options.graph));
 }
 
 /// Empty where the text is numbers and the model has no tokenizer.
@@ -118,6 +156,8 @@ int run(const Options& options) {
   const bool adapters = method == FinetuningMethod::lora;
   const std::string folder = stored && !adapters ? options.run.output : record.model;
   const weft::PretrainedConfig base = weft::read_config(folder + "/config.json");
+  if (stored && adapters) expect_same_adapters(options, record);
+  if (stored && !adapters) expect_same_graph(options, base);
   const std::optional<TextCodec> codec = codec_of(options, folder, base.llama.vocab_size);
   TrainingPlan plan = make_plan(options.run, record, options.run.ids ? nullptr : &*codec, state, kUsual, base.llama);
   const weft::Tokenizer* const tokenizer = !adapters && codec && codec->tokenizer() ? &*codec->tokenizer() : nullptr;
@@ -128,6 +168,7 @@ int run(const Options& options) {
   TrainingRun training(folder, stored ? Finetuning{.method = method} : finetuning_of(options, method, base),
                        std::move(plan));
   if (!stored) record.weights = weights_digest(folder);
+  if (!stored && adapters) record.targets = targets_text(targets_of(options));
   return train(options.run, record, state, tokenizer, training);
 }
 

@@ -87,7 +87,8 @@ RunRecord read_run_record(const std::string& folder) {
                          member<std::string>(json, path, "model", "a text"),
                          member<std::string>(json, path, "method", "a text"),
                          later_member<std::string>(json, path, "folder", "a text").value_or(""),
-                         later_member<std::uint64_t>(json, path, "weights", "a whole number")};
+                         later_member<std::uint64_t>(json, path, "weights", "a whole number"),
+                         later_member<std::string>(json, path, "targets", "a text").value_or("")};
   if (!(record.validation >= 0 && record.validation <= 0.9)) {
     weft::fail(weft::concat(path, ": validation must be from 0 to 0.9, found ", record.validation));
   }
@@ -98,6 +99,7 @@ void write_run_record(const RunRecord& record, const std::string& folder) {
   Json::Object json{{"method", record.method}, {"model", record.model}, {"validation", record.validation}};
   if (!record.folder.empty()) json["folder"] = record.folder;
   if (record.weights) json["weights"] = *record.weights;
+  if (!record.targets.empty()) json["targets"] = record.targets;
   weft::write_text(path_of(folder), weft::detail::json_text(json));
 }
 

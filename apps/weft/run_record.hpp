@@ -15,6 +15,7 @@ struct RunRecord {
   std::string method{};                    ///< of the fine-tuning
   std::string folder{};                    ///< where that model is, from the root; older runs do not say it
   std::optional<std::uint64_t> weights{};  ///< `weights_digest` of it; neither do they
+  std::string targets{};                   ///< --target, of adapters; neither do they
 };
 
 /// Raises Error where the folder has none, or something else under this name.

@@ -187,7 +187,20 @@ refused("has a run of weft finetune" train ${go_on} ${folder}/lora)
 refused("this run has the model .*llama, found .*full, which has other weights" finetune ${folder}/full ${go_on}
   ${folder}/lora)
 refused("this run has --method lora, found full" finetune --method full ${go_on} ${folder}/lora)
-refused("--rank belongs to a new run of --method lora" finetune --rank 2 ${go_on} ${folder}/lora)
+refused("this run has --rank 8, found 2" finetune --rank 2 ${go_on} ${folder}/lora)
+refused("this run has --alpha 9, found 8" finetune --alpha 8 ${go_on} ${folder}/rank)
+refused("this run has --lora-dropout 0.25, found 0" finetune --lora-dropout 0 ${go_on} ${folder}/rank)
+refused("this run has --target q_proj,up_proj, found q_proj" finetune --target q_proj ${go_on} ${folder}/rank)
+refused("--graph belongs to --method sparse-gin" finetune --graph ${folder}/graph.json ${go_on} ${folder}/lora)
+refused("another graph network than --graph .*graph.json" finetune --graph ${folder}/graph.json ${go_on}
+  ${folder}/sparse-gin)
+
+# What was said when it began may be said again.
+ask(said finetune ${llama} ${small} --method lora --output ${folder}/rank --steps 1 --rank 3 --alpha 9 --lora-dropout 0.25
+  --target up_proj,q_proj --resume)
+ask(said finetune ${llama} ${small} --method sparse-gin --graph ${folder}/graph.json --output ${folder}/wide --steps 1
+  --resume)
+ask(said finetune ${llama} ${small} --method full --output ${folder}/full --steps 6 --resume)
 refused("has a graph network already, and --graph would be another" finetune ${folder}/sparse-gin ${small}
   --method sparse-gin --graph ${folder}/graph.json --output ${folder}/unused)
 # A base whose file and config.json do not belong together gets no graph network.
