@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/weft/training_loop.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
@@ -18,9 +19,25 @@ namespace {
 
 using weft::detail::Json;
 
+/// In the words of the command line. Steps may be others.
+void expect_same_options(const RunOptions& options, const weft::TrainingOptions& chosen,
+                         const weft::TrainingOptions& stored) {
+  const Json::Object found = weft::detail::training_json(chosen);
+  for (const auto& [name, value] : weft::detail::training_json(stored)) {
+    if (name == "max_steps" || found.at(name) == value) continue;
+    if (!weft::detail::training_option_matters(chosen, name)) continue;
+    std::string option = name;
+    std::replace(option.begin(), option.end(), '_', '-');
+    weft::fail(weft::concat(options.output, ": this run has --", option, " ", weft::detail::json_excerpt(value),
+                            ", found ", weft::detail::json_excerpt(found.at(name)),
+                            "; it goes on with its own where none is given"));
+  }
+}
+
 void go_on(const RunOptions& options, const weft::CheckpointState& stored, TrainingRun& run) {
   const bool other = run.options().max_steps != stored.training.max_steps &&
                      weft::detail::training_option_matters(run.options(), "max_steps");
+  expect_same_options(options, run.options(), stored.training);
   run.load_checkpoint(options.checkpoint(), other);
   if (other) {
     print_notes(
