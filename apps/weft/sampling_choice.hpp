@@ -33,7 +33,6 @@ struct SamplingChoice {
   }
 
   /// Any choice about drawing draws; temperature 0 is the limit in which the most probable token is certain.
-  /// Raises Error where generation_config.json has what the most probable token needs, and the choice is to draw.
   Continuation continuation(Continuation usual) const {
     const bool draws = temperature || top_k || top_p || seed || usual.sampling.sample;
     usual.sampling.sample = draws && temperature != 0.0;
@@ -42,18 +41,7 @@ struct SamplingChoice {
     if (top_k) usual.sampling.top_k = *top_k;
     if (top_p) usual.sampling.top_p = *top_p;
     if (seed) usual.sampling.seed = *seed;
-    if (!usual.sampling.sample) usual.sampling = {};  // what is left is about drawing
-    expect("--temperature", usual.sampling.temperature > 0, "positive", temperature, usual.sampling.temperature);
-    expect("--top-p", usual.sampling.top_p > 0 && usual.sampling.top_p <= 1, "in (0, 1]", top_p, usual.sampling.top_p);
     return usual;
-  }
-
- private:
-  static void expect(const char* option, bool holds, const char* rule, const std::optional<double>& chosen,
-                     double found) {
-    if (holds) return;
-    weft::fail(weft::concat(option, " must be ", rule, " to draw, found ", found,
-                            chosen ? "" : ", in the model's generation_config.json"));
   }
 };
 
