@@ -51,6 +51,10 @@ std::vector<T> elements(const SafetensorsTensor& tensor) {
   return values;
 }
 
+std::ptrdiff_t files_in(const std::string& folder) {
+  return std::distance(fs::directory_iterator(folder), fs::directory_iterator());
+}
+
 }  // namespace
 
 TEST_CASE("floats round to the nearest half, ties to even") {
@@ -113,7 +117,7 @@ TEST_CASE("a folder is converted, and keeps what it says") {
   const auto config = detail::parse_json(read_text(folder / "b/config.json"), "config");
   CHECK(config == detail::parse_json(R"({"torch_dtype": "float16", "unknown": {"deep": [1, 2.5]}})", "expected"));
   CHECK_FALSE(fs::exists(folder / "b/checkpoint.safetensors"));
-  CHECK_FALSE(fs::exists(folder / "b.partial"));
+  CHECK(files_in(folder.path()) == 2);
 
   convert_pretrained(folder / "a", folder / "same");
   CHECK(read_text(folder / "same/model.safetensors") == read_text(folder / "a/model.safetensors"));
@@ -161,14 +165,39 @@ TEST_CASE("what cannot be converted leaves nothing behind") {
                     ContainsSubstring("\"x\" has an element beyond the largest of F16"));
   CHECK_THROWS_WITH(convert_pretrained(folder / "a", folder / "b", {.dtype = "I8"}),
                     ContainsSubstring("F32, BF16 or F16, found \"I8\""));
-  CHECK_THROWS_WITH(convert_pretrained(folder / "a", folder / "a"), ContainsSubstring("exists already"));
-  CHECK_THROWS_WITH(convert_pretrained(folder / "a", folder / "a/"), ContainsSubstring("exists already"));
+  write_text(folder / "file", "");
+  CHECK_THROWS_WITH(convert_pretrained(folder / "a", folder / "file"), ContainsSubstring("exists already"));
   CHECK_THROWS_WITH(convert_pretrained(folder / "none", folder / "b"), ContainsSubstring("none/config.json"));
   const ConvertOptions stopped{.on_progress = [](std::uint64_t, std::uint64_t) { throw std::runtime_error("enough"); }};
   CHECK_THROWS_WITH(convert_pretrained(folder / "a", folder / "b", stopped), "enough");
-  CHECK_FALSE(fs::exists(folder / "b"));
-  CHECK_FALSE(fs::exists(folder / "b.partial"));
+  CHECK(files_in(folder.path()) == 2);
   fs::create_directories(folder / "b");  // an empty folder is no obstacle
   convert_pretrained(folder / "a", folder / "b", {.dtype = "BF16"});
   CHECK(fs::exists(folder / "b/config.json"));
+}
+
+TEST_CASE("a conversion leaves what it did not make as it is") {
+  const TemporaryFolder folder;
+  write_folder<double>(folder / "b.partial", {1, 70000});
+  fs::create_directories(folder / "notes");
+  write_text(folder / "notes/diary", "mine");
+  fs::create_directory_symlink("notes", folder / "c.partial");
+  CHECK_THROWS_AS(convert_pretrained(folder / "b.partial", folder / "b", {.dtype = "F16"}), Error);
+  convert_pretrained(folder / "b.partial", folder / "b");
+  convert_pretrained(folder / "b.partial", folder / "c");
+  CHECK(files_in(folder / "b.partial") == 4);
+  CHECK(read_text(folder / "notes/diary") == "mine");
+  CHECK(files_in(folder.path()) == 5);
+}
+
+TEST_CASE("a model is not converted into its own folder") {
+  const TemporaryFolder folder;
+  write_folder<float>(folder / "a", {1});
+  fs::create_directory_symlink("a", folder / "link");
+  for (const char* output : {"a", "a/", "a/b", "a/b/c", "link", "link/b", "link/../a"}) {
+    CHECK_THROWS_WITH(convert_pretrained(folder / "a", folder / output), ContainsSubstring("must be outside of"));
+  }
+  CHECK(files_in(folder / "a") == 4);
+  convert_pretrained(folder / "link", folder / "a b");  // a name that begins with the other
+  CHECK(fs::exists(folder / "a b/config.json"));
 }

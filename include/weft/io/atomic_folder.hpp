@@ -10,22 +10,25 @@
 #include <utility>
 #include <vector>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "weft/io/file_descriptor.hpp"
 #include "weft/io/folder.hpp"
 
 namespace weft::detail {
 
-/// A folder that is written under another name and gets its own when it is complete; otherwise nothing of it is left.
+/// A folder that is written under a new name and gets its own when it is complete; otherwise nothing of it is left. A killed
+/// process leaves its `<path>.partial-<process>` behind: nobody else can know that it is of no use.
 class AtomicFolder {
  public:
   /// Raises Error where there is something at `path` other than an empty folder.
   explicit AtomicFolder(std::string path) : path_(std::move(path)) {
     while (path_.size() > 1 && path_.back() == '/') path_.pop_back();
-    partial_ = path_ + ".partial";
     if (path_exists(path_) && !(is_folder(path_) && files_of(path_).empty())) {
       fail(concat("cannot write ", path_, ": it exists already"));
     }
-    remove_partial();  // of a process that was killed
-    make_folders(partial_);
+    make_partial();
   }
   AtomicFolder(const AtomicFolder&) = delete;
   AtomicFolder& operator=(const AtomicFolder&) = delete;
@@ -48,6 +51,17 @@ class AtomicFolder {
     std::vector<std::string> names = names_in_folder(folder);
     std::erase_if(names, [](const std::string& name) { return name == "." || name == ".."; });
     return names;
+  }
+
+  /// What has such a name already is somebody else's.
+  void make_partial() {
+    make_folders(parent_of(path_));
+    const std::string name = concat(path_, ".partial-", ::getpid());
+    partial_ = name;
+    for (int i = 2; ::mkdir(partial_.c_str(), 0777) != 0; ++i) {
+      if (errno != EEXIST) fail_on_file("make the folder", partial_);
+      partial_ = concat(name, "-", i);
+    }
   }
 
   void remove_partial() const {

@@ -218,8 +218,9 @@ inline bool goes_with_weights(const std::string& name) {
 ///
 ///     weft::convert_pretrained("llama", "llama-bf16", {.dtype = "BF16"});
 ///
-/// Raises Error, with nothing written, where `output` exists already (unless it is an empty folder), where an element is
-/// beyond the largest of its new type, and for adapters of another model.
+/// Raises Error, with nothing written, where `output` exists already (unless it is an empty folder) or lies in the model's
+/// folder, where an element is beyond the largest of its new type, and for adapters of another model. Until the end the new
+/// folder is called `<output>.partial-` and the number of the process, which leaves it behind when it is killed.
 inline ConvertReport convert_pretrained(const std::string& folder, const std::string& output,
                                         const ConvertOptions& options = {}) {
   if (!options.dtype.empty() && detail::torch_name(options.dtype).empty()) {
@@ -227,6 +228,7 @@ inline ConvertReport convert_pretrained(const std::string& folder, const std::st
                 detail::in_quotes(options.dtype)));
   }
   if (options.max_shard_size == 0) fail("convert_pretrained: max_shard_size must be positive, found 0");
+  if (detail::is_within(output, folder)) fail(concat("cannot write ", output, ": it must be outside of ", folder));
   const std::string config = detail::config_with_dtype(folder + "/config.json", options.dtype);
   const ModelWeights weights(folder);
   std::optional<detail::MergedAdapter> adapter;

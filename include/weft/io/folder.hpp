@@ -3,6 +3,7 @@
 /// Folders and what is in them, by POSIX: std::filesystem takes longer to compile than all else that writes files.
 #pragma once
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -27,6 +28,30 @@ inline bool is_folder(const std::string& path) {
 inline bool is_file(const std::string& path) {
   struct stat found {};
   return ::stat(path.c_str(), &found) == 0 && S_ISREG(found.st_mode);
+}
+
+/// Whether two paths lead to the same thing.
+inline bool is_same(const std::string& path, const std::string& other) {
+  struct stat found {};
+  struct stat expected {};
+  return ::stat(path.c_str(), &found) == 0 && ::stat(other.c_str(), &expected) == 0 &&
+         found.st_dev == expected.st_dev && found.st_ino == expected.st_ino;
+}
+
+/// The folder that a path lies in, which has no slash at its end.
+inline std::string parent_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
+}
+
+/// Whether a path leads to a folder or into it, whatever links are on the way. Its last parts may be missing.
+inline bool is_within(std::string path, const std::string& folder) {
+  while (!is_folder(path) && path != parent_of(path)) path = parent_of(path);
+  for (; is_folder(path); path += "/..") {
+    if (is_same(path, folder)) return true;
+    if (is_same(path, path + "/..")) return false;  // the root
+  }
+  return false;
 }
 
 /// Removes a file. Raises Error when it is there afterwards.
