@@ -44,6 +44,21 @@ TEST_CASE("of a folder without commit nothing is left") {
   CHECK(names_in(folder.path()).empty());
 }
 
+TEST_CASE("the first of two writers of a folder wins") {
+  const TemporaryFolder folder;
+  {
+    AtomicFolder first(folder / "new");
+    AtomicFolder second(folder / "new");
+    CHECK(first.path() != second.path());
+    write_text(first.path() + "/first", "text");
+    write_text(second.path() + "/second", "text");
+    first.commit();
+    CHECK_THROWS_WITH(second.commit(), "cannot write " + folder / "new" + ": somebody else made it meanwhile");
+  }
+  CHECK(names_in(folder.path()) == std::set<std::string>{"new"});
+  CHECK(names_in(folder / "new") == std::set<std::string>{"first"});
+}
+
 TEST_CASE("a folder is written under a name that nothing else has") {
   const TemporaryFolder folder;
   const std::string first = AtomicFolder(folder / "new").path();

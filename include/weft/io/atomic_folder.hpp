@@ -39,9 +39,11 @@ class AtomicFolder {
   /// Where its files are to be written.
   const std::string& path() const { return partial_; }
 
+  /// Raises Error where something came to be at `path` meanwhile, other than an empty folder; it stays as it is.
   void commit() {
     if (::rename(partial_.c_str(), path_.c_str()) != 0) {
-      fail(concat("cannot write ", path_, ": ", std::strerror(errno)));
+      const bool exists = errno == ENOTEMPTY || errno == EEXIST;
+      fail(concat("cannot write ", path_, ": ", exists ? "somebody else made it meanwhile" : std::strerror(errno)));
     }
     committed_ = true;
   }
