@@ -7,7 +7,7 @@ program=$1
 compare=$2
 finetune=$3
 corpus=$4
-rm -rf straight killed stopped last blocked pictures finetuned unused
+rm -rf straight unheard killed stopped last blocked pictures finetuned unused
 
 die() {
   echo "$*; its messages:" >&2
@@ -66,6 +66,11 @@ same_as_straight() {
 }
 
 run straight --steps 6 --seed 7 || die "a straight run failed"
+
+# What nobody can hear goes into no file.
+"$program" --corpus "$corpus" --output unheard --steps 6 --seed 7 >out 2>&- || die "a run without messages failed"
+same_as_straight unheard
+if grep -v '^{.*}$' unheard/metrics.jsonl; then die "unheard: messages went into metrics.jsonl"; fi
 
 # Killed before its first step: it goes on, with the steps and the seed that it had.
 start killed --steps 6 --seed 7

@@ -14,6 +14,7 @@
 
 #include "apps/support/arguments.hpp"
 #include "apps/support/progress_bar.hpp"
+#include "apps/support/standard_streams.hpp"
 #include "support/text_pictures.hpp"
 
 namespace {
@@ -199,6 +200,7 @@ int main(int argc, char** argv) {
   app.add_flag("--resume", arguments.resume, "go on from the checkpoint in the output folder");
   CLI11_PARSE(app, argc, argv);
   try {
+    apps::hold_closed_streams();
     return run(arguments);
   } catch (const std::bad_alloc&) {
     std::cerr << "train_text: there is not enough memory for this text\n";

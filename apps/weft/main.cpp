@@ -9,6 +9,7 @@
 #include "weft/tensor/error.hpp"
 #include "weft/version.hpp"
 
+#include "apps/support/standard_streams.hpp"
 #include "apps/weft/command.hpp"
 
 namespace apps {
@@ -74,6 +75,7 @@ int run(CLI::App& app, int argc, char** argv, int& code) {
 int main(int argc, char** argv) {
   int code = apps::kDone;
   try {
+    apps::hold_closed_streams();
     CLI::App app("Trains graph-aware Llama models and plain ones, looks into them, lets them speak and measures them.",
                  "weft");
     app.set_version_flag("--version", std::string(weft::version));

@@ -15,6 +15,8 @@
 
 #include "weft/tensor/error.hpp"
 
+#include "apps/support/standard_streams.hpp"
+
 namespace examples {
 
 inline volatile std::sig_atomic_t interrupted = 0;
@@ -51,6 +53,7 @@ inline void name_errors(CLI::App& app, const std::string& name) {
 template <class Work>
 int run_program(const std::string& name, Work&& work) {
   try {
+    apps::hold_closed_streams();
     work();
     return 0;
   } catch (const Interrupted& stop) {
