@@ -22,6 +22,15 @@ std::string short_text(double number) {
   return text;
 }
 
+/// Whether a run replaces or removes what has this name in its folder.
+bool is_of_model(const std::string& name) {
+  for (const char* file : {"config.json", "generation_config.json", "tokenizer.json", "adapter_config.json", "run.json",
+                           "metrics.jsonl"}) {
+    if (name == file) return true;
+  }
+  return name.ends_with(".safetensors") || name.ends_with(".safetensors.index.json") || name.starts_with("epoch-");
+}
+
 weft::TrainingOptions training_options(const RunOptions& options, const weft::CheckpointState* stored,
                                        const weft::TrainingOptions& usual, bool validates) {
   weft::TrainingOptions training = stored != nullptr ? stored->training : usual;
@@ -69,15 +78,19 @@ void RunOptions::add_to(CLI::App& command, const weft::TrainingOptions& usual) {
   command.add_flag("--json", json, "one JSON object at the end");
 }
 
+void expect_new_run(const RunOptions& options) {
+  std::vector<std::string> names = weft::detail::names_in_folder(options.output);
+  std::sort(names.begin(), names.end());
+  const auto found = std::find_if(names.begin(), names.end(), is_of_model);
+  if (found == names.end()) return;
+  weft::fail(weft::concat(options.output, " has ", *found,
+                          " already: --resume goes on with the run of a folder, and a new run ",
+                          "needs a folder of its own"));
+}
+
 std::optional<weft::CheckpointState> stored_run(const RunOptions& options) {
   if (options.resume) return weft::detail::read_checkpoint_state(weft::SafetensorsFile(options.checkpoint()));
-  for (const char* name : {"config.json", "model.safetensors", "tokenizer.json", "adapter_config.json",
-                           "adapter_model.safetensors", "checkpoint.safetensors"}) {
-    if (!weft::detail::path_exists(options.file(name))) continue;
-    weft::fail(weft::concat(options.output, " has a ", name,
-                            " already: --resume goes on with the run of a folder, and a new run ",
-                            "needs a folder of its own"));
-  }
+  expect_new_run(options);
   return std::nullopt;
 }
 

@@ -43,7 +43,10 @@ struct RunOptions {
   void add_to(CLI::App& command, const weft::TrainingOptions& usual);
 };
 
-/// The run to go on with, where one is asked for. Without that, raises Error if the output folder has a model.
+/// Raises Error if the output folder has a model, a part of one or another run, which a new run would replace.
+void expect_new_run(const RunOptions& options);
+
+/// The run to go on with, where one is asked for; without that, expects a new one.
 std::optional<weft::CheckpointState> stored_run(const RunOptions& options);
 
 /// Reads the text. Raises Error where a model cannot learn it.
