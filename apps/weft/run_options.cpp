@@ -10,6 +10,7 @@
 
 #include "apps/support/arguments.hpp"
 #include "apps/weft/command.hpp"
+#include "apps/weft/run_lock.hpp"
 
 namespace apps {
 
@@ -89,6 +90,7 @@ void expect_new_run(const RunOptions& options) {
 }
 
 std::optional<weft::CheckpointState> stored_run(const RunOptions& options) {
+  if (weft::detail::is_folder(options.output)) RunLock{options.output};  // before time is spent
   if (options.resume) return weft::detail::read_checkpoint_state(weft::SafetensorsFile(options.checkpoint()));
   expect_new_run(options);
   return std::nullopt;

@@ -46,7 +46,7 @@ struct RunOptions {
 /// Raises Error if the output folder has a model, a part of one or another run, which a new run would replace.
 void expect_new_run(const RunOptions& options);
 
-/// The run to go on with, where one is asked for; without that, expects a new one.
+/// The run to go on with, where one is asked for; without that, expects a new one. Raises Error if another is under way there.
 std::optional<weft::CheckpointState> stored_run(const RunOptions& options);
 
 /// Reads the text. Raises Error where a model cannot learn it.

@@ -12,6 +12,7 @@
 
 #include "apps/support/progress_bar.hpp"
 #include "apps/weft/command.hpp"
+#include "apps/weft/run_lock.hpp"
 
 namespace apps {
 
@@ -55,7 +56,6 @@ void save(const RunOptions& options, const TrainingRun& run) {
 /// From here on there is a model to go on with, and what cannot be written is known before time is spent.
 weft::MetricsLog begin(const RunOptions& options, const RunRecord& record, const weft::Tokenizer* tokenizer,
                        const TrainingRun& run) {
-  weft::detail::make_folders(options.output);
   if (tokenizer != nullptr) tokenizer->save(options.file("tokenizer.json"));
   write_run_record(record, options.output);
   save(options, run);
@@ -148,7 +148,13 @@ void announce(const TrainingRun& run) {
 
 int train(const RunOptions& options, const RunRecord& record, const weft::CheckpointState* stored,
           const weft::Tokenizer* tokenizer, TrainingRun& run) {
-  if (stored != nullptr) go_on(options, *stored, run);
+  weft::detail::make_folders(options.output);
+  const RunLock lock(options.output);
+  if (stored != nullptr) {
+    go_on(options, *stored, run);
+  } else {
+    expect_new_run(options);  // another may have begun, and ended, while the text was read
+  }
   catch_interrupt();
   weft::MetricsLog log = begin(options, record, tokenizer, run);
   announce(run);

@@ -67,11 +67,19 @@ until [ -s killed/metrics.jsonl ] && [ "$(wc -l <killed/metrics.jsonl)" -gt 20 ]
   kill -0 $pid 2>/dev/null || die "train: ended before it was killed"
   sleep 0.01
 done
+for resume in "" --resume; do # its folder is its own
+  status=0
+  "$program" train --text "$text" --output killed $resume >out 2>second_log || status=$?
+  if [ $status -ne 1 ] || [ "$(cat second_log)" != "weft: another run is writing to killed" ]; then
+    die "train $resume beside another: a refusal is expected, found status $status, $(cat second_log)"
+  fi
+done
 kill -KILL $pid
 wait $pid || true
 step=$(grep -aoE '"step\\?":[0-9]+' killed/checkpoint.safetensors | cut -d: -f2)
 if [ "${step:-0}" -eq 0 ] || [ $((step % 5)) -ne 0 ]; then die "train: a checkpoint of a fifth step is expected, found step $step"; fi
 "$program" generate killed "The" --max-new-tokens 2 >out 2>log || die "generate: the killed run's model must speak"
+stop train --text "$text" --output killed --resume
 
 # Killed between a step and its evaluation, twice, a run ends with the metrics of one that never stopped.
 rm -rf measured straight
