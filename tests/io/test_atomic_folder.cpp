@@ -74,3 +74,23 @@ TEST_CASE("a folder is written under a name that nothing else has") {
   CHECK(names_in(elsewhere.path()) == std::set<std::string>{"file"});
   CHECK(names_in(folder.path()).size() == 2);
 }
+
+TEST_CASE("what cannot become a folder is refused at once") {
+  const TemporaryFolder folder;
+  fs::create_directory(folder / "empty");
+  fs::create_directory_symlink("empty", folder / "link");
+  fs::create_directory_symlink("nowhere", folder / "dangling");
+  write_text(folder / "file", "text");
+  const auto refused = [&](const std::string& path, const std::string& reason) {
+    CHECK_THROWS_WITH(AtomicFolder(path), "cannot write " + path + ": " + reason);
+  };
+  refused(folder / "link", "it is a symbolic link");
+  refused(folder / "dangling", "it is a symbolic link");
+  refused(folder / "file", "it exists already");
+  refused(folder.path(), "it exists already");
+  refused(folder / "empty/.", "the path must end in the name of a folder");
+  refused(folder / "empty/..", "the path must end in the name of a folder");
+  for (const char* path : {"", ".", "..", "/"}) refused(path, "the path must end in the name of a folder");
+  CHECK(names_in(folder.path()).size() == 4);
+  CHECK(names_in(folder / "empty").empty());
+}

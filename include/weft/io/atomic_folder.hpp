@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,12 +23,11 @@ namespace weft::detail {
 /// process leaves its `<path>.partial-<process>` behind: nobody else can know that it is of no use.
 class AtomicFolder {
  public:
-  /// Raises Error where there is something at `path` other than an empty folder.
+  /// Raises Error where there is something at `path` other than an empty folder, and where no folder can get this name: it must
+  /// not end in `.` or `..`, and a symbolic link would stay one.
   explicit AtomicFolder(std::string path) : path_(std::move(path)) {
     while (path_.size() > 1 && path_.back() == '/') path_.pop_back();
-    if (path_exists(path_) && !(is_folder(path_) && files_of(path_).empty())) {
-      fail(concat("cannot write ", path_, ": it exists already"));
-    }
+    expect_free();
     make_partial();
   }
   AtomicFolder(const AtomicFolder&) = delete;
@@ -53,6 +53,14 @@ class AtomicFolder {
     std::vector<std::string> names = names_in_folder(folder);
     std::erase_if(names, [](const std::string& name) { return name == "." || name == ".."; });
     return names;
+  }
+
+  void expect_free() const {
+    const auto refuse = [&](std::string_view reason) { fail(concat("cannot write ", path_, ": ", reason)); };
+    const std::string_view name = std::string_view(path_).substr(path_.rfind('/') + 1);
+    if (name.empty() || name == "." || name == "..") refuse("the path must end in the name of a folder");
+    if (is_link(path_)) refuse("it is a symbolic link");
+    if (path_exists(path_) && !(is_folder(path_) && files_of(path_).empty())) refuse("it exists already");
   }
 
   /// What has such a name already is somebody else's.

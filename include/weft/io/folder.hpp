@@ -30,6 +30,12 @@ inline bool is_file(const std::string& path) {
   return ::stat(path.c_str(), &found) == 0 && S_ISREG(found.st_mode);
 }
 
+/// Whether a path's last part is a symbolic link, wherever that leads.
+inline bool is_link(const std::string& path) {
+  struct stat found {};
+  return ::lstat(path.c_str(), &found) == 0 && S_ISLNK(found.st_mode);
+}
+
 /// Whether two paths lead to the same thing.
 inline bool is_same(const std::string& path, const std::string& other) {
   struct stat found {};
