@@ -196,7 +196,7 @@ inline PretrainedConfig parse_config(std::string_view text, std::string_view whe
 }
 
 /// `validate`, with the file in front of what it refuses (where there are exceptions).
-inline void validate_config(const std::string& path, const PretrainedConfig& config) {
+inline void validate_config([[maybe_unused]] const std::string& path, const PretrainedConfig& config) {
 #if defined(__cpp_exceptions)
   try {
     validate(config.llama, config.gnn);
