@@ -153,6 +153,7 @@ int chat(const Options& options) {
     if (stopped && !terminal) return kInterrupted;
   }
   if (terminal) std::cerr << "\n";
+  expect_read();
   return kDone;
 }
 

@@ -39,8 +39,11 @@ void expect_printed();
 /// One line each on standard error.
 void print_notes(const std::vector<std::string>& notes);
 
-/// The whole of standard input.
+/// The whole of standard input. Raises Error if it cannot be read.
 std::string read_input();
+
+/// Raises Error if standard input has not ended but failed.
+void expect_read();
 
 /// From here on Ctrl-C only sets a flag, which is clear now; the second one ends the program.
 void catch_interrupt();

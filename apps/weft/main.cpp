@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // weft: model folders from the command line. Each command is a file beside this one.
 #include <csignal>
+#include <cstdio>
 #include <exception>
 #include <iostream>
 #include <iterator>
@@ -35,8 +36,13 @@ void print_notes(const std::vector<std::string>& notes) {
 
 std::string read_input() {
   std::string text(std::istreambuf_iterator<char>(std::cin), {});
-  if (std::cin.bad()) weft::fail("cannot read the standard input");
+  expect_read();
   return text;
+}
+
+void expect_read() {
+  // std::cin reads by way of stdin and takes an error for the end.
+  if (std::ferror(stdin) != 0) weft::fail("cannot read the standard input");
 }
 
 void catch_interrupt() {

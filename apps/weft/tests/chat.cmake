@@ -24,6 +24,12 @@ endforeach()
 string(REPLACE "\"added_tokens\":[" "\"added_tokens\":[${added}" tokenizer "${tokenizer}")
 file(WRITE ${folder}/tokenizer.json "${tokenizer}")
 
+# A conversation that cannot be read has not ended.
+execute_process(COMMAND sh -c "exec \"$0\" chat \"$1\" </" ${PROGRAM} ${folder} RESULT_VARIABLE code ERROR_VARIABLE err)
+if(NOT code EQUAL 1 OR NOT err STREQUAL "weft: cannot read the standard input\n")
+  message(SEND_ERROR " chat of a folder: exit code 1 and one line are expected, found ${code}\n${err}")
+endif()
+
 # Two turns. What the model is given is the template, written out; the second turn has the first and its answer.
 file(WRITE ${folder}/turns "Hello\n\nAnd you\n")
 execute_process(COMMAND ${PROGRAM} chat ${folder} --system " Short. " --max-new-tokens 5 --json

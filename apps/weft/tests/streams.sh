@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# streams.sh WEFT MAKE_LLAMA TEXT: standard streams that are closed. Works in the current folder.
+# streams.sh WEFT MAKE_LLAMA TEXT TOKENIZER: standard streams that are closed or fail. Works in the current folder.
 set -eu
 program=$1
 make_llama=$2
 text=$3
+tokenizer=$4
 rm -rf streams
 mkdir streams
 cd streams
@@ -46,3 +47,14 @@ status 0 "$program" "$@" --output deaf_run >out 2>&-
 same deaf_run heard_run
 cmp heard_run/checkpoint.safetensors deaf_run/checkpoint.safetensors || die "train: messages are in the checkpoint"
 if grep -v '^{.*}$' deaf_run/metrics.jsonl; then die "train: messages are in metrics.jsonl"; fi
+
+# An input that cannot be read is no text, nor one that ends early.
+for input in / closed; do
+  for command in "generate model --max-new-tokens 1" "tokenize $tokenizer"; do
+    if [ $input = closed ]; then exec <&-; else exec <$input; fi
+    # shellcheck disable=SC2086 # a command and its arguments
+    status 1 "$program" $command >out 2>log
+    [ "$(cat log)" = "weft: cannot read the standard input" ] || die "$command: one line about its input is expected"
+    [ ! -s out ] || die "$command: no output is expected"
+  done
+done
