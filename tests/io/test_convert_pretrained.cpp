@@ -201,3 +201,17 @@ TEST_CASE("a model is not converted into its own folder") {
   convert_pretrained(folder / "link", folder / "a b");  // a name that begins with the other
   CHECK(fs::exists(folder / "a b/config.json"));
 }
+
+TEST_CASE("what goes with a model is copied through links, and missed where they lead nowhere") {
+  const TemporaryFolder folder;
+  write_folder<float>(folder / "a", {1});
+  write_text(folder / "licence", "text");
+  fs::create_directories(folder / "pictures");
+  fs::create_symlink("../licence", folder / "a/LICENSE");
+  fs::create_directory_symlink("../pictures", folder / "a/pictures");
+  CHECK(convert_pretrained(folder / "a", folder / "b").copied == std::vector<std::string>{"LICENSE", "tokenizer.json"});
+  CHECK_FALSE(fs::is_symlink(folder / "b/LICENSE"));
+  fs::remove(folder / "licence");
+  CHECK_THROWS_WITH(convert_pretrained(folder / "a", folder / "c"), ContainsSubstring("a/LICENSE: No such file"));
+  CHECK_FALSE(fs::exists(folder / "c"));
+}

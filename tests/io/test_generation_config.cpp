@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
+
 #include "weft/io/generation_config.hpp"
 
 #include "support/catch.hpp"
@@ -33,6 +35,13 @@ TEST_CASE("a folder without the file has the defaults of this library") {
   CHECK(read_generation_config(folder.path()).sampling.top_k == 0);
   write_text(folder / "generation_config.json", R"({"top_k": 3})");
   CHECK(read_generation_config(folder.path()).sampling.top_k == 3);
+}
+
+TEST_CASE("a file that is a link to nothing is not absent") {
+  const testing::TemporaryFolder folder;
+  std::filesystem::create_symlink("nowhere", folder / "generation_config.json");
+  CHECK_THROWS_WITH(read_generation_config(folder.path()),
+                    ContainsSubstring("generation_config.json: No such file or directory"));
 }
 
 TEST_CASE("what would make another text and is not supported is refused by name") {

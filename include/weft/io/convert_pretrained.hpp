@@ -241,7 +241,8 @@ inline ConvertReport convert_pretrained(const std::string& folder, const std::st
   write_text(target.path() + "/config.json", config);
   for (const std::string& name : detail::names_in_folder(folder)) {
     const std::string path = concat(folder, "/", name);
-    if (!detail::goes_with_weights(name) || !detail::is_file(path)) continue;
+    if (!detail::goes_with_weights(name)) continue;
+    if (!detail::is_file(path) && !detail::is_dangling_link(path)) continue;  // reading the link says what is missing
     write_text(concat(target.path(), "/", name), read_text(path));
     report.copied.push_back(name);
   }

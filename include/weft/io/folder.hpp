@@ -18,7 +18,11 @@
 
 namespace weft::detail {
 
-inline bool path_exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+/// Whether there is something by this name, even a symbolic link to nothing: whoever opens that is told so.
+inline bool path_exists(const std::string& path) {
+  struct stat found {};
+  return ::lstat(path.c_str(), &found) == 0;
+}
 
 inline bool is_folder(const std::string& path) {
   struct stat found {};
@@ -35,6 +39,8 @@ inline bool is_link(const std::string& path) {
   struct stat found {};
   return ::lstat(path.c_str(), &found) == 0 && S_ISLNK(found.st_mode);
 }
+
+inline bool is_dangling_link(const std::string& path) { return is_link(path) && ::access(path.c_str(), F_OK) != 0; }
 
 /// Whether two paths lead to the same thing.
 inline bool is_same(const std::string& path, const std::string& other) {
