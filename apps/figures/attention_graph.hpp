@@ -34,28 +34,16 @@ inline std::string visible(const std::string& text) {
   return label.empty() ? "∅" : label;
 }
 
-namespace detail {
-
-inline std::string label_ticks(const Adjacency& adjacency) {
-  std::string ticks;
-  for (std::size_t i = 0; i < adjacency.tokens(); ++i) {
-    ticks += (i > 0 ? ", " : "") + Gnuplot::quoted(adjacency.labels[i]) + " " + std::to_string(i);
-  }
-  return ticks;
-}
-
-}  // namespace detail
-
 /// A panel for each head.
 inline Picture draw_adjacency(const Adjacency& adjacency, const std::string& path) {
   const auto columns = static_cast<std::size_t>(std::ceil(std::sqrt(static_cast<double>(adjacency.heads))));
   const std::size_t rows = (adjacency.heads + columns - 1) / columns;
   const std::size_t side = std::clamp<std::size_t>(20 * adjacency.tokens() + 150, 340, 900);
   Gnuplot gnuplot(path, static_cast<int>(columns * side), static_cast<int>(rows * side));
-  const std::string ticks = detail::label_ticks(adjacency);
+  const std::string ticks = Gnuplot::ticks(adjacency.labels);
   gnuplot.send("set multiplot layout " + std::to_string(rows) + "," + std::to_string(columns) +
-               "\nset size square\nset xtics rotate by 90 right (" + ticks + ") nomirror\nset ytics (" + ticks +
-               ") nomirror\nset yrange [*:*] reverse\nset palette defined (0 '#f7fbff', 0.3 '#6baed6', 1 '#08306b')\n"
+               "\nset size square\nset xtics rotate by 90 right " + ticks + " nomirror\nset ytics " + ticks +
+               " nomirror\nset yrange [*:*] reverse\nset palette defined (0 '#f7fbff', 0.3 '#6baed6', 1 '#08306b')\n"
                "set key off\n");
   for (std::size_t head = 0; head < adjacency.heads; ++head) {
     std::string data;
@@ -102,8 +90,8 @@ inline Picture draw_causal_graph(const Adjacency& adjacency, std::size_t head, d
   const double most = edges.empty() ? 1 : edges.back().weight;
   const auto width = static_cast<double>(std::max<std::size_t>(adjacency.tokens(), 2) - 1);
   Gnuplot gnuplot(path, static_cast<int>(std::clamp(45 * width + 120, 500.0, 2400.0)), 520);
-  gnuplot.send("unset border\nunset ytics\nset key off\nset xtics rotate by 90 right nomirror scale 0 (" +
-               detail::label_ticks(adjacency) + ")\nset xrange [-0.7:" + std::to_string(width + 0.7) +
+  gnuplot.send("unset border\nunset ytics\nset key off\nset xtics rotate by 90 right nomirror scale 0 " +
+               Gnuplot::ticks(adjacency.labels) + "\nset xrange [-0.7:" + std::to_string(width + 0.7) +
                "]\nset yrange [-0.06:1.05]\n");
   std::string plots = "plot ";
   std::string data;

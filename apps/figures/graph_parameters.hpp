@@ -61,12 +61,11 @@ inline Picture draw_layer_scalars(const LayerScalars& scalars, const std::string
                ",1\nset grid lc rgb '#dddddd'\nset key off\nset offsets 0.3,0.3,graph 0.1,graph 0.1\n"
                "set lmargin 12\nset format y '%.4g'\nset ytics font ',9'\n");
   for (const auto& [name, values] : scalars) {
-    std::string ticks;
+    std::vector<std::string> labels;
     std::string data;
     for (std::size_t i = 0; i < values.size(); ++i) {
-      std::string label = "layer " + std::to_string(values[i].layer);
+      std::string& label = labels.emplace_back(weft::concat("layer ", values[i].layer));
       if (values.back().index > 0) label += " (" + std::to_string(values[i].index) + ")";
-      ticks += (i > 0 ? ", " : "") + Gnuplot::quoted(label) + " " + std::to_string(i);
       data += std::to_string(i) + " " + std::to_string(values[i].value) + " " + std::to_string(values[i].layer) + "\n";
     }
     std::string layers;
@@ -75,8 +74,8 @@ inline Picture draw_layer_scalars(const LayerScalars& scalars, const std::string
       layers +=
           std::to_string(i) + " " + std::to_string(values[i].value) + " " + std::to_string(values[i].layer) + "\n";
     }
-    gnuplot.send("set title " + Gnuplot::quoted(name) + "\nset xtics rotate by 45 right (" + ticks +
-                 ")\nunset colorbox\n" + std::string(kViridis) +
+    gnuplot.send("set title " + Gnuplot::quoted(name) + "\nset xtics rotate by 45 right " + Gnuplot::ticks(labels) +
+                 "\nunset colorbox\n" + std::string(kViridis) +
                  "plot '-' with lines dt 2 lc rgb '#999999', "
                  "'-' using 1:2:3 with linespoints lw 2 pt 7 ps 1 lc palette\n" +
                  data + "e\n" + layers + "e\n");
@@ -107,18 +106,17 @@ inline Picture draw_scales(const std::vector<ScaleColumn>& columns, const std::s
   std::size_t layers = 0;
   for (const ScaleColumn& column : columns) layers = std::max(layers, column.scales.size());
   std::string data;
-  std::string ticks;
+  std::vector<std::string> labels;
   for (std::size_t layer = 0; layer < layers; ++layer) {
     for (const ScaleColumn& column : columns) {
       data += (layer < column.scales.size() ? std::to_string(column.scales[layer]) : std::string("NaN")) + " ";
     }
     data += "\n";
   }
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    ticks += (i > 0 ? ", " : "") + Gnuplot::quoted(columns[i].label) + " " + std::to_string(i);
-  }
+  for (const ScaleColumn& column : columns) labels.push_back(column.label);
   Gnuplot gnuplot(path, static_cast<int>(320 + 60 * columns.size()), static_cast<int>(220 + 30 * layers));
-  gnuplot.send("set xtics rotate by 45 right (" + ticks + ") nomirror\nset ytics 1 nomirror\nset ylabel 'layer'\n" +
+  gnuplot.send("set xtics rotate by 45 right " + Gnuplot::ticks(labels) +
+               " nomirror\nset ytics 1 nomirror\nset ylabel 'layer'\n" +
                "set yrange [-0.5:" + std::to_string(static_cast<double>(layers) - 0.5) + "]\nset xrange [-0.5:" +
                std::to_string(static_cast<double>(columns.size()) - 0.5) + "]\n" + std::string(kViridis) +
                "set cblabel 'trainable scale'\nset key off\nplot '-' matrix with image\n" + data + "e\n");

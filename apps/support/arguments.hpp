@@ -5,10 +5,14 @@
 
 #include <charconv>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <system_error>
+#include <type_traits>
 
 #include <CLI/CLI.hpp>
+
+#include "weft/tensor/error.hpp"
 
 namespace apps {
 
@@ -17,22 +21,26 @@ inline CLI::Validator some_text() {
   return {[](const std::string& text) { return std::string(text.empty() ? "must not be empty" : ""); }, ""};
 }
 
-/// A number between two others, which the list of options does not show.
+/// A number from `least` to `most`, which the list of options does not show. A whole one is decimal: CLI11, which is handed
+/// the digits that are left, would itself take a leading zero for a number to the base 8.
 template <class Number>
 CLI::Validator between(Number least, Number most) {
-  return CLI::Range(least, most).description("");
-}
-
-/// A whole number of 64 bits; CLI11 itself takes a negative or larger one for some number that fits.
-inline CLI::Validator seed() {
-  return {[](const std::string& text) {
-            std::uint64_t number = 0;
+  return {[least, most](std::string& text) {
+            Number number{};
             const char* const end = text.data() + text.size();
             const auto [stop, error] = std::from_chars(text.data(), end, number);
-            const bool valid = error == std::errc() && stop == end;
-            return valid ? std::string() : "must be a whole number from 0 to 18446744073709551615, found " + text;
+            const bool valid = error == std::errc() && stop == end && number >= least && number <= most;  // no NaN is
+            if (!valid) {
+              const char* const kind = std::is_integral_v<Number> ? "whole number" : "number";
+              return weft::concat("must be a ", kind, " from ", least, " to ", most, ", found ", text);
+            }
+            if constexpr (std::is_integral_v<Number>) text = std::to_string(number);
+            return std::string();
           },
           ""};
 }
+
+/// A whole number of 64 bits; CLI11 itself takes a negative or larger one for some number that fits.
+inline CLI::Validator seed() { return between<std::uint64_t>(0, std::numeric_limits<std::uint64_t>::max()); }
 
 }  // namespace apps

@@ -136,6 +136,7 @@ int chat(const Options& options) {
   while (true) {
     if (terminal) std::cerr << "> " << std::flush;
     if (!std::getline(std::cin, line)) break;
+    if (line.ends_with('\r')) line.pop_back();  // of a file from Windows
     if (line.empty()) continue;
     conversation.add("user", line);
     conversation.begin_answer();
@@ -149,6 +150,7 @@ int chat(const Options& options) {
       std::cout << "\n";
       expect_printed();
     }
+    model.note_length();
     conversation.add_answer(said.tokens);
     if (stopped && !terminal) return kInterrupted;
   }

@@ -36,11 +36,12 @@ FinetuningMethod method_named(const std::string& name) {
   return static_cast<FinetuningMethod>(found - finetuning_methods.begin());
 }
 
-/// An option of one method is no option of another.
+/// An option of one method is no option of another: wrong usage.
 void expect_only_options_of(const Options& options, FinetuningMethod method) {
   const auto refuse = [&](const char* name, FinetuningMethod owner) {
     if (method == owner) return;
-    weft::fail(weft::concat(name, " belongs to --method ", finetuning_methods[static_cast<std::size_t>(owner)]));
+    throw CLI::ValidationError(
+        weft::concat(name, " belongs to --method ", finetuning_methods[static_cast<std::size_t>(owner)]));
   };
   if (options.graph) refuse("--graph", FinetuningMethod::sparse_gin);
   if (options.rank) refuse("--rank", FinetuningMethod::lora);
@@ -71,7 +72,6 @@ void expect_same(const Options& options, const char* name, const std::optional<V
 /// What was asked for, or what the run to go on with says.
 RunRecord record_of(const Options& options) {
   if (!options.run.resume) {
-    if (options.model.empty()) weft::fail("MODEL is required: the folder to start from");
     return {options.run.validation.value_or(0.05),
             options.model,
             options.method.value_or("full"),
@@ -147,6 +147,10 @@ std::optional<TextCodec> codec_of(const Options& options, const std::string& mod
 }
 
 int run(const Options& options) {
+  if (!options.run.resume) {
+    if (options.model.empty()) throw CLI::RequiredError("MODEL");
+    expect_only_options_of(options, method_named(options.method.value_or("full")));
+  }
   const std::optional<weft::CheckpointState> stored = stored_run(options.run);
   const weft::CheckpointState* const state = stored ? &*stored : nullptr;
   RunRecord record = record_of(options);
@@ -198,6 +202,7 @@ void add_finetune(CLI::App& app, int& code) {
   command->add_option("--lora-dropout", options->dropout, "lora: of an adapter's input (0)")->check(between(0.0, 0.99));
   command->add_option("--target", options->targets, "lora: ends of the names of layers, q_proj,v_proj (all-linear)")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(some_text());
   options->run.add_to(*command, kUsual);
   command->callback([options, &code] { code = run(*options); });

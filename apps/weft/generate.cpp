@@ -119,6 +119,7 @@ int generate(const Options& options) {
     std::cout << "\n";
     expect_printed();
   }
+  model.note_length();
   return interrupted() ? kInterrupted : kDone;
 }
 

@@ -72,7 +72,9 @@ int run(CLI::App& app, int argc, char** argv, int& code) {
     if (app.get_subcommands().empty()) throw CLI::RequiredError("a command");
     return code;
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? apps::kDone : apps::kWrongUsage;
+    if (app.exit(error) != 0) return apps::kWrongUsage;
+    apps::expect_printed();
+    return apps::kDone;
   }
 }
 

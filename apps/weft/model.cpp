@@ -36,6 +36,7 @@ struct Model::Loaded {
   std::string folder;
   weft::Inference inference{};
   std::optional<weft::Generator<AnyLlama>> generator{};
+  weft::Index tokens_read = 0;  ///< of the last text that was continued
   bool noted_length = false;
 
   static auto as_batch(std::span<const std::int32_t> tokens) {
@@ -94,17 +95,16 @@ void Model::generate(std::span<const std::int32_t> prompt, const Continuation& h
       .max_new_tokens = how.max_new_tokens, .sampling = how.sampling, .stop_tokens = how.stop_tokens};
   std::optional<weft::Generator<AnyLlama>>& generator = loaded_->generator;
   if (!generator) generator.emplace(loaded_->model, 1);
-  weft::Index read = static_cast<weft::Index>(prompt.size()) - 1;  // the last token is said, but not read
+  loaded_->tokens_read = static_cast<weft::Index>(prompt.size()) - 1;  // the last token is said, but not read
   weft::generate(*generator, prompt, options, [&](std::int32_t token) {
-    ++read;
+    ++loaded_->tokens_read;
     return on_token(token);
   });
-  note_length(read);
 }
 
-void Model::note_length(weft::Index tokens) {
+void Model::note_length() {
   const bool stretches = llama().rope_scaling.type == weft::RopeType::dynamic;  // its angles follow the text
-  if (tokens <= longest_text() || stretches || loaded_->noted_length) return;
+  if (loaded_->tokens_read <= longest_text() || stretches || loaded_->noted_length) return;
   loaded_->noted_length = true;
   print_notes({"the text goes beyond the " + std::to_string(longest_text()) +
                " positions of the model (max_position_embeddings); what it says there is worth less"});

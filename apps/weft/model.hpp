@@ -54,9 +54,11 @@ class Model {
 
   /// Continues a text of at least one token; `on_token` returns false to stop. As far as the prompt begins as the text of the
   /// call before, an incremental model does not look at it again, unless the text outgrows the room that was taken for it.
-  /// The first text that goes beyond `longest_text` gets a note on standard error.
   void generate(std::span<const std::int32_t> prompt, const Continuation& how,
                 const std::function<bool(std::int32_t)>& on_token);
+
+  /// A note on standard error if the last text that was continued was the first to go beyond `longest_text`.
+  void note_length();
 
   /// The mean of -ln p of every token but the first, given those before it; at least two tokens.
   double loss(std::span<const std::int32_t> tokens);
@@ -71,8 +73,6 @@ class Model {
   void expect_tokens(std::span<const std::int32_t> tokens) const;
 
  private:
-  void note_length(weft::Index tokens);
-
   struct Loaded;
   std::unique_ptr<Loaded> loaded_;
 };

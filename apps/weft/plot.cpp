@@ -29,6 +29,7 @@ struct Options {
   std::optional<weft::Index> layer;
   weft::Index head = 0;
   double threshold = 0.1;
+  bool drop_last = false;
   bool ids = false;
 };
 
@@ -57,9 +58,14 @@ int plot_loss(const Options& options) {
   const LossCurves curves = read_loss_curves(options.input);
   if (options.by == "step") return done(draw_losses(curves, "step", options.picture), options.picture);
   const double epochs = options.epochs.value_or(curves.epochs);
+  if (!(epochs > 0)) weft::fail(options.input + ": no line has an epoch above 0, and --epochs does not say how many");
   const LossCurves over = over_epochs(curves, epochs);
   if (options.by == "epoch") return done(draw_losses(over, "epoch", options.picture), options.picture);
-  const LossCurves means{mean_of_epochs(over.training, epochs), mean_of_epochs(over.validation, epochs), epochs};
+  const auto mean = [&](const std::vector<LossPoint>& points) {
+    return mean_of_epochs(points, epochs, options.drop_last);
+  };
+  const LossCurves means{mean(over.training), mean(over.validation), epochs};
+  if (means.training.empty()) weft::fail(options.input + ": --drop-last leaves no training loss");
   return done(draw_losses(means, "mean of epoch", options.picture, true), options.picture);
 }
 
@@ -167,6 +173,7 @@ void add_plot(CLI::App& app, int& code) {
       ->check(CLI::IsMember({"step", "epoch", "mean"}))
       ->capture_default_str();
   kind->add_option("--epochs", options.epochs, "of the whole run (what the file says)")->check(between(1e-9, 1e9));
+  kind->add_flag("--drop-last", options.drop_last, "mean: without the last step, as the reference has it");
 
   kind = add_kind(plot, "parameters", "the scalars that each layer has learned", options, code, plot_parameters);
   add_input(kind, "DIR", "model folder", options);

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iostream>
 #include <string>
+#include <vector>
 
 #include "weft/io.hpp"
 #include "weft/weft.hpp"
@@ -57,19 +58,18 @@ void draw_adjacency(const Model& model, const weft::ByteTokenizer& tokenizer, co
   const auto weights = weft::adjacency(inference, model.model, ids, model.model.layers.size() - 1);
 
   std::string rows;
-  std::string ticks;
+  std::vector<std::string> labels;
   for (weft::Index i = 0; i < count; ++i) {
     for (weft::Index j = 0; j < count; ++j) {
       rows += j <= i ? std::to_string(weights(0, 0, i, j)) + " " : std::string("NaN ");
     }
     rows += "\n";
-    ticks += std::string(i > 0 ? ", " : "") +
-             Gnuplot::quoted(label(static_cast<unsigned char>(text[static_cast<std::size_t>(i)]))) + " " +
-             std::to_string(i);
+    labels.push_back(label(static_cast<unsigned char>(text[static_cast<std::size_t>(i)])));
   }
+  const std::string ticks = Gnuplot::ticks(labels);
   Gnuplot gnuplot(path, 700, 640);
-  gnuplot.send("set size square\nset xtics (" + ticks + ") nomirror\nset ytics (" + ticks +
-               ") nomirror\nset yrange [*:*] reverse\nset xlabel 'listened to'\nset ylabel 'listens'\n"
+  gnuplot.send("set size square\nset xtics " + ticks + " nomirror\nset ytics " + ticks +
+               " nomirror\nset yrange [*:*] reverse\nset xlabel 'listened to'\nset ylabel 'listens'\n"
                "set palette defined (0 '#f7fbff', 0.3 '#6baed6', 1 '#08306b')\nset cblabel 'weight'\nset key off\n"
                "plot '-' matrix with image\n");
   gnuplot.send(rows + "e\n");

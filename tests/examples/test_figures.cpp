@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The data that figures are made of.
+#include <cmath>
+#include <string>
 #include <vector>
 
 #include "weft/io/text_file.hpp"
@@ -51,11 +53,32 @@ TEST_CASE("curves of a run are its lines, by step and by epoch") {
   CHECK_THROWS_WITH(apps::read_loss_curves(folder / "missing"), ContainsSubstring("cannot open"));
 }
 
-TEST_CASE("the mean of an epoch has the last step, and an epoch without a record has none") {
+TEST_CASE("a line of metrics that is no event is refused by its number, and a blank one is none") {
+  const weft::testing::TemporaryFolder folder;
+  const std::string path = folder / "metrics.jsonl";
+  const auto read = [&](const std::string& line) {
+    weft::write_text(path, "{\"step\":1,\"epoch\":0.5,\"loss\":4}\n\n \r\n" + line + "\n");
+    return apps::read_loss_curves(path);
+  };
+  CHECK(values_of(read("{\"step\":2,\"loss\":3}").training) == std::vector<double>{1, 4, 2, 3});
+  CHECK(std::isnan(read("{\"step\":2,\"loss\":null}").training.back().loss));
+  CHECK_THROWS_WITH(read("x"), ContainsSubstring("metrics.jsonl, line 4: not JSON at column 1: "));
+  for (const char* line : {"7", "{\"loss\":1}", "{\"step\":-1,\"loss\":1}", "{\"step\":null}", "{\"step\":1.5}"}) {
+    CHECK_THROWS_WITH(read(line), ContainsSubstring("line 4: an object with a step from 0 on is expected, found "));
+  }
+  CHECK_THROWS_WITH(read("{\"step\":2,\"loss\":\"x\"}"),
+                    ContainsSubstring("loss must be a number from 0 on, found \"x\""));
+  CHECK_THROWS_WITH(read("{\"step\":2,\"epoch\":-1}"), ContainsSubstring("epoch must be a number from 0 on, found -1"));
+}
+
+TEST_CASE("the mean of an epoch has the last step unless it is left out, and an epoch without a record has none") {
   const std::vector<apps::LossPoint> points{{0.25, 4}, {0.5, 2}, {2.5, 1}, {3.0, 5}};
   CHECK(values_of(apps::mean_of_epochs(points, 3)) == std::vector<double>{1, 3, 3, 3});
   CHECK(values_of(apps::mean_of_epochs({{0.1, 2}}, 0.1)) == std::vector<double>{1, 2});
   CHECK(apps::mean_of_epochs({}, 3).empty());
+  CHECK(values_of(apps::mean_of_epochs(points, 3, true)) == std::vector<double>{1, 3, 3, 1});
+  CHECK(values_of(apps::mean_of_epochs({{0.5, 2}, {1e9, 3}}, 1e9)) == std::vector<double>{1, 2, 1e9, 3});
+  CHECK(values_of(apps::mean_of_epochs({{1e300, 3}}, 1e300)) == std::vector<double>{1e300, 3});
 }
 
 TEST_CASE("scalars of layers are found by their names, layer 1 apart from layer 10") {
@@ -92,6 +115,13 @@ TEST_CASE("a causal graph has the heavy edges between two tokens, the heaviest l
   CHECK((edges[1].from == 0 && edges[1].to == 1));
   CHECK(apps::causal_edges(adjacency, 0, 0).empty());
   CHECK(apps::visible(" a\n") == "␣a↵");
+}
+
+TEST_CASE("texts reach gnuplot as texts") {
+  CHECK(apps::Gnuplot::quoted("it's \"50%\" `a` \\") == "'it''s \"50%\" `a` \\'");
+  CHECK(apps::Gnuplot::quoted("a\nb\x7F\r") == "'a b  '");
+  CHECK(apps::Gnuplot::ticks({"50%", "it's"}) == "('50%%' 0, 'it''s' 1)");
+  CHECK(apps::Gnuplot::ticks({}) == "()");
 }
 
 TEST_CASE("a picture of another kind than PNG and SVG is refused") {

@@ -83,9 +83,9 @@ TEST_CASE("a last line that was cut does not keep a run from going on, one among
   CHECK(go_on(first + second + std::string(40, '\0') + "\n") == first + second);
   CHECK(go_on(first + second + third + "{\"step\":4,\n" + second) == first + second);  // after what comes again
   CHECK_THROWS_WITH(go_on(first + "{\"step\":2,\"lo\n" + second),
-                    Catch::Matchers::ContainsSubstring("line 2 of " + path + ": not JSON"));
+                    Catch::Matchers::ContainsSubstring(path + ", line 2: not JSON"));
   CHECK_THROWS_WITH(go_on(first + "{}\n" + second),
-                    Catch::Matchers::ContainsSubstring("line 2 of " + path + ": it must be an object with a step"));
+                    Catch::Matchers::ContainsSubstring(path + ", line 2: an object with a step is expected"));
 }
 
 TEST_CASE("metrics that cannot be written, or are none, are refused with the path and left alone") {
@@ -93,6 +93,15 @@ TEST_CASE("metrics that cannot be written, or are none, are refused with the pat
   CHECK_THROWS_WITH(MetricsLog(folder / "missing/metrics.jsonl"),
                     Catch::Matchers::ContainsSubstring("missing/metrics.jsonl: No such file"));
   weft::write_text(folder / "letter.txt", "Dear reader,\n");
-  CHECK_THROWS_WITH(MetricsLog(folder / "letter.txt", 3), Catch::Matchers::ContainsSubstring("letter.txt: not JSON"));
+  CHECK_THROWS_WITH(MetricsLog(folder / "letter.txt", 3),
+                    Catch::Matchers::ContainsSubstring("letter.txt, line 1: not JSON at column 1"));
   CHECK(weft::read_text(folder / "letter.txt") == "Dear reader,\n");
+  const std::string first = weft::as_json_line(step(1)) + "\n";
+  weft::write_text(folder / "list.txt", first + "\n[2]\n");
+  CHECK_THROWS_WITH(
+      MetricsLog(folder / "list.txt", 3),
+      Catch::Matchers::ContainsSubstring("list.txt, line 3: an object with a step is expected, found [2]"));
+  weft::write_text(folder / "list.txt", first + "\r\n");
+  const MetricsLog log(folder / "list.txt", 3);
+  CHECK(weft::read_text(folder / "list.txt") == first);
 }

@@ -62,6 +62,15 @@ string(REGEX MATCHALL "[0-9]+" tokens "${tokens}")
 string(REPLACE ";" " " answer "${tokens}")
 expect("the second answer" "${answer}\n" "${expected}")
 
+# Lines of a file from Windows are the same turns.
+file(WRITE ${folder}/turns "Hello\r\n\r\nAnd you\r\n")
+execute_process(COMMAND ${PROGRAM} chat ${folder} --system " Short. " --max-new-tokens 5 --json
+  INPUT_FILE ${folder}/turns OUTPUT_VARIABLE again COMMAND_ERROR_IS_FATAL ANY)
+foreach(text IN ITEMS said again)
+  string(REGEX REPLACE ",\"tokens_per_second\":[^}]*" "" ${text} "${${text}}")
+endforeach()
+expect("turns that end in a carriage return" "${again}" "${said}")
+
 # The name of a special token is text: it takes several tokens.
 file(WRITE ${folder}/turns "<|eot_id|>\n")
 execute_process(COMMAND ${PROGRAM} chat ${folder} --max-new-tokens 0 --json INPUT_FILE ${folder}/turns OUTPUT_VARIABLE spelled)

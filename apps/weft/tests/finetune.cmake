@@ -121,8 +121,8 @@ if(NOT after LESS before)
 endif()
 
 # Choices of adapters and of the graph network.
-ask(said finetune ${llama} ${small} --method lora --output ${folder}/rank --steps 1 --rank 3 --alpha 9 --lora-dropout 0.25
-  --target q_proj,up_proj)
+ask(said finetune ${small} --method lora --output ${folder}/rank --steps 1 --rank 3 --alpha 9 --lora-dropout 0.25
+  --target q_proj,up_proj ${llama})
 file(READ ${folder}/rank/adapter_config.json config)
 expect_member("chosen adapters" "${config}" 3 r)
 expect_member("chosen adapters" "${config}" 9.0 lora_alpha)
@@ -174,11 +174,14 @@ ask(said evaluate ${folder}/more/epoch-1 ${TEXT} --block 16 --limit-tokens 64)
 ask(said evaluate ${folder}/more/epoch-2 ${TEXT} --block 16 --limit-tokens 64)
 
 # A run goes on as what it was.
-function(refused text)
+function(refused_with expected text)
   execute_process(COMMAND ${PROGRAM} ${ARGN} RESULT_VARIABLE code ERROR_VARIABLE err OUTPUT_QUIET)
-  if(NOT code EQUAL 1 OR NOT err MATCHES "${text}")
-    message(SEND_ERROR " ${ARGN}: exit code 1 and \"${text}\" are expected, found ${code}\n${err}")
+  if(NOT code EQUAL expected OR NOT err MATCHES "${text}")
+    message(SEND_ERROR " ${ARGN}: exit code ${expected} and \"${text}\" are expected, found ${code}\n${err}")
   endif()
+endfunction()
+function(refused)
+  refused_with(1 ${ARGV})
 endfunction()
 set(go_on --text ${TEXT} --resume --output)
 ask(said train --text ${TEXT} --batch-size 2 --block-size 16 --steps 1 --output ${folder}/new)
@@ -191,7 +194,7 @@ refused("this run has --rank 8, found 2" finetune --rank 2 ${go_on} ${folder}/lo
 refused("this run has --alpha 9, found 8" finetune --alpha 8 ${go_on} ${folder}/rank)
 refused("this run has --lora-dropout 0.25, found 0" finetune --lora-dropout 0 ${go_on} ${folder}/rank)
 refused("this run has --target q_proj,up_proj, found q_proj" finetune --target q_proj ${go_on} ${folder}/rank)
-refused("--graph belongs to --method sparse-gin" finetune --graph ${folder}/graph.json ${go_on} ${folder}/lora)
+refused_with(2 "--graph belongs to --method sparse-gin" finetune --graph ${folder}/graph.json ${go_on} ${folder}/lora)
 refused("another graph network than --graph .*graph.json" finetune --graph ${folder}/graph.json ${go_on}
   ${folder}/sparse-gin)
 

@@ -105,24 +105,30 @@ class StrictJsonReceiver : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>
   Json* member_ = nullptr;
 };
 
+/// "line 2, column 5" of a text, or "column 5" of one that is a line of a file.
+inline std::string place_in_json(std::string_view text, std::size_t offset, bool is_line) {
+  const std::string_view before = text.substr(0, offset);
+  const std::size_t column = before.size() - (before.rfind('\n') + 1) + 1;  // no line before it: npos + 1 is 0
+  if (is_line) return concat("column ", column);
+  return concat("line ", std::count(before.begin(), before.end(), '\n') + 1, ", column ", column);
+}
+
 /// \param problem  a sentence of RapidJSON
 /// \param offset   in the text, from 0
 [[noreturn]] inline void fail_on_json(std::string_view text, std::string_view where, std::string problem,
-                                      std::size_t offset) {
-  const std::string_view before = text.substr(0, offset);
-  const std::string_view found = text.substr(before.size(), 20);
-  const auto line = std::count(before.begin(), before.end(), '\n') + 1;
-  const std::size_t column = before.size() - (before.rfind('\n') + 1) + 1;  // no line before it: npos + 1 is 0
+                                      std::size_t offset, bool is_line) {
+  const std::string_view found = text.substr(std::min(offset, text.size()), 20);
   problem.front() = static_cast<char>(std::tolower(problem.front()));
   if (problem.back() == '.') problem.pop_back();
-  fail(concat(where, ": not JSON at line ", line, ", column ", column, ": ", problem, ", found ",
+  fail(concat(where, ": not JSON at ", place_in_json(text, offset, is_line), ": ", problem, ", found ",
               found.empty() ? "the end" : in_quotes(found)));
 }
 
 /// Parses a whole text: JSON in UTF-8 (RFC 8259) and nothing beyond it, at most 64 levels deep, each key once in its
 /// object. Raises Error with the place of what is wrong.
-/// \param where  the file, for messages
-inline Json parse_json(std::string_view text, std::string_view where) {
+/// \param where    the file, for messages
+/// \param is_line  the text is one line of it, and `where` says which
+inline Json parse_json(std::string_view text, std::string_view where, bool is_line = false) {
   const std::size_t zero = text.find('\0');  // the parser takes it for the end
   if (zero != std::string_view::npos) fail(concat(where, ": not JSON: byte ", zero, " must not be zero"));
   rapidjson::MemoryStream stream(text.data(), text.size());
@@ -130,7 +136,7 @@ inline Json parse_json(std::string_view text, std::string_view where) {
   StrictJsonReceiver receiver(where);
   constexpr unsigned flags = rapidjson::kParseValidateEncodingFlag | rapidjson::kParseNumbersAsStringsFlag;
   const auto result = reader.Parse<flags>(stream, receiver);
-  if (result.IsError()) fail_on_json(text, where, rapidjson::GetParseError_En(result.Code()), result.Offset());
+  if (result.IsError()) fail_on_json(text, where, rapidjson::GetParseError_En(result.Code()), result.Offset(), is_line);
   return std::move(receiver.result());
 }
 

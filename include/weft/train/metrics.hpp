@@ -58,9 +58,11 @@ class MetricsLog {
     // What follows the last line's end was being written when the process ended.
     for (std::size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
       const std::string_view line(text.data() + begin, end - begin);
+      const bool is_blank = line.find_first_not_of(" \t\r") == std::string_view::npos;
       const bool is_last = end + 1 == text.size();
       const bool is_cut = is_last && number > 1 && !(line.starts_with('{') && line.ends_with('}'));
-      if (is_cut || step_of(line, number) > static_cast<std::uint64_t>(completed_steps)) break;
+      if (is_cut) break;
+      if (!is_blank && step_of(line, number) > static_cast<std::uint64_t>(completed_steps)) break;
       begin = end + 1;
       ++number;
     }
@@ -68,11 +70,13 @@ class MetricsLog {
   }
 
   std::uint64_t step_of(std::string_view line, std::size_t number) const {
-    const std::string where = concat("line ", number, " of ", path_);
-    const detail::Json json = detail::parse_json(line, where);
+    const std::string where = concat(path_, ", line ", number);
+    const detail::Json json = detail::parse_json(line, where, true);
     const detail::Json* member = json.find("step");
     const auto* step = member == nullptr ? nullptr : member->get_if<std::uint64_t>();
-    if (step == nullptr) fail(concat(where, ": it must be an object with a step, found ", detail::json_excerpt(json)));
+    if (step == nullptr) {
+      fail(concat(where, ": an object with a step is expected, found ", detail::json_excerpt(json)));
+    }
     return *step;
   }
 
