@@ -5,6 +5,7 @@
 #include <exception>
 
 #include <weft/io/model_header.hpp>
+#include <weft/io/notes.hpp>
 
 int main(int argc, char** argv) {
   if (argc != 4 && argc != 5) {
@@ -14,6 +15,7 @@ int main(int argc, char** argv) {
   try {
     const std::string folder = argv[1];
     const weft::PretrainedConfig config = weft::read_config(folder + "/config.json");
+    weft::detail::give_notes(config.notes, nullptr);
     weft::write_text(argv[3], weft::model_header(config, argv[2], folder, argc == 5));
     return 0;
   } catch (const std::exception& error) {

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <new>
 
+#include "weft/io/notes.hpp"
 #include "weft/tensor/error.hpp"
 #include "weft/version.hpp"
 
@@ -30,9 +31,7 @@ void expect_printed() {
   if (!std::cout.flush()) weft::fail("cannot write to the standard output");
 }
 
-void print_notes(const std::vector<std::string>& notes) {
-  for (const std::string& note : notes) std::cerr << "weft: note: " << note << "\n";
-}
+void print_notes(const std::vector<std::string>& notes) { weft::detail::give_notes(notes, nullptr); }
 
 std::string read_input() {
   std::string text(std::istreambuf_iterator<char>(std::cin), {});

@@ -4,6 +4,7 @@
 #include "weft/io/pretrained.hpp"
 
 #include "models/tiny_models.hpp"
+#include "support/captured_stderr.hpp"
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -84,10 +85,15 @@ TEST_CASE("whoever loads a model learns what was replaced") {
   text.replace(text.find("\"standard_MLP\""), 14, "\"wide_MLP\"");
   write_text(folder / "model/config.json", text);
   std::vector<std::string> notes;
+  CapturedStderr with_notes;
   load_pretrained<TinyLlama>(folder / "model", &notes);
+  CHECK(with_notes.text().empty());
   REQUIRE(notes.size() == 1);
   CHECK_THAT(notes[0], Catch::Matchers::ContainsSubstring(
                            "gnn_config.MLP_type: \"wide_MLP\" is not known; \"standard_MLP\" is used"));
+  CapturedStderr without;
+  load_pretrained<TinyLlama>(folder / "model");
+  CHECK(without.text() == "weft: note: " + notes[0] + "\n");
 }
 
 TEST_CASE("a configuration that the library cannot build is refused with its file") {

@@ -16,6 +16,15 @@ function(expect what found expected)
   endif()
 endfunction()
 
+# expect_one_note WHAT STDERR PATTERN
+function(expect_one_note what err pattern)
+  string(REGEX MATCHALL "weft: note:" notes "${err}")
+  list(LENGTH notes count)
+  if(NOT count EQUAL 1 OR NOT err MATCHES "weft: note: [^\n]*${pattern}")
+    message(SEND_ERROR " ${what}: one note that matches \"${pattern}\" is expected, found\n${err}")
+  endif()
+endfunction()
+
 # expect_member WHAT JSON EXPECTED MEMBER...
 function(expect_member what json expected)
   string(JSON found GET "${json}" ${ARGN})

@@ -164,6 +164,22 @@ endforeach()
 expect_member("a chosen graph network beside GIN attention" "${config}" 12 gnn_config hidden_dim)
 expect_member("a chosen graph network beside GIN attention" "${config}" key_to_query gnn_config edge_direction)
 
+# A name that is not known is told once, wherever it stands.
+file(COPY ${llama} DESTINATION ${folder}/unknown)
+file(READ ${llama}/config.json config)
+string(JSON config SET "${config}" gnn_config "{\"use_GNN_from_attention\": \"base\"}")
+file(WRITE ${folder}/unknown/llama/config.json "${config}")
+file(READ ${folder}/graph.json config)
+string(JSON config SET "${config}" gnn_config MLP_type "\"wide\"")
+file(WRITE ${folder}/unknown/graph.json "${config}")
+ask(said finetune ${folder}/unknown/llama ${small} --method full --output ${folder}/unknown/full --steps 1)
+expect_one_note("an unknown name of the model" "${err}" "\"base\" is not known")
+ask(said finetune ${folder}/unknown/llama ${small} --method sparse-gin --output ${folder}/unknown/sparse-gin --steps 1)
+expect_one_note("an unknown name of a model that gets a graph network" "${err}" "\"base\" is not known")
+ask(said finetune ${llama} ${small} --method sparse-gin --graph ${folder}/unknown/graph.json --steps 1
+  --output ${folder}/unknown/chosen)
+expect_one_note("an unknown name of a chosen graph network" "${err}" "\"wide\" is not known")
+
 # A model that has a graph network trains that one; each epoch leaves what was learned.
 file(READ ${TEXT} text LIMIT 400)
 file(WRITE ${folder}/short.txt "${text}")

@@ -32,6 +32,13 @@ ask(said tokenize ${folder}/words --ids "The License")
 ask(expected tokenize ${GOLDENS}/tokenizers/llama3 --ids "The License")
 expect("tokens of the trained model's folder" "${said}" "${expected}")
 
+# A name that is not known is told once.
+file(READ ${folder}/llama/config.json config)
+string(JSON config SET "${config}" gnn_config "{\"use_GNN_from_attention\": \"base\"}")
+file(WRITE ${folder}/unknown.json "${config}")
+ask(said train ${folder}/unknown.json ${small} --output ${folder}/unknown --steps 1)
+expect_one_note("an unknown name" "${err}" "\"base\" is not known")
+
 # Six steps at once, and three and three: the same files.
 set(run ${small} --schedule constant --seed 7)
 ask(said train ${folder}/llama/config.json ${run} --output ${folder}/whole --steps 6)

@@ -11,6 +11,7 @@
 #include "weft/io/folder.hpp"
 #include "weft/io/json_config.hpp"
 #include "weft/io/model_weights.hpp"
+#include "weft/io/notes.hpp"
 #include "weft/io/save_weights.hpp"
 #include "weft/models/llama.hpp"
 #include "weft/models/lora.hpp"
@@ -129,13 +130,13 @@ LlamaForCausalLMWithGNN<Config, T> load_embedded() {
 ///
 ///     auto model = weft::load_pretrained<weft::Dynamic>("path/to/checkpoint");
 ///
-/// \param notes  gets a sentence for each value of config.json that was replaced by another, and for each parameter that
-///               stands twice in the file and differs, unless null
+/// \param notes  gets a sentence for each value of config.json that was replaced by another (quirk C3), and for each parameter
+///               that stands twice in the file and differs; null: standard error gets them, a line each
 template <class Config, class T = float>
 LlamaForCausalLMWithGNN<Config, T> load_pretrained(const std::string& folder,
                                                    std::vector<std::string>* notes = nullptr) {
   PretrainedConfig config = read_config(folder + "/config.json");
-  if (notes != nullptr) notes->insert(notes->end(), config.notes.begin(), config.notes.end());
+  detail::give_notes(config.notes, notes);
   if (config.llama.tie_word_embeddings) config.gnn.compatibility.tie_on_construct.reset();  // loading ties (quirk M2)
   validate_config(folder + "/config.json", config);
   if constexpr (!std::is_same_v<Config, Dynamic>) {
@@ -144,7 +145,9 @@ LlamaForCausalLMWithGNN<Config, T> load_pretrained(const std::string& folder,
   const ModelWeights weights(folder);
   detail::expect_room(folder, weights.tensors(), config);
   LlamaForCausalLMWithGNN<Config, T> model(config.llama, config.gnn, WithoutValues());
-  detail::load_parameters(weights.tensors(), list_parameters(model), "", true, notes);
+  std::vector<std::string> differing;
+  detail::load_parameters(weights.tensors(), list_parameters(model), "", true, &differing);
+  detail::give_notes(differing, notes);
   model.remainder = {config.other, detail::read_generation_text(folder)};
   return model;
 }
