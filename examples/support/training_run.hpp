@@ -71,7 +71,7 @@ TrainingRun train(const std::string& name, weft::Trainer<Model>& trainer, weft::
     std::snprintf(losses, sizeof losses, "  loss %.4f  validation %.4f", report.loss, run.validation.back().loss);
     bar.update(report.step, name + losses);
   };
-  trainer.fit(data, {stepped, validated, [] { return interrupted != 0; }});
+  trainer.fit(data, {.on_step = stepped, .on_evaluation = validated, .should_stop = [] { return interrupted != 0; }});
   bar.finish();
   run.tokens_per_second = median(std::move(speeds));
   return run;
