@@ -88,7 +88,7 @@ TEST_CASE("numbers outside of their range are refused by name") {
              ContainsSubstring("rope_scaling.high_freq_factor must be above low_freq_factor"));
 }
 
-TEST_CASE("padding must be a row of the embedding, from its end if negative; other special tokens need not be one") {
+TEST_CASE("padding must be a row of the embedding, which other special tokens need not be") {
   CHECK_THAT(
       refusal({.vocab_size = 10, .pad_token_id = 10}),
       ContainsSubstring("pad_token_id must be a row of the embedding, at least -vocab_size and below vocab_size 10, "

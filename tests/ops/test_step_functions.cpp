@@ -65,8 +65,9 @@ TEST_CASE("scaled_topk_causal_4d is strictly lower triangular, takes its share o
     }
   }
   Inference inference;
-  CHECK_THROWS_WITH(scaled_topk_causal_4d(inference, a, 1.5),
-                    "process_adjacency(a): top_k_fraction must be in (0, 1], found 1.5");
+  CHECK_THROWS_WITH(
+      scaled_topk_causal_4d(inference, a, 1.5),
+      "process_adjacency(a): top_k_fraction must be in (0, 1] in the mode scaled_topk_causal_4d, found 1.5");
 }
 
 TEST_CASE("gumbel_sigmoid switches by given noise or by a stream, and has its derivative") {

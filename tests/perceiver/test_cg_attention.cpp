@@ -214,7 +214,7 @@ TEST_CASE("coarse-grained attention refuses what it cannot do") {
                     ContainsSubstring("no weights of tokens against tokens"));
   CHECK_FALSE(layer.incremental());
   CHECK(layer.head_dim() == 2);
-  CHECK(layer.key_width() == 4);
+  CHECK(layer.key_width() == 0);
 }
 
 TEST_CASE("a mask wider than a text of fewer tokens than latents is refused, at every level") {

@@ -97,7 +97,7 @@ TEST_CASE("metrics that cannot be written, or are none, are refused with the pat
                     Catch::Matchers::ContainsSubstring("letter.txt, line 1: not JSON at column 1"));
   CHECK(weft::read_text(folder / "letter.txt") == "Dear reader,\n");
   const std::string first = weft::as_json_line(step(1)) + "\n";
-  weft::write_text(folder / "list.txt", first + "\n[2]\n");
+  weft::write_text(folder / "list.txt", first + "\n[2]\n" + first);
   CHECK_THROWS_WITH(
       MetricsLog(folder / "list.txt", 3),
       Catch::Matchers::ContainsSubstring("list.txt, line 3: an object with a step is expected, found [2]"));
