@@ -141,7 +141,7 @@ int main(int argc, char** argv) {
   app.add_option("--layers", arguments.layers, "decoder layers")->check(CLI::Range(1, 1 << 10));
   app.add_option("--heads", arguments.heads, "attention heads")->check(CLI::Range(1, 1 << 10));
   app.add_option("--learning-rate", arguments.learning_rate)->check(CLI::Range(1e-8, 1.0));
-  app.add_option("--seed", arguments.seed, "of weights and data order")->check(apps::seed());
+  app.add_option("--seed", arguments.seed, "of weights and data order")->transform(apps::seed());
   app.add_option("--output", arguments.output, "folder for metrics, table and picture")->check(apps::some_text());
   app.add_option("--only", arguments.only, "names of the variants to train")->delimiter(',');
   for (CLI::Option* option : app.get_options()) option->capture_default_str();

@@ -231,7 +231,7 @@ int main(int argc, char** argv) {
   app.add_option("--base-learning-rate", arguments.base_learning_rate)->check(rate);
   app.add_option("--graph-learning-rate", arguments.graph_learning_rate)->check(rate);
   app.add_option("--lora-learning-rate", arguments.lora_learning_rate)->check(rate);
-  app.add_option("--seed", arguments.seed, "of weights and data order")->check(apps::seed());
+  app.add_option("--seed", arguments.seed, "of weights and data order")->transform(apps::seed());
   app.add_option("--output", arguments.output, "folder for models, table and pictures")->check(apps::some_text());
   for (CLI::Option* option : app.get_options()) option->capture_default_str();
   CLI11_PARSE(app, argc, argv);

@@ -149,7 +149,7 @@ int main(int argc, char** argv) {
   app.add_option("--batch-size", arguments.batch_size, "rows of 512 tokens in one step")->check(CLI::Range(1, 1 << 16));
   app.add_option("--learning-rate", arguments.learning_rate)->check(CLI::Range(1e-8, 1.0));
   app.add_option("--sequences", arguments.sequences, "that the model makes in the end")->check(CLI::Range(0, 1 << 16));
-  app.add_option("--seed", arguments.seed, "of weights, data order and generation")->check(apps::seed());
+  app.add_option("--seed", arguments.seed, "of weights, data order and generation")->transform(apps::seed());
   app.add_option("--output", arguments.output, "folder for model, metrics and pictures")->check(apps::some_text());
   for (CLI::Option* option : app.get_options()) option->capture_default_str();
   CLI11_PARSE(app, argc, argv);

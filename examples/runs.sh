@@ -108,7 +108,7 @@ one_line "--prompt: must not be empty"
 # Pictures that cannot be drawn are no reason to fail, and stay out of what the model says.
 mkdir -p pictures/loss.png
 run pictures --steps 1 || die "a run without pictures failed"
-if command -v gnuplot >/dev/null; then says log "not drawn, because gnuplot failed: pictures/loss.png"; fi
+if command -v gnuplot >/dev/null; then says log "not drawn: cannot replace pictures/loss.png"; fi
 if grep -qa PNG out; then die "a picture went to the standard output"; fi
 PATH=$PWD/unused "$program" --corpus "$corpus" --output pictures --steps 1 >out 2>log || die "without gnuplot: failed"
 says log "not drawn, because gnuplot was not found: pictures/loss.png"

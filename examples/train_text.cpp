@@ -196,7 +196,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--seed", arguments.seed,
                  "of weights, data order and generation (42; with --resume that of the checkpoint)")
-      ->check(apps::seed());
+      ->transform(apps::seed());
   app.add_flag("--resume", arguments.resume, "go on from the checkpoint in the output folder");
   CLI11_PARSE(app, argc, argv);
   try {

@@ -21,7 +21,7 @@ inline CLI::Validator some_text() {
   return {[](const std::string& text) { return std::string(text.empty() ? "must not be empty" : ""); }, ""};
 }
 
-/// A number from `least` to `most`, which the list of options does not show. A whole one is decimal: CLI11, which is handed
+/// A number from `least` to `most`, which the list of options does not show, for `transform`. A whole one is decimal: CLI11, which is handed
 /// the digits that are left, would itself take a leading zero for a number to the base 8.
 template <class Number>
 CLI::Validator between(Number least, Number most) {

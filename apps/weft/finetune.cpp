@@ -196,10 +196,11 @@ void add_finetune(CLI::App& app, int& code) {
       ->check(CLI::IsMember({"full", "sparse-gin", "lora"}).description(""));
   command->add_option("--graph", options->graph, "sparse-gin: config.json with the gnn_config to add (the reference's)")
       ->check(some_text());
-  command->add_option("--rank", options->rank, "lora: of every adapter (8)")->check(between(1, 1 << 20));
+  command->add_option("--rank", options->rank, "lora: of every adapter (8)")->transform(between(1, 1 << 20));
   command->add_option("--alpha", options->alpha, "lora: adapters are multiplied by alpha / rank (twice the rank)")
-      ->check(between(0.0, 1e6));
-  command->add_option("--lora-dropout", options->dropout, "lora: of an adapter's input (0)")->check(between(0.0, 0.99));
+      ->transform(between(0.0, 1e6));
+  command->add_option("--lora-dropout", options->dropout, "lora: of an adapter's input (0)")
+      ->transform(between(0.0, 0.99));
   command->add_option("--target", options->targets, "lora: ends of the names of layers, q_proj,v_proj (all-linear)")
       ->delimiter(',')
       ->allow_extra_args(false)

@@ -165,7 +165,7 @@ void add_inspect(CLI::App& app, int& code) {
   command
       ->add_option("--length", options->length,
                    "tokens of the text whose key-value cache is counted (those the model was made for)")
-      ->check(between(1, kMost));
+      ->transform(between(1, kMost));
   command->add_flag("--json", options->json, "one JSON object");
   command->callback([options, &code] { code = inspect(*options); });
 }

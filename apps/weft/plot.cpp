@@ -143,7 +143,7 @@ void add_input(CLI::App* kind, const std::string& name, const std::string& help,
 void add_layer_and_text(CLI::App* kind, Options& options) {
   add_input(kind, "DIR", "model folder", options);
   kind->add_option("TEXT", options.text, "what the model reads")->required()->check(some_text())->type_name("");
-  kind->add_option("--layer", options.layer, "counted from 0 (the last)")->check(between(0, kMost));
+  kind->add_option("--layer", options.layer, "counted from 0 (the last)")->transform(between(0, kMost));
   kind->add_flag("--ids", options.ids, "the text is numbers of tokens");
 }
 
@@ -172,7 +172,7 @@ void add_plot(CLI::App& app, int& code) {
   kind->add_option("--by", options.by, "step, epoch, or mean: one point for each epoch")
       ->check(CLI::IsMember({"step", "epoch", "mean"}))
       ->capture_default_str();
-  kind->add_option("--epochs", options.epochs, "of the whole run (what the file says)")->check(between(1e-9, 1e9));
+  kind->add_option("--epochs", options.epochs, "of the whole run (what the file says)")->transform(between(1e-9, 1e9));
   kind->add_flag("--drop-last", options.drop_last, "mean: without the last step, as the reference has it");
 
   kind = add_kind(plot, "parameters", "the scalars that each layer has learned", options, code, plot_parameters);
@@ -190,9 +190,9 @@ void add_plot(CLI::App& app, int& code) {
 
   kind = add_kind(plot, "graph", "which tokens listen to which, in one head", options, code, plot_graph);
   add_layer_and_text(kind, options);
-  kind->add_option("--head", options.head, "counted from 0")->check(between(0, kMost))->capture_default_str();
+  kind->add_option("--head", options.head, "counted from 0")->transform(between(0, kMost))->capture_default_str();
   kind->add_option("--threshold", options.threshold, "leave out edges below this share of the heaviest")
-      ->check(between(0.0, 1.0))
+      ->transform(between(0.0, 1.0))
       ->capture_default_str();
 }
 

@@ -62,16 +62,17 @@ void RunOptions::add_to(CLI::App& command, const weft::TrainingOptions& usual) {
   command.add_option("--batch-size", batch_size, with("blocks in an update", std::to_string(usual.batch_size)))
       ->check(count);
   command.add_option("--block-size", block_size, "tokens that the model sees at once (at most 128)")
-      ->check(between(2, kMost));
+      ->transform(between(2, kMost));
   command.add_option("--learning-rate", learning_rate, with("the largest", short_text(usual.learning_rate)))
       ->check(rate);
   command.add_option("--schedule", schedule, "constant, constant_with_warmup, linear or cosine (cosine)")
       ->check(CLI::IsMember({"constant", "constant_with_warmup", "linear", "cosine"}).description(""));
-  command.add_option("--warmup-steps", warmup_steps, "(a tenth of the steps, at most 100)")->check(between(0, kMost));
+  command.add_option("--warmup-steps", warmup_steps, "(a tenth of the steps, at most 100)")
+      ->transform(between(0, kMost));
   command.add_option("--weight-decay", weight_decay, with("of AdamW", short_text(usual.weight_decay)))->check(rate);
   command.add_option("--validation", validation, "share of the text, at its end, to measure on (0.05)")
-      ->check(between(0.0, 0.9));
-  command.add_option("--seed", seed, "of weights, dropout and order (42)")->check(apps::seed());
+      ->transform(between(0.0, 0.9));
+  command.add_option("--seed", seed, "of weights, dropout and order (42)")->transform(apps::seed());
   command.add_option("--save-every", save_every, "steps between checkpoints (200)")->check(count);
   command.add_flag("--ids", ids, "the text is numbers of tokens; each counts as a byte");
   command.add_flag("--keep-epochs", keep_epochs, "also leave what was learned in epoch-1, epoch-2, ...");

@@ -23,13 +23,13 @@ struct SamplingChoice {
   /// \param usual_length  of an answer, for the help
   void add_to(CLI::App& command, const std::string& usual_length) {
     command.add_option("--max-new-tokens", max_new_tokens, "the most tokens to add (" + usual_length + ")")
-        ->check(between(0, kMost));
+        ->transform(between(0, kMost));
     command.add_option("--temperature", temperature, "draw: below 1 the probable more often, above 1 less")
-        ->check(between(0.0, 1e6));
-    command.add_option("--top-k", top_k, "draw among the k most probable tokens")->check(between(1, kMost));
+        ->transform(between(0.0, 1e6));
+    command.add_option("--top-k", top_k, "draw among the k most probable tokens")->transform(between(1, kMost));
     command.add_option("--top-p", top_p, "draw among the most probable whose probability reaches p")
-        ->check(between(1e-9, 1.0));
-    command.add_option("--seed", seed, "of drawing (0)")->check(apps::seed());
+        ->transform(between(1e-9, 1.0));
+    command.add_option("--seed", seed, "of drawing (0)")->transform(apps::seed());
   }
 
   /// Any choice about drawing draws; temperature 0 is the limit in which the most probable token is certain.

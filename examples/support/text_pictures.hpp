@@ -17,6 +17,15 @@ namespace examples {
 
 using apps::Gnuplot;
 
+/// A run goes on without its pictures.
+inline void draw(const Gnuplot& gnuplot, const std::string& path) {
+  try {
+    std::cerr << report(gnuplot.draw(), path) << "\n";
+  } catch (const weft::Error& error) {
+    std::cerr << "not drawn: " << error.what() << "\n";
+  }
+}
+
 /// Training loss and validation in bits per byte, from a file of metrics.
 inline void draw_loss(const std::string& metrics, const std::string& path) {
   std::string training;
@@ -37,7 +46,7 @@ inline void draw_loss(const std::string& metrics, const std::string& path) {
       "plot '-' with lines lc rgb '#9ecae1' title 'training', "
       "'-' with linespoints pt 7 ps 0.6 lw 2 lc rgb '#d6604d' title 'validation'\n");
   gnuplot.send(training + "e\n" + validation + "e\n");
-  std::cerr << report(gnuplot.draw(), path) << "\n";
+  draw(gnuplot, path);
 }
 
 /// A byte as a label of an axis.
@@ -73,7 +82,7 @@ void draw_adjacency(const Model& model, const weft::ByteTokenizer& tokenizer, co
                "set palette defined (0 '#f7fbff', 0.3 '#6baed6', 1 '#08306b')\nset cblabel 'weight'\nset key off\n"
                "plot '-' matrix with image\n");
   gnuplot.send(rows + "e\n");
-  std::cerr << report(gnuplot.draw(), path) << "\n";
+  draw(gnuplot, path);
 }
 
 }  // namespace examples
