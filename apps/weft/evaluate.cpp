@@ -144,9 +144,9 @@ void add_evaluate(CLI::App& app, int& code) {
       ->check(some_text());
   command
       ->add_option("--block", options->block, "tokens that the model sees at once (those it was made for, at most 512)")
-      ->check(at_least_two);
+      ->transform(at_least_two);
   command->add_option("--limit-tokens", options->limit_tokens, "only the first tokens of the text")
-      ->check(at_least_two);
+      ->transform(at_least_two);
   command->add_flag("--ids", options->ids, "the file holds numbers of tokens");
   command->add_flag("--json", options->json, "one JSON object");
   command->callback([options, &code] { code = evaluate(*options); });

@@ -58,9 +58,10 @@ void RunOptions::add_to(CLI::App& command, const weft::TrainingOptions& usual) {
   const auto with = [](const char* text, const std::string& value) { return std::string(text) + " (" + value + ")"; };
   command.add_option("--text", text, "UTF-8 text to learn")->required()->check(some_text());
   command.add_option("--output", output, "folder to write")->required()->check(some_text());
-  command.add_option("--steps", steps, with("updates of the weights", std::to_string(usual.max_steps)))->check(count);
+  command.add_option("--steps", steps, with("updates of the weights", std::to_string(usual.max_steps)))
+      ->transform(count);
   command.add_option("--batch-size", batch_size, with("blocks in an update", std::to_string(usual.batch_size)))
-      ->check(count);
+      ->transform(count);
   command.add_option("--block-size", block_size, "tokens that the model sees at once (at most 128)")
       ->transform(between(2, kMost));
   command.add_option("--learning-rate", learning_rate, with("the largest", short_text(usual.learning_rate)))
@@ -73,7 +74,7 @@ void RunOptions::add_to(CLI::App& command, const weft::TrainingOptions& usual) {
   command.add_option("--validation", validation, "share of the text, at its end, to measure on (0.05)")
       ->transform(between(0.0, 0.9));
   command.add_option("--seed", seed, "of weights, dropout and order (42)")->transform(apps::seed());
-  command.add_option("--save-every", save_every, "steps between checkpoints (200)")->check(count);
+  command.add_option("--save-every", save_every, "steps between checkpoints (200)")->transform(count);
   command.add_flag("--ids", ids, "the text is numbers of tokens; each counts as a byte");
   command.add_flag("--keep-epochs", keep_epochs, "also leave what was learned in epoch-1, epoch-2, ...");
   command.add_flag("--resume", resume, "go on with the run in the output folder");
