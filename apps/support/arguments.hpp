@@ -21,8 +21,8 @@ inline CLI::Validator some_text() {
   return {[](const std::string& text) { return std::string(text.empty() ? "must not be empty" : ""); }, ""};
 }
 
-/// A number from `least` to `most`, which the list of options does not show, for `transform`. A whole one is decimal: CLI11, which is handed
-/// the digits that are left, would itself take a leading zero for a number to the base 8.
+/// A number from `least` to `most`, for `transform`; the list of options does not show it. A whole one is decimal: CLI11 would
+/// take a leading zero for a number to the base 8, and is handed the digits without it.
 template <class Number>
 CLI::Validator between(Number least, Number most) {
   return {[least, most](std::string& text) {

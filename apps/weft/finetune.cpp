@@ -72,12 +72,10 @@ void expect_same(const Options& options, const char* name, const std::optional<V
 /// What was asked for, or what the run to go on with says.
 RunRecord record_of(const Options& options) {
   if (!options.run.resume) {
-    return {options.run.validation.value_or(0.05),
-            options.model,
-            options.method.value_or("full"),
-            absolute_path(options.model),
-            {},
-            {}};
+    return {.validation = options.run.validation.value_or(0.05),
+            .model = options.model,
+            .method = options.method.value_or("full"),
+            .folder = absolute_path(options.model)};
   }
   RunRecord record = read_run_record(options.run.output);
   if (record.model.empty()) weft::fail(options.run.output + " has a run of weft train, which goes on with it");
@@ -121,6 +119,7 @@ Finetuning finetuning_of(const Options& options, FinetuningMethod method, const 
   return finetuning;
 }
 
+/// What is said of adapters once more.
 void expect_same_adapters(const Options& options, const RunRecord& record) {
   const std::string path = options.run.file("adapter_config.json");
   const auto stored = weft::detail::read_lora_options(weft::detail::parse_json(weft::read_text(path), path), path);

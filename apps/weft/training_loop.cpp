@@ -102,7 +102,8 @@ Outcome fit(const RunOptions& options, TrainingRun& run, weft::MetricsLog& log) 
     log.write(report);
     outcome.validation = report;
   };
-  callbacks.on_step_done = [&](const weft::StepReport& report) {  // the evaluation is not made up for
+  // Not before the step's evaluation: whoever goes on from here does not make it again.
+  callbacks.on_step_done = [&](const weft::StepReport& report) {
     if (report.step % options.save_every == 0) save(options, run);
   };
   callbacks.should_stop = interrupted;

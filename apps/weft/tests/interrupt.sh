@@ -59,6 +59,9 @@ grep -q 'stopped and saved' out || die "train: where it stopped is expected"
 "$program" train --text "$text" --output run --resume >out 2>log || die "train --resume: it must go on"
 cmp run/model.safetensors uninterrupted/model.safetensors || die "train --resume: the same weights are expected"
 
+# step_of FOLDER: that of its checkpoint.
+step_of() { grep -aoE '"step\\?":[0-9]+' "$1/checkpoint.safetensors" | cut -d: -f2; }
+
 # What --save-every saves outlives a run that is killed.
 rm -rf killed
 "$program" train interrupted --text "$text" --batch-size 2 --block-size 16 --steps 1000000 --save-every 5 --output killed >out 2>log &
@@ -76,20 +79,20 @@ for resume in "" --resume; do # its folder is its own
 done
 kill -KILL $pid
 wait $pid || true
-step=$(grep -aoE '"step\\?":[0-9]+' killed/checkpoint.safetensors | cut -d: -f2)
+step=$(step_of killed)
 if [ "${step:-0}" -eq 0 ] || [ $((step % 5)) -ne 0 ]; then die "train: a checkpoint of a fifth step is expected, found step $step"; fi
 "$program" generate killed "The" --max-new-tokens 2 >out 2>log || die "generate: the killed run's model must speak"
 stop train --text "$text" --output killed --resume
 
-# Killed between a step and its evaluation, twice, a run ends with the metrics of one that never stopped.
+# Killed as soon as there is a checkpoint, twice, a run ends with the metrics of one that never stopped.
 rm -rf measured straight
-set -- --text long.txt --batch-size 64 --block-size 64 --steps 9 --save-every 1
+set -- --text long.txt --batch-size 64 --block-size 64 --validation 0.5 --steps 9 --save-every 1
 "$program" train interrupted "$@" --output straight >out 2>log || die "train: it must not fail"
 resume=
-for lines in 3 9; do
+for step in 2 5; do
   "$program" train interrupted "$@" --output measured $resume >out 2>log &
   pid=$!
-  until [ -s measured/metrics.jsonl ] && [ "$(wc -l <measured/metrics.jsonl)" -ge $lines ]; do
+  until [ -s measured/checkpoint.safetensors ] && [ "$(step_of measured)" -ge $step ]; do
     kill -0 $pid 2>/dev/null || die "train: ended before it was killed"
     sleep 0.01
   done
