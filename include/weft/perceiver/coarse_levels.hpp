@@ -40,8 +40,9 @@ class CoarseLevels {
     for (auto& projection : level_projections) projection.initialize(rng, standard_deviation);
   }
 
-  /// Of the rotary tables that a model makes for its attention: the smallest, since nothing reads them here (quirk P10).
-  static constexpr Index head_dim() { return 2; }
+  /// Of the rotary tables that a model makes for its attention: the smallest for every scaling, since nothing reads them here
+  /// (quirk P10).
+  static constexpr Index head_dim() { return 4; }
   static constexpr Index key_width() { return 0; }
   static constexpr Index value_width() { return 0; }
 
