@@ -123,9 +123,9 @@ void generate(const Arguments& arguments) {
 
 void run(const Arguments& arguments) {
   const auto proteins = examples::read_proteins(arguments.corpus, kLongest);
+  examples::make_folder(arguments.output);
   const weft::Tokenizer tokenizer = learn_tokenizer(proteins);
   const auto texts = examples::encode_proteins(tokenizer, proteins);
-  examples::make_folder(arguments.output);
   examples::catch_interrupt();
   draw_lengths(texts, arguments.in_output("lengths.png"));
   train(tokenizer, texts, arguments);

@@ -7,6 +7,7 @@
 
 #include "weft/tokenizers/train_bpe.hpp"
 
+#include "support/captured_stderr.hpp"
 #include "support/catch.hpp"
 
 using namespace weft;
@@ -62,7 +63,8 @@ std::vector<Pair> merges_naive(const std::map<std::string, int>& words, std::siz
 }  // namespace
 
 TEST_CASE("the special tokens and the bytes are there however small the vocabulary is to be") {
-  CHECK(train_bpe(kText).vocab_size() == 263);
+  std::vector<std::string> notes;
+  CHECK(train_bpe(kText, {}, &notes).vocab_size() == 263);
   BPETrainingOptions options;
   options.vocab_size = 20;
   for (const char* letter : {"A",
@@ -95,10 +97,32 @@ TEST_CASE("the special tokens and the bytes are there however small the vocabula
                              "<|T|>"}) {
     options.special_tokens.emplace_back(letter);
   }
-  const Tokenizer proteins = train_bpe(kText, options);
+  const Tokenizer proteins = train_bpe(kText, options, &notes);
   CHECK(proteins.vocab_size() == 271);
   CHECK(proteins.encode("AAI") == std::vector<std::int32_t>{7, 7, 16});
   CHECK(proteins.decode(proteins.encode("AAI"), {.skip_special_tokens = true}).empty());  // quirk K5
+}
+
+TEST_CASE("whoever asks for fewer tokens than there are in any case is told") {
+  const auto notes_of = [](const BPETrainingOptions& options) {
+    std::vector<std::string> notes;
+    testing::CapturedStderr captured;
+    train_bpe(kText, options, &notes);
+    CHECK(captured.text().empty());
+    return notes;
+  };
+  const std::string note =
+      "train_bpe: vocab_size is 262, but the special tokens and the bytes alone are 263 tokens: the tokenizer has "
+      "these, and "
+      "no pair is merged (quirk K3)";
+  CHECK(notes_of({.vocab_size = 262}) == std::vector<std::string>{note});
+  CHECK(notes_of({.vocab_size = 263}).empty());
+  CHECK(notes_of({.vocab_size = 256, .special_tokens = {}}).empty());
+  CHECK(notes_of({.vocab_size = 255, .special_tokens = {"A"}}).size() == 1);  // "A" is a byte as well
+
+  testing::CapturedStderr captured;
+  train_bpe(kText, {.vocab_size = 262});
+  CHECK(captured.text() == "weft: note: " + note + "\n");
 }
 
 TEST_CASE("what is learnt are the most frequent pairs, one after the other") {

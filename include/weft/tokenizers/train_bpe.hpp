@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "weft/io/notes.hpp"
 #include "weft/tokenizers/bpe_trainer.hpp"
 #include "weft/tokenizers/tokenizer.hpp"
 
@@ -93,21 +94,36 @@ inline std::string tokenizer_json(const BPETrainer& trainer, const std::vector<s
                                  {"model", bpe_json(trainer)}});
 }
 
+inline void expect_trainable(const BPETrainingOptions& options) {
+  if (options.vocab_size < 1) fail(concat("train_bpe: vocab_size must be positive, found ", options.vocab_size));
+  const auto& specials = options.special_tokens;
+  if (std::find(specials.begin(), specials.end(), "") != specials.end()) {
+    fail("train_bpe: special_tokens must not be empty texts");
+  }
+  if (!std::all_of(specials.begin(), specials.end(), [](const std::string& text) { return is_utf8(text); })) {
+    fail("train_bpe: special_tokens must be UTF-8");
+  }
+}
+
+/// What somebody should know who asked for fewer tokens than there are in any case.
+inline std::vector<std::string> notes_on(const BPETrainer& trainer, const BPETrainingOptions& options) {
+  const std::size_t size = trainer.tokens().size();
+  if (size <= static_cast<std::size_t>(options.vocab_size)) return {};
+  return {concat("train_bpe: vocab_size is ", options.vocab_size, ", but the special tokens and the bytes alone are ",
+                 size, " tokens: the tokenizer has these, and no pair is merged (quirk K3)")};
+}
+
 }  // namespace detail
 
 /// Learns from texts, the same from the same texts in any order. Raises Error for options that make no sense.
 ///
 ///     const auto tokenizer = weft::train_bpe(text, {.vocab_size = 1000});
 ///     tokenizer.save("tokenizer.json");
-inline Tokenizer train_bpe(std::span<const std::string_view> texts, const BPETrainingOptions& options = {}) {
-  if (options.vocab_size < 1) fail(concat("train_bpe: vocab_size must be positive, found ", options.vocab_size));
-  const auto& specials = options.special_tokens;
-  if (std::find(specials.begin(), specials.end(), "") != specials.end()) {
-    fail("train_bpe: special_tokens must not be empty texts");
-  }
-  if (!std::all_of(specials.begin(), specials.end(), [](const std::string& text) { return detail::is_utf8(text); })) {
-    fail("train_bpe: special_tokens must be UTF-8");
-  }
+///
+/// \param notes  gets a sentence where there are more tokens than `vocab_size` (quirk K3); null: standard error gets it
+inline Tokenizer train_bpe(std::span<const std::string_view> texts, const BPETrainingOptions& options = {},
+                           std::vector<std::string>* notes = nullptr) {
+  detail::expect_trainable(options);
   detail::PreTokenizer words_of;
   words_of.add(detail::ByteLevelStep{
       false, std::make_shared<detail::RegularExpression>(detail::kByteLevelPattern, "train_bpe")});
@@ -118,15 +134,17 @@ inline Tokenizer train_bpe(std::span<const std::string_view> texts, const BPETra
     words_of(derived, detail::valid_section(derived, text), words);
     for (const auto& word : words) ++counts[std::string(word.text())];
   }
-  detail::BPETrainer trainer(specials);
+  detail::BPETrainer trainer(options.special_tokens);
   for (const auto& [word, count] : counts) trainer.add_word(word, count);
   trainer.train(static_cast<std::size_t>(options.vocab_size), options.min_frequency);
-  return {detail::tokenizer_json(trainer, specials), "train_bpe"};
+  detail::give_notes(detail::notes_on(trainer, options), notes);
+  return {detail::tokenizer_json(trainer, options.special_tokens), "train_bpe"};
 }
 
 /// Learns from one text.
-inline Tokenizer train_bpe(std::string_view text, const BPETrainingOptions& options = {}) {
-  return train_bpe(std::span<const std::string_view>(&text, 1), options);
+inline Tokenizer train_bpe(std::string_view text, const BPETrainingOptions& options = {},
+                           std::vector<std::string>* notes = nullptr) {
+  return train_bpe(std::span<const std::string_view>(&text, 1), options, notes);
 }
 
 }  // namespace weft
