@@ -25,8 +25,8 @@ std::string short_text(double number) {
 
 /// Whether a run replaces or removes what has this name in its folder.
 bool is_of_model(const std::string& name) {
-  for (const char* file : {"config.json", "generation_config.json", "tokenizer.json", "adapter_config.json", "run.json",
-                           "metrics.jsonl"}) {
+  for (const char* file : {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
+                           "special_tokens_map.json", "adapter_config.json", "run.json", "metrics.jsonl"}) {
     if (name == file) return true;
   }
   return name.ends_with(".safetensors") || name.ends_with(".safetensors.index.json") || name.starts_with("epoch-");

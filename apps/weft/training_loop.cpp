@@ -56,7 +56,7 @@ void save(const RunOptions& options, const TrainingRun& run) {
 /// From here on there is a model to go on with, and what cannot be written is known before time is spent.
 weft::MetricsLog begin(const RunOptions& options, const RunRecord& record, const weft::Tokenizer* tokenizer,
                        const TrainingRun& run) {
-  if (tokenizer != nullptr) tokenizer->save(options.file("tokenizer.json"));
+  if (tokenizer != nullptr) tokenizer->save_pretrained(options.output);
   write_run_record(record, options.output);
   save(options, run);
   return weft::MetricsLog(options.file("metrics.jsonl"), run.completed_steps());

@@ -16,6 +16,15 @@ function(expect what found expected)
   endif()
 endfunction()
 
+# expect_same_files WHAT FOUND_FOLDER EXPECTED_FOLDER NAME...
+function(expect_same_files what found_folder expected_folder)
+  foreach(name IN LISTS ARGN)
+    file(SHA256 ${expected_folder}/${name} expected)
+    file(SHA256 ${found_folder}/${name} found)
+    expect("${name} of ${what}" "${found}" "${expected}")
+  endforeach()
+endfunction()
+
 # expect_one_note WHAT STDERR PATTERN
 function(expect_one_note what err pattern)
   string(REGEX MATCHALL "weft: note:" notes "${err}")

@@ -9,15 +9,6 @@ set(llama ${folder}/llama)
 execute_process(COMMAND ${MAKE_LLAMA} ${llama} 256 COMMAND_ERROR_IS_FATAL ANY)
 set(small --text ${TEXT} --batch-size 2 --block-size 16 --schedule constant --learning-rate 0.01)
 
-# expect_same_files WHAT FOUND EXPECTED NAME...
-function(expect_same_files what found_folder expected_folder)
-  foreach(name IN LISTS ARGN)
-    file(SHA256 ${expected_folder}/${name} expected)
-    file(SHA256 ${found_folder}/${name} found)
-    expect("${name} of ${what}" "${found}" "${expected}")
-  endforeach()
-endfunction()
-
 # Six steps at once, and three and three.
 foreach(method IN ITEMS full sparse-gin lora)
   ask(said finetune ${llama} ${small} --method ${method} --output ${folder}/${method} --steps 6 --json)
@@ -179,6 +170,24 @@ expect_one_note("an unknown name of a model that gets a graph network" "${err}" 
 ask(said finetune ${llama} ${small} --method sparse-gin --graph ${folder}/unknown/graph.json --steps 1
   --output ${folder}/unknown/chosen)
 expect_one_note("an unknown name of a chosen graph network" "${err}" "\"wide\" is not known")
+
+# The files of a tokenizer go with the model as they came, and not with adapters.
+execute_process(COMMAND ${MAKE_LLAMA} ${folder}/words 512 COMMAND_ERROR_IS_FATAL ANY)
+file(COPY ${GOLDENS}/tokenizers/trained/tokenizer.json DESTINATION ${folder}/words)
+file(WRITE ${folder}/words/tokenizer_config.json "{\"eos_token\":   \"<|mask|>\"}")
+file(WRITE ${folder}/words/special_tokens_map.json "{ }\n\n")
+set(tokenizer_files tokenizer.json tokenizer_config.json special_tokens_map.json)
+foreach(method IN ITEMS full sparse-gin lora)
+  ask(said finetune ${folder}/words ${small} --method ${method} --output ${folder}/words-${method} --steps 1)
+endforeach()
+ask(said finetune --text ${TEXT} --output ${folder}/words-full --steps 2 --resume)
+expect_same_files("the full method" ${folder}/words-full ${folder}/words ${tokenizer_files})
+expect_same_files("sparse-gin" ${folder}/words-sparse-gin ${folder}/words ${tokenizer_files})
+foreach(name IN LISTS tokenizer_files)
+  if(EXISTS ${folder}/words-lora/${name})
+    message(SEND_ERROR " the folder of adapters has ${name}")
+  endif()
+endforeach()
 
 # A model that has a graph network trains that one; each epoch leaves what was learned.
 file(READ ${TEXT} text LIMIT 400)

@@ -112,8 +112,9 @@ refused(1 "vocab_size must be at least the 256 of the tokens" train ${small} ${r
 refused(1 "no_such" train ${run} --tokenizer ${folder}/no_such)
 refused(1 "unused/checkpoint" train ${run} --resume)
 refused(1 "has config.json already" train --text ${TEXT} --output ${llama})
-foreach(name IN ITEMS config.json generation_config.json tokenizer.json run.json metrics.jsonl model.safetensors
-    model-00001-of-00002.safetensors model.safetensors.index.json adapter_config.json adapter_model.safetensors epoch-1)
+foreach(name IN ITEMS config.json generation_config.json tokenizer.json tokenizer_config.json special_tokens_map.json
+    run.json metrics.jsonl model.safetensors model-00001-of-00002.safetensors model.safetensors.index.json
+    adapter_config.json adapter_model.safetensors epoch-1)
   file(REMOVE_RECURSE ${folder}/other)
   file(WRITE ${folder}/other/${name} "another's")
   refused(1 "has ${name} already" train --text ${TEXT} --output ${folder}/other)

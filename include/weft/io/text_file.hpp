@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "weft/io/atomic_file.hpp"
+#include "weft/io/folder.hpp"
 #include "weft/io/mapped_file.hpp"
 
 namespace weft {
@@ -27,4 +28,17 @@ inline void write_text(const std::string& path, std::string_view text) {
   file.commit();
 }
 
+namespace detail {
+
+/// Of a file that may be missing: empty then.
+inline std::string read_text_if_any(const std::string& path) {
+  return path_exists(path) ? read_text(path) : std::string();
+}
+
+/// Leaves the file as it is for an empty text.
+inline void write_text_if_any(const std::string& path, std::string_view text) {
+  if (!text.empty()) write_text(path, text);
+}
+
+}  // namespace detail
 }  // namespace weft

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +32,9 @@ struct BPETrainingOptions {
   /// K4).
   std::vector<std::string> special_tokens{"<|pad|>",  "<|eot_id|>",   "<|begin_of_text|>", "<|unk|>",
                                           "<|mask|>", "<|sequence|>", "<|/sequence|>"};
+  /// What they are for; each must be one of them (quirk K2). None given: those of the reference, where the special tokens
+  /// have all of its seven, and no roles elsewhere.
+  std::optional<TokenizerRoles> roles{};
 };
 
 namespace detail {
@@ -103,6 +107,11 @@ inline void expect_trainable(const BPETrainingOptions& options) {
   if (!std::all_of(specials.begin(), specials.end(), [](const std::string& text) { return is_utf8(text); })) {
     fail("train_bpe: special_tokens must be UTF-8");
   }
+  if (!options.roles) return;
+  for_each_role(*options.roles, [&](std::string_view role, const std::string& token) {
+    if (std::find(specials.begin(), specials.end(), token) != specials.end()) return;
+    fail(concat("train_bpe: roles.", role, " must be one of special_tokens (quirk K2), found ", in_quotes(token)));
+  });
 }
 
 /// What somebody should know who asked for fewer tokens than there are in any case.
@@ -118,7 +127,7 @@ inline std::vector<std::string> notes_on(const BPETrainer& trainer, const BPETra
 /// Learns from texts, the same from the same texts in any order. Raises Error for options that make no sense.
 ///
 ///     const auto tokenizer = weft::train_bpe(text, {.vocab_size = 1000});
-///     tokenizer.save("tokenizer.json");
+///     tokenizer.save_pretrained("tokenizer");
 ///
 /// \param notes  gets a sentence where there are more tokens than `vocab_size` (quirk K3); null: standard error gets it
 inline Tokenizer train_bpe(std::span<const std::string_view> texts, const BPETrainingOptions& options = {},
@@ -138,7 +147,9 @@ inline Tokenizer train_bpe(std::span<const std::string_view> texts, const BPETra
   for (const auto& [word, count] : counts) trainer.add_word(word, count);
   trainer.train(static_cast<std::size_t>(options.vocab_size), options.min_frequency);
   detail::give_notes(detail::notes_on(trainer, options), notes);
-  return {detail::tokenizer_json(trainer, options.special_tokens), "train_bpe"};
+  Tokenizer tokenizer(detail::tokenizer_json(trainer, options.special_tokens), "train_bpe");
+  if (options.roles) tokenizer.remainder = detail::role_files(*options.roles);
+  return tokenizer;
 }
 
 /// Learns from one text.
