@@ -39,6 +39,14 @@ TEST_CASE("the paper's self term is the reference's with epsilon one larger") {
   CHECK(to_vector(reference(inference, x, adjacency)) == to_vector(paper(inference, x, adjacency)));
 }
 
+TEST_CASE("epsilon of GINLayer starts from 0 or what the constructor is told") {
+  CHECK(*GINLayer<3, 2>().epsilon.data() == 0);
+  GINLayer<Dyn, Dyn> layer({}, 3, 2, 0.3);
+  Rng rng(1);
+  layer.initialize(rng, 0.02);
+  CHECK(*layer.epsilon.data() == 0.3F);
+}
+
 TEST_CASE("GINLayer takes a single isolated node") {
   const auto x = random_tensor<double>(Shape<1, 1, 3>(), 1);
   const Tensor<double, Shape<1, 1, 1>> adjacency;

@@ -17,7 +17,7 @@ void gin_layer_case(GoldenCase& golden) {
   const auto arguments = golden.json("ctor");
   const auto config = config_of(golden);
   weft::GINLayer<Dyn, Dyn> layer({.rms_norm_eps = config.llama.rms_norm_eps}, arguments.at("input_dim"),
-                                 arguments.at("hidden_dim"));
+                                 arguments.at("hidden_dim"), arguments.value("epsilon", 0.0));
   load_layer(golden, layer);
   auto x = golden.stacked<2>("in.x");
   auto adjacency = golden.stacked<2>("in.adjacency");

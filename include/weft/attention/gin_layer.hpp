@@ -24,7 +24,10 @@ class GINLayer {
   Parameter<T, Shape<InputDim, HiddenDim>, DeviceType> mlp4_weight;
   Parameter<T, Shape<InputDim>, DeviceType> mlp4_bias;
 
-  explicit GINLayer(GINUpdateOptions options = {}, Index input_dim = 0, Index hidden_dim = 0) : options_(options) {
+  /// \param initial_epsilon  what `epsilon` starts from
+  explicit GINLayer(GINUpdateOptions options = {}, Index input_dim = 0, Index hidden_dim = 0,
+                    double initial_epsilon = 0)
+      : options_(options) {
     const Index in = resolve_extent<InputDim>(input_dim, "GINLayer: input_dim");
     const Index hidden = resolve_extent<HiddenDim>(hidden_dim, "GINLayer: hidden_dim");
     epsilon = Parameter<T, Shape<>, DeviceType>(Shape<>());
@@ -33,6 +36,7 @@ class GINLayer {
     mlp0_bias = Parameter<T, Shape<HiddenDim>, DeviceType>(Shape<HiddenDim>::from({hidden}));
     mlp4_weight = Parameter<T, Shape<InputDim, HiddenDim>, DeviceType>(Shape<InputDim, HiddenDim>::from({in, hidden}));
     mlp4_bias = Parameter<T, Shape<InputDim>, DeviceType>(Shape<InputDim>::from({in}));
+    fill_constant(epsilon, static_cast<T>(initial_epsilon));
     fill_constant(normlayer_weight, T{1});
   }
 
