@@ -123,7 +123,7 @@ class GoldenCase {
     if (!std::equal(expected.begin(), expected.end(), found.begin(), found.end())) reject(name + " differs");
   }
 
-  /// For a tensor that is made of others, which have been compared.
+  /// For a tensor that is made of others, which have been compared, and for expectations in the metadata.
   void mark_compared(const std::string& name) { compared_.insert(name); }
 
   void note(const std::string& name, double error, double allowed) {
@@ -147,6 +147,7 @@ class GoldenCase {
       const bool expectation = name.starts_with("out.") || name.starts_with("grad_");
       if (expectation && !compared_.contains(name)) reject(name + " was not compared");
     }
+    if (!json("init_const").empty() && !compared_.contains("init_const")) reject("init_const was not compared");
   }
 
   double tolerance(const std::string& name) const {

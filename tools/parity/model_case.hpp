@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Runs a whole model on a golden folder: logits, hidden states, loss, gradients, five optimiser steps, greedy tokens.
+/// Runs a whole model on a golden folder: first values, logits, hidden states, loss, gradients, five optimiser steps, greedy
+/// tokens.
 #pragma once
 
 #include <string>
@@ -36,6 +37,11 @@ struct ModelCase {
   template <class Context>
   auto loss_of(Context& context) {
     return model.loss(context, ids, labels, inputs());
+  }
+
+  void compare_first_values() {
+    weft::LlamaForCausalLMWithGNN<Config> fresh(model.llama_config(), model.gnn_config(), weft::WithoutValues());
+    compare_starting_values(golden, fresh);
   }
 
   void compare_values() {
@@ -110,6 +116,7 @@ struct ModelCase {
 template <class Config>
 void run_model(const std::string& folder, GoldenCase& golden) {
   ModelCase<Config> model(folder, golden);
+  model.compare_first_values();
   model.compare_values();
   model.compare_loss_and_gradients();
   model.compare_greedy_tokens();

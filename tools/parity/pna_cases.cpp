@@ -50,6 +50,7 @@ void pna_attention_case(GoldenCase& golden) {
     return;
   }
   if (golden.text("call").starts_with("_normalize_causal_adjacency(")) {
+    load_layer(golden, layer);
     const auto mask = golden.stacked<1>("in.causal_mask");
     auto weights = golden.tensor<float, Dyn, Dyn, Dyn, Dyn>("in.A");
     run_layer(

@@ -9,12 +9,14 @@
 #include "weft/weft.hpp"
 
 #include "parity/golden_case.hpp"
+#include "parity/starting_values.hpp"
 
 namespace parity {
 
-/// Loads the file's parameters into a layer; every one of the file has to have a place.
+/// Compares what a new layer starts from, then loads the file's parameters; every one of the file has to have a place.
 template <class Layer>
 void load_layer(GoldenCase& golden, Layer& layer) {
+  compare_starting_values(golden, layer);
   weft::load_parameters(golden.file(), layer, "param.");
   std::set<std::string> known;
   weft::for_each_parameter(layer, [&](const weft::ParameterName& name, const auto&) {

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// change_goldens GOLDENS FOLDER: copies of golden files that are wrong in one place each, or right in an unusual way, for
+// changed_goldens.cmake.
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "weft/io/safetensors_reader.hpp"
+#include "weft/io/safetensors_writer.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+/// A golden file with changes.
+class Copy {
+ public:
+  explicit Copy(const fs::path& path) : file_(path.string()), metadata_(file_.metadata()) {}
+
+  /// Changes or adds an entry of a JSON object in the metadata.
+  Copy& set(const std::string& text, const std::string& entry, const Json& value) {
+    Json json = metadata_[text].empty() ? Json::object() : Json::parse(metadata_[text]);
+    json[entry] = value;
+    metadata_[text] = json.dump();
+    return *this;
+  }
+
+  void write(const fs::path& path) const {
+    weft::SafetensorsWriter writer(metadata_);
+    for (const weft::SafetensorsTensor& tensor : file_.tensors()) {
+      const std::string name(tensor.name);
+      writer.add_computed(name, tensor.dtype, {tensor.shape.begin(), tensor.shape.end()},
+                          [&](std::size_t offset, std::span<std::byte> bytes) {
+                            std::memcpy(bytes.data(), tensor.bytes.data() + offset, bytes.size());
+                          });
+    }
+    writer.write(path.string());
+  }
+
+ private:
+  weft::SafetensorsFile file_;
+  std::map<std::string, std::string> metadata_;
+};
+
+void change_constants(const fs::path& layers, const fs::path& to) {
+  const auto change = [&](const std::string& from, const std::string& parameter, const Json& value,
+                          const std::string& name) {
+    Copy(layers / (from + ".safetensors")).set("init_const", parameter, value).write(to / (name + ".safetensors"));
+  };
+  change("adjrmsnorm_scalar_4d", "weight", 2.0, "constant_wrong");
+  change("adjrmsnorm_scalar_4d", "bias", 0.0, "constant_of_nothing");
+  change("adjrmsnorm_scalar_4d", "weight", "one", "constant_of_letters");
+  change("ginlayer_expand", "mlp.2.weight", 1.0, "constant_by_second_name");
+  change("ginlayer_expand", "mlp.2.weight", 0.5, "constant_by_second_name_wrong");
+  change("ginlayer_expand", "mlp.0.weight", 0.0, "constant_where_drawn");
+  change("gin_sharp_random", "sharpening_parameters.0", 3.0, "constant_out_of_range");
+  change("agg_adj_sigmoid", "mlp.3.bias", 0.5, "constant_of_torch_out_of_range");
+  change("hf_rope_linear", "weight", 1.0, "constant_of_no_layer");
+}
+
+void change_model(const fs::path& model, const fs::path& to) {
+  fs::create_directories(to);
+  fs::copy(model / "config.json", to / "config.json");
+  fs::copy(model / "model.safetensors", to / "model.safetensors");
+  Copy(model / "golden.safetensors").set("init_const", "model.norm.weight", 2.0).write(to / "golden.safetensors");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) return EXIT_FAILURE;
+  const fs::path goldens = argv[1];
+  const fs::path folder = argv[2];
+  fs::create_directories(folder);
+  change_constants(goldens / "layers", folder);
+  change_model(goldens / "models" / "plain_tied", folder / "model_of_wrong_constant");
+}
