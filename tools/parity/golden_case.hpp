@@ -27,6 +27,7 @@ class GoldenCase {
     for (const auto& [name, value] : tolerances_.items()) {
       if (name.starts_with("grad_")) largest_gradient_ = std::max(largest_gradient_, value[1].get<double>());
     }
+    for (const auto& name : json("grad_none")) undefined_gradients_.insert(name.get<std::string>());
   }
 
   const weft::SafetensorsFile& file() const { return file_; }
@@ -90,6 +91,9 @@ class GoldenCase {
     result.assign(flat.span());
     return result;
   }
+
+  /// Whether the file says of the gradient of a tensor, such as "in.x", that the reference leaves it undefined.
+  bool leaves_undefined(const std::string& name) const { return undefined_gradients_.contains(name); }
 
   /// Compares with an expected tensor: max(10 d, 2e-6 m, 1e-7), with [d, m] from the file and, for gradients, m the
   /// largest of all gradients of the case. NaN has to meet NaN.
@@ -176,6 +180,7 @@ class GoldenCase {
 
   weft::SafetensorsFile file_;
   nlohmann::json tolerances_;
+  std::set<std::string> undefined_gradients_;
   double largest_gradient_ = 0;
   std::set<std::string> compared_;
   bool passed_ = true;

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 
@@ -31,10 +32,21 @@ class Copy {
     return *this;
   }
 
+  Copy& without_gradient(const std::string& name) {
+    left_out_.insert("grad_" + name);
+    return *this;
+  }
+
+  Copy& with_undefined_gradient(const std::string& name) {
+    metadata_["grad_none"] = Json::array({name}).dump();
+    return without_gradient(name);
+  }
+
   void write(const fs::path& path) const {
     weft::SafetensorsWriter writer(metadata_);
     for (const weft::SafetensorsTensor& tensor : file_.tensors()) {
       const std::string name(tensor.name);
+      if (left_out_.contains(name)) continue;
       writer.add_computed(name, tensor.dtype, {tensor.shape.begin(), tensor.shape.end()},
                           [&](std::size_t offset, std::span<std::byte> bytes) {
                             std::memcpy(bytes.data(), tensor.bytes.data() + offset, bytes.size());
@@ -46,6 +58,7 @@ class Copy {
  private:
   weft::SafetensorsFile file_;
   std::map<std::string, std::string> metadata_;
+  std::set<std::string> left_out_;
 };
 
 void change_constants(const fs::path& layers, const fs::path& to) {
@@ -64,6 +77,12 @@ void change_constants(const fs::path& layers, const fs::path& to) {
   change("hf_rope_linear", "weight", 1.0, "constant_of_no_layer");
 }
 
+void change_gradients(const fs::path& layers, const fs::path& to) {
+  const fs::path norm = layers / "adjrmsnorm_scalar_4d.safetensors";
+  Copy(norm).with_undefined_gradient("param.weight").write(to / "gradient_of_parameter_undefined.safetensors");
+  Copy(norm).with_undefined_gradient("in.x").write(to / "gradient_of_input_undefined.safetensors");
+}
+
 void change_model(const fs::path& model, const fs::path& to) {
   fs::create_directories(to);
   fs::copy(model / "config.json", to / "config.json");
@@ -79,5 +98,6 @@ int main(int argc, char** argv) {
   const fs::path folder = argv[2];
   fs::create_directories(folder);
   change_constants(goldens / "layers", folder);
+  change_gradients(goldens / "layers", folder);
   change_model(goldens / "models" / "plain_tied", folder / "model_of_wrong_constant");
 }

@@ -29,6 +29,9 @@ expect(FAIL constant_of_torch_out_of_range "; mlp.3.bias must start from 0.5, fo
 expect(FAIL constant_of_no_layer "; init_const was not compared$")
 expect(FAIL model_of_wrong_constant "; model.norm.weight must start from 2.0, found 1$")
 
+expect(FAIL gradient_of_parameter_undefined "; weight got a gradient, which the reference leaves undefined$")
+expect(FAIL gradient_of_input_undefined "; in.x got a gradient, which the reference leaves undefined$")
+
 string(REGEX MATCHALL "(PASS|FAIL) " lines "${out}")
 list(LENGTH lines found)
 if(NOT code EQUAL 1 OR NOT found EQUAL expected)
