@@ -16,6 +16,14 @@ inline weft::PretrainedConfig config_of(const GoldenCase& golden) {
   return config;
 }
 
+/// The layer's place in the model, from 0; -1 for the reference's None, which is none.
+inline int layer_index_of(const GoldenCase& golden) {
+  const auto index = golden.json("ctor").value("layer_idx", nlohmann::json(0));
+  if (index.is_null()) return -1;
+  if (!index.is_number_integer()) weft::fail("layer_idx must be an integer or null, found " + index.dump());
+  return index.get<int>();
+}
+
 inline weft::RotaryEmbedding rotary_of(const weft::LlamaConfig& llama) {
   return weft::RotaryEmbedding(llama.head_size(), llama.rope_theta, llama.max_position_embeddings, llama.rope_scaling);
 }

@@ -35,8 +35,11 @@ void decoder_layer_case(GoldenCase& golden) {
   auto config = config_of(golden);
   config.gnn.compatibility.pna_lm_negative_threshold = true;  // as the reference takes thresholds below 0
   const AttentionCase attention(golden, config.llama);
-  auto layer =
-      weft::make_decoder_layer<weft::Dynamic>(config.llama, config.gnn, golden.json("ctor").value("layer_idx", 0));
+  const int layer_index = layer_index_of(golden);
+  if (layer_index < 0 && config.gnn.gnn_mode != weft::GNNMode::none && config.llama.num_hidden_layers > 1) {
+    weft::fail("layer_idx must be a number where trainable_scale starts from it, found null");
+  }
+  auto layer = weft::make_decoder_layer<weft::Dynamic>(config.llama, config.gnn, layer_index);
   load_layer(golden, layer);
   auto x = golden.tensor<float, Dyn, Dyn, Dyn>("in.hidden_states");
   const auto run = [&](auto& context, const auto& h, const auto&... additional) {

@@ -55,8 +55,7 @@ void scoring_case(GoldenCase& golden, GINAttention& layer) {
 
 void gin_attention_case(GoldenCase& golden) {
   const auto config = config_of(golden);
-  const int layer_idx = golden.json("ctor").value("layer_idx", 0);
-  GINAttention layer(weft::gin_options(config.llama, config.gnn, layer_idx));
+  GINAttention layer(weft::gin_options(config.llama, config.gnn, layer_index_of(golden)));
   const std::string call = golden.text("call");
   if (call.starts_with("process_adjacency_with_modes(")) return process_case(golden, config.gnn, layer);
   if (call.starts_with("compute_attn_weights")) return scoring_case(golden, layer);

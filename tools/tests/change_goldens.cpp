@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // change_goldens GOLDENS FOLDER: copies of golden files that are wrong in one place each, or right in an unusual way, for
 // changed_goldens.cmake.
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -42,14 +43,30 @@ class Copy {
     return without_gradient(name);
   }
 
+  /// Changes the first element of a tensor.
+  Copy& set_first(const std::string& name, float value) {
+    first_[name] = value;
+    return *this;
+  }
+
+  float first(const std::string& name) const {
+    float value = 0;
+    std::memcpy(&value, file_.tensor(name).bytes.data(), sizeof value);
+    return value;
+  }
+
   void write(const fs::path& path) const {
     weft::SafetensorsWriter writer(metadata_);
     for (const weft::SafetensorsTensor& tensor : file_.tensors()) {
       const std::string name(tensor.name);
       if (left_out_.contains(name)) continue;
       writer.add_computed(name, tensor.dtype, {tensor.shape.begin(), tensor.shape.end()},
-                          [&](std::size_t offset, std::span<std::byte> bytes) {
+                          [&, name](std::size_t offset, std::span<std::byte> bytes) {
                             std::memcpy(bytes.data(), tensor.bytes.data() + offset, bytes.size());
+                            const auto first = first_.find(name);
+                            if (first != first_.end() && offset == 0) {
+                              std::memcpy(bytes.data(), &first->second, sizeof(float));
+                            }
                           });
     }
     writer.write(path.string());
@@ -59,6 +76,7 @@ class Copy {
   weft::SafetensorsFile file_;
   std::map<std::string, std::string> metadata_;
   std::set<std::string> left_out_;
+  std::map<std::string, float> first_;
 };
 
 void change_constants(const fs::path& layers, const fs::path& to) {
@@ -83,6 +101,25 @@ void change_gradients(const fs::path& layers, const fs::path& to) {
   Copy(norm).with_undefined_gradient("in.x").write(to / "gradient_of_input_undefined.safetensors");
 }
 
+void change_numbers(const fs::path& layers, const fs::path& to) {
+  Copy softplus(layers / "fn_sharp_softplus_b1.safetensors");
+  softplus.set_first("in.x", INFINITY).set_first("out.output", INFINITY);
+  softplus.set_first("grad_in.x", softplus.first("loss.weight"));
+  softplus.write(to / "infinity_equal.safetensors");
+  softplus.set_first("out.output", -INFINITY).write(to / "infinity_of_other_sign.safetensors");
+}
+
+void change_layer_index(const fs::path& layers, const fs::path& to) {
+  const auto change = [&](const std::string& from, const Json& value, const std::string& name) {
+    Copy(layers / (from + ".safetensors")).set("ctor", "layer_idx", value).write(to / (name + ".safetensors"));
+  };
+  change("gin_default", nullptr, "index_none");
+  change("gin_diff_layer2", nullptr, "index_none_of_lambda");
+  change("dec_sparse_gin_layer1of3", nullptr, "index_none_of_scale");
+  change("dec_plain", nullptr, "index_none_of_plain_layer");
+  change("gin_default", "two", "index_of_letters");
+}
+
 void change_model(const fs::path& model, const fs::path& to) {
   fs::create_directories(to);
   fs::copy(model / "config.json", to / "config.json");
@@ -99,5 +136,7 @@ int main(int argc, char** argv) {
   fs::create_directories(folder);
   change_constants(goldens / "layers", folder);
   change_gradients(goldens / "layers", folder);
+  change_numbers(goldens / "layers", folder);
+  change_layer_index(goldens / "layers", folder);
   change_model(goldens / "models" / "plain_tied", folder / "model_of_wrong_constant");
 }

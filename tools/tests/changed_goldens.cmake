@@ -32,6 +32,15 @@ expect(FAIL model_of_wrong_constant "; model.norm.weight must start from 2.0, fo
 expect(FAIL gradient_of_parameter_undefined "; weight got a gradient, which the reference leaves undefined$")
 expect(FAIL gradient_of_input_undefined "; in.x got a gradient, which the reference leaves undefined$")
 
+expect(PASS infinity_equal "worst")
+expect(FAIL infinity_of_other_sign "worst inf of .* in out.output")
+
+expect(PASS index_none "LlamaAttentionGIN worst")
+expect(FAIL index_none_of_lambda "differential attention needs layer_idx, from which lambda starts")
+expect(FAIL index_none_of_scale "layer_idx must be a number where trainable_scale starts from it, found null$")
+expect(PASS index_none_of_plain_layer "LlamaDecoderLayerWithGNN worst")
+expect(FAIL index_of_letters "layer_idx must be an integer or null, found \"two\"$")
+
 string(REGEX MATCHALL "(PASS|FAIL) " lines "${out}")
 list(LENGTH lines found)
 if(NOT code EQUAL 1 OR NOT found EQUAL expected)
