@@ -2,6 +2,7 @@
 // weft finetune: a pretrained model and another text.
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "weft/io/folder.hpp"
 #include "weft/io/lora_folder.hpp"
@@ -24,9 +25,30 @@ struct Options {
   std::optional<weft::Index> rank;
   std::optional<double> alpha;
   std::optional<double> dropout;
-  std::vector<std::string> targets;
+  std::vector<std::string> targets;  // each a list of names
   RunOptions run{};
 };
+
+/// The names in "q_proj,v_proj"; one is empty where nothing stands beside a comma.
+std::vector<std::string> names_in(const std::string& list) {
+  std::vector<std::string> names;
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    names.push_back(list.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return names;
+}
+
+/// Such a list. (CLI11's own delimiter makes no value of a comma alone, and takes the next word for one.)
+CLI::Validator list_of_names() {
+  return {[](const std::string& list) {
+            const std::vector<std::string> names = names_in(list);
+            const bool valid = std::find(names.begin(), names.end(), "") == names.end();
+            return valid ? std::string() : "must be names with a comma between them, found " + list;
+          },
+          ""};
+}
 
 FinetuningMethod method_named(const std::string& name) {
   const auto found = std::find(finetuning_methods.begin(), finetuning_methods.end(), name);
@@ -51,7 +73,12 @@ void expect_only_options_of(const Options& options, FinetuningMethod method) {
 }
 
 std::vector<std::string> targets_of(const Options& options) {
-  return options.targets.empty() ? std::vector<std::string>{"all-linear"} : options.targets;
+  if (options.targets.empty()) return {"all-linear"};
+  std::vector<std::string> targets;
+  for (const std::string& list : options.targets) {
+    for (std::string& name : names_in(list)) targets.push_back(std::move(name));
+  }
+  return targets;
 }
 
 /// In an order of their own.
@@ -130,7 +157,7 @@ void expect_same_adapters(const Options& options, const RunRecord& record) {
   if (record.targets.empty()) {
     weft::fail(options.run.output + ": the record of this older run does not say its --target, which must be left out");
   }
-  expect_same(options, "--target", std::optional(targets_text(options.targets)), record.targets);
+  expect_same(options, "--target", std::optional(targets_text(targets_of(options))), record.targets);
 }
 
 /// \param config  of the model in the output folder
@@ -201,9 +228,8 @@ void add_finetune(CLI::App& app, int& code) {
   command->add_option("--lora-dropout", options->dropout, "lora: of an adapter's input (0)")
       ->transform(between(0.0, 0.99));
   command->add_option("--target", options->targets, "lora: ends of the names of layers, q_proj,v_proj (all-linear)")
-      ->delimiter(',')
       ->allow_extra_args(false)
-      ->check(some_text());
+      ->check(list_of_names());
   options->run.add_to(*command, kUsual);
   command->callback([options, &code] { code = run(*options); });
 }

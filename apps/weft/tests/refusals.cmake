@@ -125,6 +125,21 @@ foreach(name IN ITEMS config.json generation_config.json tokenizer.json tokenize
   endif()
 endforeach()
 
+# Whole numbers are decimal: 08 is one.
+set(nowhere ${folder}/no_such)
+foreach(option IN ITEMS max-new-tokens top-k seed)
+  refused(1 "no_such" generate ${nowhere} a --${option} 08)
+endforeach()
+foreach(option IN ITEMS steps batch-size block-size warmup-steps seed save-every)
+  refused(1 "no_such" train ${nowhere} ${run} --${option} 08)
+endforeach()
+foreach(option IN ITEMS block limit-tokens)
+  refused(1 "no_such" evaluate ${nowhere} ${TEXT} --${option} 08)
+endforeach()
+refused(1 "no_such" inspect ${nowhere} --length 08)
+refused(1 "no_such" finetune ${nowhere} ${run} --method lora --rank 08)
+refused(1 "no_such" plot graph ${nowhere} a --layer 08 --head 08)
+
 file(WRITE ${folder}/large.txt "1 2 100000000 3")
 refused(2 "MODEL is required" finetune ${run})
 refused(2 "--method" finetune ${llama} ${run} --method prompt)
@@ -133,6 +148,11 @@ refused(2 "--alpha: .*found nan" finetune ${llama} ${run} --method lora --alpha 
 refused(2 "--lora-dropout: .*found nan" finetune ${llama} ${run} --method lora --lora-dropout nan)
 refused(2 "--rank belongs to --method lora" finetune ${llama} ${run} --rank 4)
 refused(2 "--target: " finetune ${llama} ${run} --method lora --target=)
+foreach(list IN ITEMS , q_proj,, ,q_proj q_proj,,v_proj)
+  refused(2 "--target: must be names with a comma between them, found ${list}" finetune ${llama} ${run} --method lora
+    --target=${list})
+endforeach()
+refused(2 "--target: must be names with a comma between them, found , " finetune ${llama} ${run} --target , --method lora)
 refused(2 "--graph belongs to --method sparse-gin" finetune ${llama} ${run} --graph ${llama})
 refused(1 "gnn_mode must be single or per_head" finetune ${llama} ${run} --method sparse-gin --graph ${llama})
 refused(1 "no linear layer .* called nothing" finetune ${llama} ${run} --method lora --target nothing)
