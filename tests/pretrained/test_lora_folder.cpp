@@ -103,6 +103,47 @@ TEST_CASE("what PEFT has beyond plain adapters is refused by its name") {
   CHECK(refusal(path, R"("revision": "main", "a_new_field": 5, "kasa_config": null)") == "no error");
 }
 
+TEST_CASE("adapters of layers that the configuration leaves out are refused") {
+  const TemporaryFolder folder;
+  auto model = random_model<TinyLlama>(1);
+  add_lora(model, {.target_modules = {"q_proj"}}, Rng(5));
+  const std::string path = folder / "adapter";
+  save_lora(model, path);
+  const auto found = [](const std::string& value) { return ", found " + value + ", but there is an adapter for it"; };
+  const std::string first = "model.layers.0.self_attn.q_proj", second = "model.layers.1.self_attn.q_proj";
+  CHECK(refusal(path, R"("layers_to_transform": [0])") ==
+        "layers_to_transform must have the layer of " + second + found("[0]"));
+  CHECK(refusal(path, R"("layers_to_transform": 1)") ==
+        "layers_to_transform must have the layer of " + first + found("1"));
+  CHECK(refusal(path, R"("layers_to_transform": [0, 1])") == "no error");
+  CHECK(refusal(path, R"("layers_to_transform": [])") == "no error");
+  CHECK(refusal(path, R"("exclude_modules": ["up_proj", "layers.1.self_attn.q_proj"])") ==
+        "exclude_modules must not name " + second + found(R"(["up_proj","layers.1.self_attn.q_proj"])"));
+  CHECK(refusal(path, R"("exclude_modules": ["proj"])") == "no error");
+  std::string text = read_text(path + "/adapter_config.json");
+  const std::string target = "\"q_proj\"";
+  text.replace(text.find(target), target.size(), "\"k_proj\"");
+  write_text(path + "/adapter_config.json", text);
+  CHECK(refusal(path, R"("revision": "main")") == "target_modules must name " + first + found(R"(["k_proj"])"));
+}
+
+TEST_CASE("alpha of a folder of adapters is no negative number") {
+  const TemporaryFolder folder;
+  auto model = random_model<TinyLlama>(1);
+  add_lora(model, {}, Rng(5));
+  const std::string path = folder / "adapter";
+  save_lora(model, path);
+  const std::string saved = read_text(path + "/adapter_config.json");
+  const std::size_t begin = saved.find("\"lora_alpha\": ") + 14;
+  const std::size_t end = saved.find(',', begin);
+  for (const char* alpha : {"-2", "-2.5"}) {
+    std::string text = saved;
+    write_text(path + "/adapter_config.json", text.replace(begin, end - begin, alpha));
+    CHECK(refusal(path, R"("revision": "main")") ==
+          std::string("lora_alpha must be a number, not negative, found ") + alpha);
+  }
+}
+
 TEST_CASE("an adapter of another shape is refused before memory is taken for it") {
   const TemporaryFolder folder;
   auto model = random_model<TinyLlama>(1);

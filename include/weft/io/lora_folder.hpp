@@ -4,9 +4,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <cmath>
-#include <cstdint>
 #include <map>
 #include <memory>
 #include <set>
@@ -16,8 +13,8 @@
 #include <vector>
 
 #include "weft/io/folder.hpp"
+#include "weft/io/lora_config.hpp"
 #include "weft/io/model_file.hpp"
-#include "weft/io/strict_json.hpp"
 #include "weft/io/text_file.hpp"
 #include "weft/models/lora.hpp"
 
@@ -26,82 +23,6 @@ namespace weft {
 namespace detail {
 
 inline constexpr std::string_view kAdapterPrefix = "base_model.model.";
-
-/// Fields of adapter_config.json that change the result, and are supported only where they are null, false or empty.
-inline constexpr std::array<std::string_view, 7> kUnsupportedLora{
-    "lora_bias",         "fan_in_fan_out",          "modules_to_save",        "layer_replication",
-    "target_parameters", "trainable_token_indices", "alora_invocation_tokens"};
-
-/// The same by what PEFT calls its further variants: `use_dora`, `rank_pattern`, `arrow_config`. Excepted are what is here and
-/// what matters only before training.
-inline bool names_lora_variant(std::string_view name) {
-  if (name == "use_rslora" || name == "layers_pattern" || name == "eva_config") return false;
-  return name.starts_with("use_") || name.ends_with("_pattern") || name.ends_with("_config");
-}
-
-inline bool is_neutral(const Json& value) {
-  const auto* truth = value.get_if<bool>();
-  const auto* elements = value.get_if<Json::Array>();
-  const auto* members = value.get_if<Json::Object>();
-  return value.is_null() || (truth != nullptr && !*truth) || (elements != nullptr && elements->empty()) ||
-         (members != nullptr && members->empty());
-}
-
-inline void expect_supported_lora(const Json& config, const std::string& where) {
-  const auto refuse = [&](std::string_view name, std::string_view supported, const Json& found) {
-    fail(concat(where, ": ", name, " is supported only where it is ", supported, ", found ", json_excerpt(found)));
-  };
-  const auto expect_text = [&](std::string_view name, std::string_view wanted) {
-    const Json* value = config.find(name);
-    if (value == nullptr) return;
-    const auto* text = value->get_if<std::string>();
-    if (text == nullptr || *text != wanted) refuse(name, in_quotes(wanted), *value);
-  };
-  if (config.get_if<Json::Object>() == nullptr) fail(concat(where, ": an object is expected"));
-  if (config.find("peft_type") == nullptr) fail(concat(where, ": peft_type is expected, but not there"));
-  expect_text("peft_type", "LORA");
-  expect_text("bias", "none");
-  for (const auto& [name, value] : *config.get_if<Json::Object>()) {
-    const bool changes_result = names_lora_variant(name) || std::find(kUnsupportedLora.begin(), kUnsupportedLora.end(),
-                                                                      name) != kUnsupportedLora.end();
-    if (changes_result && !is_neutral(value)) refuse(name, "null, false or empty", value);
-  }
-  if (const Json* first = config.find("init_lora_weights")) {  // the others change the weights of the base
-    const auto* text = first->get_if<std::string>();
-    const bool keeps_base = first->get_if<bool>() != nullptr ||
-                            (text != nullptr && (*text == "gaussian" || *text == "eva" || *text == "orthogonal"));
-    if (!keeps_base) refuse("init_lora_weights", "true, false, \"gaussian\", \"eva\" or \"orthogonal\"", *first);
-  }
-}
-
-/// What all adapters of a folder have in common.
-inline LoraAdapterOptions read_lora_options(const Json& config, const std::string& where) {
-  expect_supported_lora(config, where);
-  LoraAdapterOptions options;
-  const auto number = [&](std::string_view name, double absent) {
-    const Json* value = config.find(name);
-    if (value == nullptr) return absent;
-    const auto* natural = value->get_if<std::uint64_t>();
-    const auto* real = value->get_if<double>();
-    if (natural == nullptr && real == nullptr) {
-      fail(concat(where, ": ", name, " must be a number, not negative, found ", json_excerpt(*value)));
-    }
-    return natural != nullptr ? static_cast<double>(*natural) : *real;
-  };
-  const double rank = number("r", 8);
-  if (!(rank >= 1 && rank <= 1 << 20 && rank == std::floor(rank))) {
-    fail(concat(where, ": r must be a whole number from 1 on, found ", rank));
-  }
-  options.r = static_cast<Index>(rank);
-  options.lora_alpha = number("lora_alpha", 8);
-  options.lora_dropout = number("lora_dropout", 0);
-  if (const Json* value = config.find("use_rslora")) {
-    const auto* truth = value->get_if<bool>();
-    if (truth == nullptr) fail(concat(where, ": use_rslora must be true or false, found ", json_excerpt(*value)));
-    options.use_rslora = *truth;
-  }
-  return options;
-}
 
 /// The modules that a file has adapters for. An error for a tensor that is no part of one.
 inline std::set<std::string> modules_of_adapters(const SafetensorsFile& file) {
@@ -125,10 +46,7 @@ inline std::set<std::string> modules_of_adapters(const SafetensorsFile& file) {
 /// A folder of adapters that has been opened.
 class LoraFolder {
  public:
-  explicit LoraFolder(const std::string& folder)
-      : options_(read_options(folder + "/adapter_config.json")),
-        file_(folder + "/adapter_model.safetensors"),
-        modules_(modules_of_adapters(file_)) {}
+  explicit LoraFolder(const std::string& folder) : LoraFolder(folder, folder + "/adapter_config.json") {}
 
   const std::string& path() const { return file_.path(); }
   const std::set<std::string>& modules() const { return modules_; }
@@ -145,8 +63,14 @@ class LoraFolder {
   }
 
  private:
-  static LoraAdapterOptions read_options(const std::string& path) {
-    return read_lora_options(parse_json(read_text(path), path), path);
+  LoraFolder(const std::string& folder, const std::string& config_path)
+      : LoraFolder(folder, config_path, parse_json(read_text(config_path), config_path)) {}
+
+  LoraFolder(const std::string& folder, const std::string& config_path, const Json& config)
+      : options_(read_lora_options(config, config_path)),
+        file_(folder + "/adapter_model.safetensors"),
+        modules_(modules_of_adapters(file_)) {
+    expect_chosen(config, config_path, modules_);
   }
 
   void expect(const std::string& matrix, Index rows, Index columns) const {
@@ -231,7 +155,8 @@ void save_lora(const Model& model, const std::string& folder, const std::string&
 
 /// Gives a model the adapters of such a folder and freezes everything else. Which layers have one is what the file of weights
 /// says; half-precision weights are widened. Raises Error, with the model as it was, for whatever would change the result and is not
-/// here, by its name (DoRA, biases, modules_to_save, ...), and for an adapter that has no place in the model.
+/// here, by its name (DoRA, biases, modules_to_save, ...), for an adapter of a layer that the configuration leaves out, and
+/// for one that has no place in the model.
 template <class Model>
 void load_lora(Model& model, const std::string& folder) {
   using Adapter = LoraAdapter<typename Model::Element, typename Model::Device>;

@@ -19,8 +19,8 @@
 namespace weft {
 
 /// A file mapped into memory: pages are read when they are touched, and the operating system may drop them again. Who writes
-/// has a page of its own from then on; the file is never changed. Replacing the file by renaming another over it (as AtomicFile does) leaves the mapping intact; a program that
-/// shortens it in place makes every reader fault.
+/// has a page of its own from then on; the file is never changed. Replacing the file by renaming another over it (as
+/// AtomicFile does) leaves the mapping intact; a program that shortens it in place makes every reader fault.
 class MappedFile {
  public:
   MappedFile() = default;
