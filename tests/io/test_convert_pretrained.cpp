@@ -119,6 +119,14 @@ TEST_CASE("a folder is converted, and keeps what it says") {
   CHECK_FALSE(fs::exists(folder / "b/checkpoint.safetensors"));
   CHECK(files_in(folder.path()) == 2);
 
+  write_text(folder / "a/config.json", R"({"dtype": "float32", "torch_dtype": "float32"})");
+  convert_pretrained(folder / "a", folder / "c", {.dtype = "BF16"});
+  CHECK(detail::parse_json(read_text(folder / "c/config.json"), "config") ==
+        detail::parse_json(R"({"dtype": "bfloat16", "torch_dtype": "bfloat16"})", "expected"));
+
+  CHECK_THROWS_WITH(convert_pretrained(folder / "a", folder / "d", {.dtype = "F64"}),
+                    "convert_pretrained: the element type must be F32, BF16 or F16, found \"F64\"");
+
   convert_pretrained(folder / "a", folder / "same");
   CHECK(read_text(folder / "same/model.safetensors") == read_text(folder / "a/model.safetensors"));
   CHECK(read_text(folder / "same/config.json") == read_text(folder / "a/config.json"));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -46,11 +47,6 @@ struct ConvertReport {
 };
 
 namespace detail {
-
-/// As PyTorch calls an element type that weights can be converted to; empty for others.
-inline std::string_view torch_name(std::string_view dtype) {
-  return dtype == "F32" ? "float32" : dtype == "BF16" ? "bfloat16" : dtype == "F16" ? "float16" : "";
-}
 
 /// A folder's weights on their way into other files, one piece of a tensor at a time.
 class WeightConverter {
@@ -177,7 +173,7 @@ inline std::string config_with_dtype(const std::string& path, std::string_view d
   auto* members = json.get_if<Json::Object>();
   if (members == nullptr) fail(concat(path, ": an object is expected, found ", json_excerpt(json)));
   if (dtype.empty()) return text;
-  (*members)[members->contains("dtype") ? "dtype" : "torch_dtype"] = torch_name(dtype);
+  set_dtype(*members, dtype);
   return json_lines(json) + "\n";
 }
 
@@ -223,7 +219,8 @@ inline bool goes_with_weights(const std::string& name) {
 /// folder is called `<output>.partial-` and the number of the process, which leaves it behind when it is killed.
 inline ConvertReport convert_pretrained(const std::string& folder, const std::string& output,
                                         const ConvertOptions& options = {}) {
-  if (!options.dtype.empty() && detail::torch_name(options.dtype).empty()) {
+  const std::array<std::string_view, 4> dtypes{"", "F32", "BF16", "F16"};
+  if (std::find(dtypes.begin(), dtypes.end(), options.dtype) == dtypes.end()) {
     fail(concat("convert_pretrained: the element type must be F32, BF16 or F16, found ",
                 detail::in_quotes(options.dtype)));
   }

@@ -30,9 +30,7 @@ inline PretrainedConfig config_of(const LlamaConfig& llama, const GNNConfig& gnn
   config.gnn = gnn;
   if (!other.empty()) config.other = other;
   Json json = parse_json(config.other, "ConfigRemainder::config");
-  Json::Object& members = expect_object(json, "ConfigRemainder", "config");
-  const char* const name = members.contains("dtype") ? "dtype" : "torch_dtype";
-  members[name] = element == "BF16" ? "bfloat16" : element == "F64" ? "float64" : "float32";
+  set_dtype(expect_object(json, "ConfigRemainder", "config"), element);
   config.other = json_text(json);
   return config;
 }

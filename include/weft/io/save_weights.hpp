@@ -42,6 +42,19 @@ inline std::string_view common_dtype(std::span<const AnyParameter> parameters) {
   return parameters.empty() ? element_name<float> : element_name<bf16>;
 }
 
+/// As PyTorch calls an element type of weights; empty for others.
+inline std::string_view torch_name(std::string_view dtype) {
+  if (dtype == "BF16") return "bfloat16";
+  return dtype == "F32" ? "float32" : dtype == "F64" ? "float64" : dtype == "F16" ? "float16" : "";
+}
+
+/// Lets a config.json name this element type, by each name that it has for it; newer ones say `dtype`.
+inline void set_dtype(Json::Object& config, std::string_view dtype) {
+  const bool newer = config.contains("dtype");
+  if (newer) config["dtype"] = torch_name(dtype);
+  if (!newer || config.contains("torch_dtype")) config["torch_dtype"] = torch_name(dtype);
+}
+
 /// Every name of every parameter, in files of at most `max_shard_size`.
 inline std::vector<std::vector<NamedParameter>> divide_into_shards(std::span<const AnyParameter> parameters,
                                                                    std::uint64_t max_shard_size) {
