@@ -130,17 +130,17 @@ int main(int argc, char** argv) {
   CLI::App app("Trains graph-aware attention variants side by side, with the same number of parameters.");
   examples::name_errors(app, "compare_variants");
   Arguments arguments;
-  const auto positive = CLI::Range(1, 1'000'000'000);
+  const auto positive = apps::between(1, 1'000'000'000);
   app.add_option("--corpus", arguments.corpus, "text, or protein sequences as FASTA")
       ->required()
       ->check(apps::some_text());
-  app.add_option("--steps", arguments.steps, "updates of the weights, for each variant")->check(positive);
-  app.add_option("--batch-size", arguments.batch_size, "blocks in one step")->check(CLI::Range(1, 1 << 16));
-  app.add_option("--block-size", arguments.block_size, "tokens in a block")->check(CLI::Range(16, 1 << 16));
-  app.add_option("--hidden-size", arguments.hidden_size, "width of the models")->check(CLI::Range(1, 1 << 14));
-  app.add_option("--layers", arguments.layers, "decoder layers")->check(CLI::Range(1, 1 << 10));
-  app.add_option("--heads", arguments.heads, "attention heads")->check(CLI::Range(1, 1 << 10));
-  app.add_option("--learning-rate", arguments.learning_rate)->check(CLI::Range(1e-8, 1.0));
+  app.add_option("--steps", arguments.steps, "updates of the weights, for each variant")->transform(positive);
+  app.add_option("--batch-size", arguments.batch_size, "blocks in one step")->transform(apps::between(1, 1 << 16));
+  app.add_option("--block-size", arguments.block_size, "tokens in a block")->transform(apps::between(16, 1 << 16));
+  app.add_option("--hidden-size", arguments.hidden_size, "width of the models")->transform(apps::between(1, 1 << 14));
+  app.add_option("--layers", arguments.layers, "decoder layers")->transform(apps::between(1, 1 << 10));
+  app.add_option("--heads", arguments.heads, "attention heads")->transform(apps::between(1, 1 << 10));
+  app.add_option("--learning-rate", arguments.learning_rate)->transform(apps::between(1e-8, 1.0));
   app.add_option("--seed", arguments.seed, "of weights and data order")->transform(apps::seed());
   app.add_option("--output", arguments.output, "folder for metrics, table and picture")->check(apps::some_text());
   app.add_option("--only", arguments.only, "names of the variants to train")->delimiter(',');

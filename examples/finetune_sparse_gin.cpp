@@ -217,20 +217,20 @@ int main(int argc, char** argv) {
   CLI::App app("Fine-tunes a frozen plain Llama with a graph network and with low-rank adapters.");
   examples::name_errors(app, "finetune_sparse_gin");
   Arguments arguments;
-  const auto positive = CLI::Range(1, 1'000'000'000);
-  const auto rate = CLI::Range(1e-8, 1.0);
+  const auto positive = apps::between(1, 1'000'000'000);
+  const auto rate = apps::between(1e-8, 1.0);
   app.add_option("--base-corpus", arguments.base_corpus, "text, or FASTA, that the plain Llama learns")
       ->required()
       ->check(apps::some_text());
   app.add_option("--corpus", arguments.corpus, "text, or FASTA, that it is fine-tuned on")
       ->required()
       ->check(apps::some_text());
-  app.add_option("--base-steps", arguments.base_steps, "updates of the plain Llama")->check(positive);
-  app.add_option("--steps", arguments.steps, "updates of each fine-tuning")->check(positive);
-  app.add_option("--batch-size", arguments.batch_size, "blocks in one step")->check(CLI::Range(1, 1 << 16));
-  app.add_option("--base-learning-rate", arguments.base_learning_rate)->check(rate);
-  app.add_option("--graph-learning-rate", arguments.graph_learning_rate)->check(rate);
-  app.add_option("--lora-learning-rate", arguments.lora_learning_rate)->check(rate);
+  app.add_option("--base-steps", arguments.base_steps, "updates of the plain Llama")->transform(positive);
+  app.add_option("--steps", arguments.steps, "updates of each fine-tuning")->transform(positive);
+  app.add_option("--batch-size", arguments.batch_size, "blocks in one step")->transform(apps::between(1, 1 << 16));
+  app.add_option("--base-learning-rate", arguments.base_learning_rate)->transform(rate);
+  app.add_option("--graph-learning-rate", arguments.graph_learning_rate)->transform(rate);
+  app.add_option("--lora-learning-rate", arguments.lora_learning_rate)->transform(rate);
   app.add_option("--seed", arguments.seed, "of weights and data order")->transform(apps::seed());
   app.add_option("--output", arguments.output, "folder for models, table and pictures")->check(apps::some_text());
   for (CLI::Option* option : app.get_options()) option->capture_default_str();

@@ -140,15 +140,17 @@ int main(int argc, char** argv) {
   CLI::App app("Trains a GIN transformer from scratch on protein sequences, with its own tokenizer.");
   examples::name_errors(app, "protein_gin");
   Arguments arguments;
-  const auto positive = CLI::Range(1, 1'000'000'000);
+  const auto positive = apps::between(1, 1'000'000'000);
   app.add_option("--corpus", arguments.corpus,
                  "protein sequences as FASTA, or one in a line; longer ones than 255 stay out")
       ->required()
       ->check(apps::some_text());
-  app.add_option("--steps", arguments.steps, "updates of the weights")->check(positive);
-  app.add_option("--batch-size", arguments.batch_size, "rows of 512 tokens in one step")->check(CLI::Range(1, 1 << 16));
-  app.add_option("--learning-rate", arguments.learning_rate)->check(CLI::Range(1e-8, 1.0));
-  app.add_option("--sequences", arguments.sequences, "that the model makes in the end")->check(CLI::Range(0, 1 << 16));
+  app.add_option("--steps", arguments.steps, "updates of the weights")->transform(positive);
+  app.add_option("--batch-size", arguments.batch_size, "rows of 512 tokens in one step")
+      ->transform(apps::between(1, 1 << 16));
+  app.add_option("--learning-rate", arguments.learning_rate)->transform(apps::between(1e-8, 1.0));
+  app.add_option("--sequences", arguments.sequences, "that the model makes in the end")
+      ->transform(apps::between(0, 1 << 16));
   app.add_option("--seed", arguments.seed, "of weights, data order and generation")->transform(apps::seed());
   app.add_option("--output", arguments.output, "folder for model, metrics and pictures")->check(apps::some_text());
   for (CLI::Option* option : app.get_options()) option->capture_default_str();

@@ -181,10 +181,10 @@ int main(int argc, char** argv) {
   app.failure_message(
       [](const CLI::App*, const CLI::Error& error) { return std::string("train_text: ") + error.what() + "\n"; });
   Arguments arguments;
-  const auto positive = CLI::Range(1, 1'000'000'000);
+  const auto positive = apps::between(1, 1'000'000'000);
   app.add_option("--corpus", arguments.corpus, "UTF-8 text to learn")->required()->check(apps::some_text());
   app.add_option("--steps", arguments.steps, "updates of the weights (1500; with --resume those of the checkpoint)")
-      ->check(positive);
+      ->transform(positive);
   app.add_option("--output", arguments.output, "folder for checkpoint and pictures")
       ->check(apps::some_text())
       ->capture_default_str();
@@ -192,7 +192,7 @@ int main(int argc, char** argv) {
       ->check(apps::some_text())
       ->capture_default_str();
   app.add_option("--save-every", arguments.save_every, "steps between checkpoints")
-      ->check(positive)
+      ->transform(positive)
       ->capture_default_str();
   app.add_option("--seed", arguments.seed,
                  "of weights, data order and generation (42; with --resume that of the checkpoint)")
