@@ -314,7 +314,10 @@ TEST_CASE("the multiplier is written as a whole number where it is one") {
 
 TEST_CASE("other names of the same thing are understood") {
   CHECK(parse_config(R"({"hidden_act":"swish"})").llama.hidden_act == weft::HiddenAct::silu);
-  CHECK(parse_config(R"({"hidden_act":"gelu_new"})").llama.hidden_act == weft::HiddenAct::gelu_pytorch_tanh);
+  CHECK(parse_config(R"({"hidden_act":"gelu_python"})").llama.hidden_act == weft::HiddenAct::gelu);
+  for (const std::string name : {"gelu_new", "gelu_fast", "gelu_accurate", "gelu_python_tanh"}) {
+    CHECK(parse_config(R"({"hidden_act":")" + name + "\"}").llama.hidden_act == weft::HiddenAct::gelu_pytorch_tanh);
+  }
   const auto scaling = [](const char* text) { return parse_config(text).llama.rope_scaling; };
   const weft::RopeScaling linear{.type = weft::RopeType::linear, .factor = 4};
   CHECK(scaling(R"({"rope_scaling":{"type":"linear","factor":4.0}})") == linear);

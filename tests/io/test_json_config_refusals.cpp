@@ -47,7 +47,7 @@ TEST_CASE("a value of the wrong type is refused with file, field and what was fo
       {R"({"eos_token_id":{}})", "f: eos_token_id must be a whole number of 32 bits, found {}"},
       {R"({"hidden_act":"mish"})",
        "f: hidden_act must be one of \"silu\", \"gelu\", \"gelu_pytorch_tanh\", \"relu\", "
-       "\"sigmoid\", \"tanh\", found \"mish\""},
+       "\"sigmoid\", \"tanh\", \"linear\", found \"mish\""},
       {R"({"hidden_act":0})", "f: hidden_act must be one of"},
       {R"({"rope_scaling":2})", "f: rope_scaling must be an object, found 2"},
       {R"({"rope_scaling":{"type":"yarn"}})",

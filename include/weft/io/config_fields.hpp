@@ -68,7 +68,10 @@ using FindOtherName = int (*)(std::string_view name);
 
 inline int other_hidden_act(std::string_view name) {
   if (name == "swish") return static_cast<int>(HiddenAct::silu);
-  if (name == "gelu_new") return static_cast<int>(HiddenAct::gelu_pytorch_tanh);
+  if (name == "gelu_python") return static_cast<int>(HiddenAct::gelu);
+  for (const std::string_view by_tanh : {"gelu_new", "gelu_fast", "gelu_accurate", "gelu_python_tanh"}) {
+    if (name == by_tanh) return static_cast<int>(HiddenAct::gelu_pytorch_tanh);
+  }
   return -1;
 }
 

@@ -31,6 +31,8 @@ inline Activation activation_of(HiddenAct act) {
       return Activation::sigmoid;
     case HiddenAct::tanh:
       return Activation::tanh;
+    case HiddenAct::linear:
+      return Activation::identity;
   }
   fail("activation_of(act): not a value of HiddenAct");
 }

@@ -14,11 +14,11 @@
 
 namespace weft {
 
-/// Nonlinearity of the MLP. `gelu` is the exact erf form, `gelu_pytorch_tanh` its tanh approximation.
-enum class HiddenAct { silu, gelu, gelu_pytorch_tanh, relu, sigmoid, tanh };
+/// Nonlinearity of the MLP. `gelu` is the exact erf form, `gelu_pytorch_tanh` its tanh approximation, `linear` none.
+enum class HiddenAct { silu, gelu, gelu_pytorch_tanh, relu, sigmoid, tanh, linear };
 template <>
-inline constexpr std::array<std::string_view, 6> enum_names<HiddenAct>{"silu", "gelu",    "gelu_pytorch_tanh",
-                                                                       "relu", "sigmoid", "tanh"};
+inline constexpr std::array<std::string_view, 7> enum_names<HiddenAct>{
+    "silu", "gelu", "gelu_pytorch_tanh", "relu", "sigmoid", "tanh", "linear"};
 
 template <>
 inline constexpr std::array<std::string_view, 4> enum_names<RopeType>{"default", "linear", "dynamic", "llama3"};
