@@ -4,6 +4,7 @@
 #include "weft/ops/adjacency_mlp/adjacency_mlp_naive.hpp"
 #include "weft/ops/graph_adjacency/graph_adjacency_naive.hpp"
 #include "weft/ops/graph_adjacency/shape_adjacency.hpp"
+#include "weft/ops/sum/sum.hpp"
 
 #include "ops/naive_checks.hpp"
 #include "ops/op_checks.hpp"
@@ -153,9 +154,10 @@ TEST_CASE("The known answers of the adjacency's transform") {
 }
 
 TEST_CASE("Linear distances that are all 0 scale to 0, or divide 0 by 0 as in the reference") {
-  const auto first_entry = [](Index tokens, double strength, bool guard, bool zeroes) {
+  const auto first_entry = [](Index tokens, double strength, bool guard, bool zeroes, double alpha = 0) {
     const auto weights = random_weights<float>(1, 1, tokens);
-    const GraphAdjacencyOptions options{.alpha = 0,
+    const GraphAdjacencyOptions options{.threshold = -1,
+                                        .alpha = alpha,
                                         .zero_below_epsilon = zeroes,
                                         .use_distance_scaling = true,
                                         .distance_strength = strength,
@@ -167,8 +169,23 @@ TEST_CASE("Linear distances that are all 0 scale to 0, or divide 0 by 0 as in th
   for (const auto& [tokens, strength] : {std::pair(Index{1}, 1.0), std::pair(Index{3}, 0.0)}) {
     CHECK(first_entry(tokens, strength, true, false) == 0);
     CHECK(std::isnan(first_entry(tokens, strength, false, false)));
-    CHECK(first_entry(tokens, strength, false, true) == 0);  // a comparison with NaN keeps nothing
+    for (const bool guard : {false, true}) {  // a comparison with NaN keeps nothing, whatever 0 would become
+      CHECK(first_entry(tokens, strength, guard, true) == 0);
+      CHECK(first_entry(tokens, strength, guard, true, 10) == 0);
+    }
+    CHECK(first_entry(tokens, strength, true, false, 10) > 0.99F);
   }
+}
+
+TEST_CASE("what divides 0 by 0 and is no edge gives no gradient") {
+  auto weights = random_weights<double>(1, 2, 1);
+  const GraphAdjacencyOptions options{
+      .threshold = -1, .use_distance_scaling = true, .distance_scaling = DistanceScaling::linear};
+  Tape tape;
+  const auto w = tape.watch(weights);
+  const auto adjacency = shape_adjacency(tape, w, {}, options);
+  tape.backward(sum(tape, adjacency));
+  CHECK(to_vector(tape.gradient(w)) == std::vector<double>(2, 0));
 }
 
 TEST_CASE("Factors of distances are finite where the values themselves overflow") {

@@ -40,7 +40,9 @@ struct GraphAdjacencyOptions {
   bool use_distance_scaling = false;     ///< entries are multiplied by a function of the distance
   double distance_strength = 1;          ///< `distance_weight_strength`
   DistanceScaling distance_scaling = DistanceScaling::power;
-  bool distance_zero_guard = true;  ///< 0 stays 0 where `linear` divides it by 0; false: NaN, as in the reference
+  /// 0 stays 0 where `linear` divides it by 0 and `zero_below_epsilon` does not take that for no edge; false: NaN, as in the
+  /// reference
+  bool distance_zero_guard = true;
 };
 
 /// Which keys a query sees. Everything given has to allow a pair; a hidden pair is multiplied by 0, which a transform may make

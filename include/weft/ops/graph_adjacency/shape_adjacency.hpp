@@ -30,7 +30,8 @@ struct ShapeAdjacencyBackward {
 };
 
 /// The distance factors of step 2, by |i - j|, in a text of `tokens`: of exp and power as e to the difference of two
-/// logarithms, because the values themselves overflow where their ratio does not.
+/// logarithms, because the values themselves overflow where their ratio does not. Where `linear` divides 0 by 0, the NaN stands
+/// if `zero_below_epsilon` makes no edge of it (quirk D9).
 template <class T>
 void fill_distance_factors(const GraphAdjacencyOptions& options, Index tokens, T* factors) {
   const DistanceScaling method = options.distance_scaling;
@@ -43,10 +44,10 @@ void fill_distance_factors(const GraphAdjacencyOptions& options, Index tokens, T
   };
   double largest = raw(0);
   for (Index d = 1; d < tokens; ++d) largest = std::max(largest, raw(d));
-  const bool all_zero = !logarithmic && options.distance_zero_guard && largest == 0;
+  const bool guarded = !logarithmic && largest == 0 && options.distance_zero_guard && !options.zero_below_epsilon;
   for (Index d = 0; d < tokens; ++d) {
     const double factor = logarithmic ? std::exp(raw(d) - largest) : raw(d) / largest;
-    factors[d] = all_zero ? T{0} : static_cast<T>(factor);
+    factors[d] = guarded ? T{0} : static_cast<T>(factor);
   }
 }
 
