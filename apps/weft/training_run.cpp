@@ -60,7 +60,7 @@ AnyLlama with_graph_network(const std::string& folder, const weft::GNNConfig& gn
     if (std::any_of(parameters.begin(), parameters.end(), called_so) || name == "lm_head.weight") continue;
     weft::fail(weft::concat(folder, ": the model with a graph network has no ", name));
   }
-  model.remainder = weft::detail::read_remainder(folder, model.remainder.config);
+  model.remainder.generation_config = weft::detail::read_generation_text(folder);
   return model;
 }
 

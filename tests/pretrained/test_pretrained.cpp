@@ -115,17 +115,12 @@ TEST_CASE("what a folder says beyond the model goes with it into another") {
   write_text(folder / "first/config.json", config);
   const std::string generation = "{\"eos_token_id\": 2, \"temperature\": 0.6}\n";
   write_text(folder / "first/generation_config.json", generation);
-  const std::string roles = "{ \"bos_token\":\"<s>\" }";
-  write_text(folder / "first/tokenizer_config.json", roles);
-  write_text(folder / "first/special_tokens_map.json", roles + "\n");
   save_pretrained(load_pretrained<TinyLlama>(folder / "first"), folder / "second");
   const std::string other = read_config(folder / "second/config.json").other;
   CHECK_THAT(other, Catch::Matchers::ContainsSubstring(R"("loom":{"threads":[1,2.5,null]})"));
   CHECK_THAT(other, Catch::Matchers::ContainsSubstring(R"("_name_or_path":"somewhere")"));
   CHECK_THAT(other, Catch::Matchers::ContainsSubstring(R"("torch_dtype":"float32")"));  // as the weights are now
   CHECK(read_text(folder / "second/generation_config.json") == generation);
-  CHECK(read_text(folder / "second/tokenizer_config.json") == roles);
-  CHECK(read_text(folder / "second/special_tokens_map.json") == roles + "\n");
 }
 
 TEST_CASE("a configuration that asks for more than the weights have is refused before memory is asked for") {

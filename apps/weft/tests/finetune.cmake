@@ -183,11 +183,14 @@ endforeach()
 ask(said finetune --text ${TEXT} --output ${folder}/words-full --steps 2 --resume)
 expect_same_files("the full method" ${folder}/words-full ${folder}/words ${tokenizer_files})
 expect_same_files("sparse-gin" ${folder}/words-sparse-gin ${folder}/words ${tokenizer_files})
-foreach(name IN LISTS tokenizer_files)
-  if(EXISTS ${folder}/words-lora/${name})
-    message(SEND_ERROR " the folder of adapters has ${name}")
-  endif()
-endforeach()
+function(expect_no_tokenizer folder)
+  foreach(name IN LISTS tokenizer_files)
+    if(EXISTS ${folder}/${name})
+      message(SEND_ERROR " ${folder} has ${name}")
+    endif()
+  endforeach()
+endfunction()
+expect_no_tokenizer(${folder}/words-lora)
 
 # A model that has a graph network trains that one; each epoch leaves what was learned.
 file(READ ${TEXT} text LIMIT 400)
@@ -196,6 +199,11 @@ ask(said finetune ${folder}/sparse-gin --text ${folder}/short.txt --batch-size 4
   --output ${folder}/more --steps 13 --validation 0 --keep-epochs --json)
 expect_member("a graph network trained once more" "${said}" ${sparse-gin_trained} trained_parameters)
 ask(said evaluate ${folder}/more/epoch-1 ${TEXT} --block 16 --limit-tokens 64)
+ask(said finetune ${folder}/words --text ${folder}/short.txt --batch-size 4 --block-size 16 --steps 5 --validation 0
+  --keep-epochs --output ${folder}/words-epochs)
+ask(said inspect ${folder}/words-epochs/epoch-1)
+expect_no_tokenizer(${folder}/words-epochs/epoch-1)
+expect_same_files("a run with epochs" ${folder}/words-epochs ${folder}/words ${tokenizer_files})
 ask(said evaluate ${folder}/more/epoch-2 ${TEXT} --block 16 --limit-tokens 64)
 
 # A run goes on as what it was.

@@ -6,7 +6,6 @@
 #include <array>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "weft/io/folder.hpp"
@@ -35,11 +34,10 @@ inline PretrainedConfig config_of(const LlamaConfig& llama, const GNNConfig& gnn
   return config;
 }
 
-/// What a folder says beyond its model.
-/// \param config  the rest of its config.json
-inline ConfigRemainder read_remainder(const std::string& folder, std::string config) {
-  return {std::move(config), read_text_if_any(folder + "/generation_config.json"),
-          read_text_if_any(folder + "/tokenizer_config.json"), read_text_if_any(folder + "/special_tokens_map.json")};
+/// A folder's generation_config.json; empty where there is none.
+inline std::string read_generation_text(const std::string& folder) {
+  const std::string path = folder + "/generation_config.json";
+  return path_exists(path) ? read_text(path) : std::string();
 }
 
 /// Says no where the type of a model and the folder differ in what no extent shows.
@@ -79,43 +77,35 @@ inline void expect_room(const std::string& folder, const SafetensorsSet& weights
   expect_embedding(folder, weights, config.llama);
 }
 
-/// Weights, config.json and generation_config.json.
+}  // namespace detail
+
+/// Writes `config.json` and `model.safetensors`, or shards and their index, into a folder, which is made if it is missing; what
+/// else came with a loaded model goes with it, and weights that it had as bf16 and nobody changed are written so. Each
+/// file replaces an older one as a whole or not at all; two programs must not save into one folder at once. A
+/// model with adapters is refused: `merge_lora` or `save_lora`.
 template <class Config, class T>
-void save_model(const LlamaForCausalLMWithGNN<Config, T>& model, const std::string& folder,
-                const SaveOptions& options) {
+void save_pretrained(const LlamaForCausalLMWithGNN<Config, T>& model, const std::string& folder,
+                     const SaveOptions& options = {}) {
   if (has_lora(model)) {
     fail(
         "save_pretrained: the model has adapters; merge_lora(model) first, or save_lora(model, folder) saves them "
         "alone");
   }
-  make_folders(folder);
+  detail::make_folders(folder);
   const std::vector<AnyParameter> parameters = list_parameters(model);
-  save_weights(folder, parameters, options);
-  write_config(folder + "/config.json",
-               config_of(model.llama_config(), model.gnn_config(), model.remainder.config, common_dtype(parameters)));
-  write_text_if_any(folder + "/generation_config.json", model.remainder.generation_config);
+  detail::save_weights(folder, parameters, options);
+  write_config(folder + "/config.json", detail::config_of(model.llama_config(), model.gnn_config(),
+                                                          model.remainder.config, detail::common_dtype(parameters)));
+  const std::string& generation = model.remainder.generation_config;
+  if (!generation.empty()) write_text(folder + "/generation_config.json", generation);
 }
 
-}  // namespace detail
-
-/// Writes `config.json` and `model.safetensors`, or shards and their index, into a folder, which is made if it is missing; what
-/// else came with a loaded model (`generation_config.json`, `tokenizer_config.json`, `special_tokens_map.json`) goes with it,
-/// and weights that it had as bf16 and nobody changed are written so. Each file replaces an older one as a whole or not at
-/// all; two programs must not save into one folder at once. A model with adapters is refused: `merge_lora` or `save_lora`.
-template <class Config, class T>
-void save_pretrained(const LlamaForCausalLMWithGNN<Config, T>& model, const std::string& folder,
-                     const SaveOptions& options = {}) {
-  detail::save_model(model, folder, options);
-  detail::write_text_if_any(folder + "/tokenizer_config.json", model.remainder.tokenizer_config);
-  detail::write_text_if_any(folder + "/special_tokens_map.json", model.remainder.special_tokens_map);
-}
-
-/// The same with the tokenizer's own files (`Tokenizer::save_pretrained`) instead of those that came with the model.
+/// The same with the files of a tokenizer (`Tokenizer::save_pretrained`).
 template <class Config, class T, class Tokenizer>
 requires requires(const Tokenizer& tokenizer, const std::string& folder) { tokenizer.save_pretrained(folder); }
 void save_pretrained(const LlamaForCausalLMWithGNN<Config, T>& model, const Tokenizer& tokenizer,
                      const std::string& folder, const SaveOptions& options = {}) {
-  detail::save_model(model, folder, options);
+  save_pretrained(model, folder, options);
   tokenizer.save_pretrained(folder);
 }
 
@@ -156,7 +146,7 @@ LlamaForCausalLMWithGNN<Config, T> load_pretrained(const std::string& folder,
   std::vector<std::string> differing;
   detail::load_parameters(weights.tensors(), list_parameters(model), "", true, &differing);
   detail::give_notes(differing, notes);
-  model.remainder = detail::read_remainder(folder, config.other);
+  model.remainder = {config.other, detail::read_generation_text(folder)};
   return model;
 }
 

@@ -35,9 +35,9 @@ inline std::string read_text_if_any(const std::string& path) {
   return path_exists(path) ? read_text(path) : std::string();
 }
 
-/// Leaves the file as it is for an empty text.
-inline void write_text_if_any(const std::string& path, std::string_view text) {
-  if (!text.empty()) write_text(path, text);
+/// An empty text is no file: an older one is removed.
+inline void write_text_or_remove(const std::string& path, std::string_view text) {
+  text.empty() ? remove_file(path) : write_text(path, text);
 }
 
 }  // namespace detail

@@ -20,10 +20,8 @@ struct WithoutValues {};
 /// What the configuration files of a model say that is of no effect here, to be written back with it: JSON texts, empty where
 /// there is no file.
 struct ConfigRemainder {
-  std::string config{};              ///< the fields of config.json beside those of LlamaConfig and GNNConfig
-  std::string generation_config{};   ///< all of generation_config.json
-  std::string tokenizer_config{};    ///< all of tokenizer_config.json
-  std::string special_tokens_map{};  ///< all of special_tokens_map.json
+  std::string config{};             ///< the fields of config.json beside those of LlamaConfig and GNNConfig
+  std::string generation_config{};  ///< all of generation_config.json
 };
 
 /// A Llama with a language-model head. `Config` is a configuration type, or `Dynamic`.

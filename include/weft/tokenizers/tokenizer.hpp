@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "weft/io/folder.hpp"
 #include "weft/io/strict_json.hpp"
 #include "weft/io/text_file.hpp"
 #include "weft/tokenizers/read_model.hpp"
@@ -69,14 +70,11 @@ class Tokenizer {
   /// `special_tokens_map.json` beside a file that is called tokenizer.json are kept as they are.
   static Tokenizer from_file(const std::string& path) {
     Tokenizer tokenizer(read_text(path), path);
-    TokenizerRemainder beside = detail::read_files_beside(path);
-    const bool any = !beside.tokenizer_config.empty() || !beside.special_tokens_map.empty();
-    if (any) tokenizer.remainder = std::move(beside);
+    tokenizer.remainder = detail::read_files_beside(path);
     return tokenizer;
   }
 
-  /// Of the folder that the tokenizer was read from. Where there is none, the roles of the reference if its seven special
-  /// tokens are here and nothing is added to a text; empty elsewhere.
+  /// Of the folder that the tokenizer was read from, or the roles that `train_bpe` was given; empty elsewhere.
   TokenizerRemainder remainder{};
 
   /// \param json   the text of a tokenizer.json
@@ -89,7 +87,6 @@ class Tokenizer {
     read_parts(file);
     read_added_tokens(file);
     file.expect_no_others();
-    if (has_roles_of_reference()) remainder = detail::role_files({});
   }
 
   /// The tokens of a text. Bytes that are no UTF-8 count as U+FFFD. Raises Error where a regular expression of the file
@@ -165,12 +162,13 @@ class Tokenizer {
   void save(const std::string& path) const { write_text(path, json_); }
 
   /// Writes tokenizer.json into a folder, which is made if it is missing, and what stands beside it: `tokenizer_config.json` and
-  /// `special_tokens_map.json`, by which Hugging Face's AutoTokenizer finds the tokens that begin, end and fill texts.
+  /// `special_tokens_map.json`, by which Hugging Face's AutoTokenizer finds the tokens that begin, end and fill texts. Those of
+  /// another tokenizer are removed where this one has none.
   void save_pretrained(const std::string& folder) const {
     detail::make_folders(folder);
     save(folder + "/tokenizer.json");
-    detail::write_text_if_any(folder + "/tokenizer_config.json", remainder.tokenizer_config);
-    detail::write_text_if_any(folder + "/special_tokens_map.json", remainder.special_tokens_map);
+    detail::write_text_or_remove(folder + "/tokenizer_config.json", remainder.tokenizer_config);
+    detail::write_text_or_remove(folder + "/special_tokens_map.json", remainder.special_tokens_map);
   }
 
  private:
@@ -225,13 +223,6 @@ class Tokenizer {
     added_ids_[token.content] = token.id;
     const std::string text = token.normalized ? parts_.normalizer(token.content) : token.content;
     set_token(token.id, {text, token.special, true});
-  }
-
-  /// Not where something is added to a text: the class that the reference's roles belong to would take it away.
-  bool has_roles_of_reference() const {
-    bool all = parts_.post_processor.before.empty() && parts_.post_processor.after.empty();
-    detail::for_each_role({}, [&](std::string_view, const std::string& token) { all &= is_special(token_id(token)); });
-    return all;
   }
 
   void set_token(std::int32_t id, Token token) {

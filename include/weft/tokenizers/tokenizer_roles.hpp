@@ -3,6 +3,8 @@
 /// What stands beside a tokenizer.json: which token begins a text, which ends it, and so on.
 #pragma once
 
+#include <algorithm>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,23 +48,25 @@ void for_each_role(const TokenizerRoles& roles, Visit&& visit) {
   for (const std::string& token : roles.additional_special_tokens) visit("additional_special_tokens", token);
 }
 
-/// The files that say these roles as the reference's LlamaTokenizerFast has them. A role without a token is null: where nothing
-/// is said, that class takes "<s>" and the like, and adds them beyond the vocabulary (quirk K2).
+/// Whether all roles that have a token have one of these.
+inline bool are_roles_of(const TokenizerRoles& roles, std::span<const std::string> tokens) {
+  bool all = true;
+  for_each_role(roles, [&](std::string_view, const std::string& token) {
+    all &= std::find(tokens.begin(), tokens.end(), token) != tokens.end();
+  });
+  return all;
+}
+
+/// The files that say these roles, with the reference's settings. The class is the one that takes tokenizer.json as it is:
+/// the reference's own, LlamaTokenizerFast, makes a tokenizer of characters of it in some versions of that library, and adds
+/// "<s>" and the like beyond the vocabulary for roles that nobody has (quirk K2).
 inline TokenizerRemainder role_files(const TokenizerRoles& roles) {
   const auto& additional = roles.additional_special_tokens;
   Json::Object map{{"additional_special_tokens", Json::Array(additional.begin(), additional.end())}};
-  Json::Object config{{"add_bos_token", false},
-                      {"add_eos_token", false},
-                      {"bos_token", nullptr},
-                      {"clean_up_tokenization_spaces", true},
-                      {"eos_token", nullptr},
-                      {"legacy", true},
-                      {"mask_token", nullptr},
+  Json::Object config{{"clean_up_tokenization_spaces", true},
                       {"model_input_names", Json::Array{"input_ids", "attention_mask"}},
-                      {"pad_token", nullptr},
                       {"padding_side", "right"},
-                      {"tokenizer_class", "LlamaTokenizer"},
-                      {"unk_token", nullptr}};
+                      {"tokenizer_class", "PreTrainedTokenizerFast"}};
   for_each_role(roles, [&](std::string_view role, const std::string& token) {
     if (role != "additional_special_tokens") map.insert_or_assign(std::string(role), token);
   });

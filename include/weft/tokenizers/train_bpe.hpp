@@ -148,7 +148,8 @@ inline Tokenizer train_bpe(std::span<const std::string_view> texts, const BPETra
   trainer.train(static_cast<std::size_t>(options.vocab_size), options.min_frequency);
   detail::give_notes(detail::notes_on(trainer, options), notes);
   Tokenizer tokenizer(detail::tokenizer_json(trainer, options.special_tokens), "train_bpe");
-  if (options.roles) tokenizer.remainder = detail::role_files(*options.roles);
+  const TokenizerRoles roles = options.roles.value_or(TokenizerRoles{});
+  if (detail::are_roles_of(roles, options.special_tokens)) tokenizer.remainder = detail::role_files(roles);
   return tokenizer;
 }
 
