@@ -81,9 +81,10 @@ std::vector<std::string> targets_of(const Options& options) {
   return targets;
 }
 
-/// In an order of their own.
+/// In an order of their own, each once.
 std::string targets_text(std::vector<std::string> targets) {
   std::sort(targets.begin(), targets.end());
+  targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
   std::string text;
   for (const std::string& target : targets) text += (text.empty() ? "" : ",") + target;
   return text;

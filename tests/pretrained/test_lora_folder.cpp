@@ -120,11 +120,38 @@ TEST_CASE("adapters of layers that the configuration leaves out are refused") {
   CHECK(refusal(path, R"("exclude_modules": ["up_proj", "layers.1.self_attn.q_proj"])") ==
         "exclude_modules must not name " + second + found(R"(["up_proj","layers.1.self_attn.q_proj"])"));
   CHECK(refusal(path, R"("exclude_modules": ["proj"])") == "no error");
-  std::string text = read_text(path + "/adapter_config.json");
-  const std::string target = "\"q_proj\"";
-  text.replace(text.find(target), target.size(), "\"k_proj\"");
-  write_text(path + "/adapter_config.json", text);
-  CHECK(refusal(path, R"("revision": "main")") == "target_modules must name " + first + found(R"(["k_proj"])"));
+  CHECK(refusal(path, R"("layers_to_transform": [0, 1], "layers_pattern": "layers")") == "no error");
+  CHECK(refusal(path, R"("layers_to_transform": [0, 1], "layers_pattern": ["h"])") ==
+        R"(layers_pattern is supported only where it is null or "layers", found ["h"])");
+  CHECK(refusal(path, R"("layers_pattern": "h")") == "no error");
+}
+
+TEST_CASE("target_modules of a folder of adapters must have all of them, as PEFT reads it") {
+  const TemporaryFolder folder;
+  auto model = random_model<TinyLlama>(1);
+  add_lora(model, {.target_modules = {"lm_head", "layers.1.self_attn.q_proj"}}, Rng(5));
+  const std::string path = folder / "adapter";
+  save_lora(model, path);
+  detail::Json config = detail::parse_json(read_text(path + "/adapter_config.json"), "config");
+  const auto with_targets = [&](const std::string& targets, const std::string& line) {
+    (*config.get_if<detail::Json::Object>())["target_modules"] = detail::parse_json(targets, "targets");
+    write_text(path + "/adapter_config.json", detail::json_text(config));
+    return refusal(path, line);
+  };
+  const std::string none = R"("revision": "main")", query = "model.layers.1.self_attn.q_proj";
+  const std::string there = ", but there is an adapter for it";
+  CHECK(with_targets(R"(["lm_head", "q_proj"])", none) == "no error");
+  CHECK(with_targets(R"(["lm_head", "k_proj"])", none) ==
+        "target_modules must name " + query + R"(, found ["lm_head","k_proj"])" + there);
+  CHECK(with_targets(R"(["all-linear"])", none) == "target_modules must name lm_head, found [\"all-linear\"]" + there);
+  CHECK(with_targets(R"("all-linear")", none) == "target_modules must name lm_head, found \"all-linear\"" + there);
+  CHECK(with_targets(R"(".*_proj|lm_head")", none) == "no error");  // an expression is not judged
+
+  // Whole names are taken whatever the layers.
+  CHECK(with_targets(R"(["lm_head", "q_proj"])", R"("layers_to_transform": [1])") == "no error");
+  CHECK(with_targets("[\"lm_head\", \"" + query + "\"]", R"("layers_to_transform": [0])") == "no error");
+  CHECK(with_targets(R"(["lm_head", "q_proj"])", R"("layers_to_transform": [0])") ==
+        "layers_to_transform must have the layer of " + query + ", found [0]" + there);
 }
 
 TEST_CASE("alpha of a folder of adapters is no negative number") {

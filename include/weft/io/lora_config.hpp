@@ -55,6 +55,12 @@ inline void expect_supported_lora(const Json& config, const std::string& where) 
                                                                       name) != kUnsupportedLora.end();
     if (changes_result && !is_neutral(value)) refuse(name, "null, false or empty", value);
   }
+  const Json* const layers = config.find("layers_to_transform");
+  const Json* const pattern = config.find("layers_pattern");
+  const bool only_some = layers != nullptr && !is_neutral(*layers) && pattern != nullptr && !is_neutral(*pattern);
+  if (only_some && !(*pattern == Json("layers") || *pattern == Json(Json::Array{"layers"}))) {
+    refuse("layers_pattern", "null or \"layers\"", *pattern);
+  }
   if (const Json* first = config.find("init_lora_weights")) {  // the others change the weights of the base
     const auto* text = first->get_if<std::string>();
     const bool keeps_base = first->get_if<bool>() != nullptr ||
@@ -92,46 +98,58 @@ inline LoraAdapterOptions read_lora_options(const Json& config, const std::strin
   return options;
 }
 
-/// The names of a list in the configuration; null where it is something else (PEFT takes a regular expression too).
-inline const Json::Array* list_of(const Json& config, std::string_view name) {
-  const Json* value = config.find(name);
-  return value == nullptr ? nullptr : value->get_if<Json::Array>();
-}
-
-/// Whether one of the names in a list means a module.
+/// Whether a list of PEFT's means a module, by its whole name or by the end of it behind a dot.
 inline bool names_module(const Json::Array& names, const std::string& module) {
   for (const Json& name : names) {
     const auto* text = name.get_if<std::string>();
-    if (text != nullptr && is_lora_target(module, *text)) return true;
+    if (text != nullptr && *text != "all-linear" && is_lora_target(module, *text)) return true;
   }
   return false;
 }
 
-/// Whether `layers_to_transform`, a number or a list of such, leaves out the layer of a module.
-inline bool leaves_out_layer(const Json& config, const std::string& module) {
-  const Json* layers = config.find("layers_to_transform");
-  if (layers == nullptr || is_neutral(*layers)) return false;
+inline bool contains(const Json::Array& list, const Json& wanted) {
+  for (const Json& element : list) {
+    if (element == wanted) return true;
+  }
+  return false;
+}
+
+/// Whether a field of the configuration takes a module. A regular expression, which PEFT knows too, is not judged, nor is
+/// what is not there.
+inline bool takes(const Json* targets, const std::string& module) {
+  if (targets == nullptr) return true;
+  if (const auto* names = targets->get_if<Json::Array>()) return names_module(*names, module);
+  return !(*targets == Json("all-linear")) || is_lora_target(module, "all-linear");
+}
+inline bool excludes(const Json* excluded, const std::string& module) {
+  const auto* names = excluded == nullptr ? nullptr : excluded->get_if<Json::Array>();
+  return names != nullptr && names_module(*names, module);
+}
+
+/// Whether `layers_to_transform`, a number or a list of such, takes the layer of a module. It says nothing of modules that
+/// `target_modules` has by their whole names.
+inline bool takes_layer(const Json* layers, const Json* targets, const std::string& module) {
+  if (layers == nullptr || is_neutral(*layers)) return true;
+  const auto* names = targets == nullptr ? nullptr : targets->get_if<Json::Array>();
+  if (names != nullptr && contains(*names, Json(module))) return true;
   const Json layer(layer_of_module(module));
   const auto* list = layers->get_if<Json::Array>();
-  if (list == nullptr) return !(*layers == layer);
-  for (const Json& chosen : *list) {
-    if (chosen == layer) return false;
-  }
-  return true;
+  return list == nullptr ? *layers == layer : contains(*list, layer);
 }
 
 /// Says no to adapters of modules that the configuration does not choose: PEFT would leave these out.
 inline void expect_chosen(const Json& config, const std::string& where, const std::set<std::string>& modules) {
-  const Json::Array* const targets = list_of(config, "target_modules");
-  const Json::Array* const excluded = list_of(config, "exclude_modules");
+  const Json* const targets = config.find("target_modules");
   for (const std::string& module : modules) {
     const auto refuse = [&](std::string_view name, std::string_view what) {
       fail(concat(where, ": ", name, " ", what, " ", module, ", found ", json_excerpt(*config.find(name)),
                   ", but there is an adapter for it"));
     };
-    if (targets != nullptr && !names_module(*targets, module)) refuse("target_modules", "must name");
-    if (excluded != nullptr && names_module(*excluded, module)) refuse("exclude_modules", "must not name");
-    if (leaves_out_layer(config, module)) refuse("layers_to_transform", "must have the layer of");
+    if (!takes(targets, module)) refuse("target_modules", "must name");
+    if (excludes(config.find("exclude_modules"), module)) refuse("exclude_modules", "must not name");
+    if (!takes_layer(config.find("layers_to_transform"), targets, module)) {
+      refuse("layers_to_transform", "must have the layer of");
+    }
   }
 }
 

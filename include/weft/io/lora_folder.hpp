@@ -155,7 +155,7 @@ void save_lora(const Model& model, const std::string& folder, const std::string&
 
 /// Gives a model the adapters of such a folder and freezes everything else. Which layers have one is what the file of weights
 /// says; half-precision weights are widened. Raises Error, with the model as it was, for whatever would change the result and is not
-/// here, by its name (DoRA, biases, modules_to_save, ...), for an adapter of a layer that the configuration leaves out, and
+/// here, by its name (DoRA, biases, modules_to_save, ...), for an adapter of a layer that lists in the configuration leave out, and
 /// for one that has no place in the model.
 template <class Model>
 void load_lora(Model& model, const std::string& folder) {
