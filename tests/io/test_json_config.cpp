@@ -314,6 +314,7 @@ TEST_CASE("the multiplier is written as a whole number where it is one") {
 
 TEST_CASE("other names of the same thing are understood") {
   CHECK(parse_config(R"({"hidden_act":"swish"})").llama.hidden_act == weft::HiddenAct::silu);
+  CHECK(parse_config(R"({"hidden_act":"linear"})").llama.hidden_act == weft::HiddenAct::linear);
   CHECK(parse_config(R"({"hidden_act":"gelu_python"})").llama.hidden_act == weft::HiddenAct::gelu);
   for (const std::string name : {"gelu_new", "gelu_fast", "gelu_accurate", "gelu_python_tanh"}) {
     CHECK(parse_config(R"({"hidden_act":")" + name + "\"}").llama.hidden_act == weft::HiddenAct::gelu_pytorch_tanh);

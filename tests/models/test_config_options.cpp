@@ -69,6 +69,16 @@ TEST_CASE("a switch set by itself reaches its layer") {
   CHECK_FALSE(model_options(tied, {.compatibility = {.tie_on_construct = false}}).tie_word_embeddings);
 }
 
+TEST_CASE("hidden_act names an activation of its own each") {
+  CHECK(activation_of(HiddenAct::silu) == Activation::silu);
+  CHECK(activation_of(HiddenAct::gelu) == Activation::gelu);
+  CHECK(activation_of(HiddenAct::gelu_pytorch_tanh) == Activation::gelu_tanh);
+  CHECK(activation_of(HiddenAct::relu) == Activation::relu);
+  CHECK(activation_of(HiddenAct::sigmoid) == Activation::sigmoid);
+  CHECK(activation_of(HiddenAct::tanh) == Activation::tanh);
+  CHECK(activation_of(HiddenAct::linear) == Activation::identity);
+}
+
 TEST_CASE("dropout of the model reaches attention, and that of GIN layers is another") {
   CHECK(attention_options(llama).attention_dropout == 0.25);
   CHECK(gin_options(llama, as_reference).attention_dropout == 0.25);
