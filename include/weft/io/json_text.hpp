@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <rapidjson/prettywriter.h>
 
@@ -68,21 +69,31 @@ void write_json(Writer& writer, const Json& json) {
   }
 }
 
+/// Where RapidJSON's writers write to. (Its own buffer asks for six bytes for each of a text before it writes one.)
+struct JsonOutput {
+  using Ch = char;
+
+  std::string text{};
+
+  void Put(char character) { text.push_back(character); }
+  void Flush() {}
+};
+
 /// On one line. U+FFFD stands for what is no UTF-8, null for numbers that are not finite.
 inline std::string json_text(const Json& json) {
-  rapidjson::StringBuffer text;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(text);
+  JsonOutput output;
+  rapidjson::Writer<JsonOutput> writer(output);
   write_json(writer, json);
-  return {text.GetString(), text.GetSize()};
+  return std::move(output.text);
 }
 
 /// The same with a line for each value, two spaces a level.
 inline std::string json_lines(const Json& json) {
-  rapidjson::StringBuffer text;
-  rapidjson::PrettyWriter<rapidjson::StringBuffer> writer(text);
+  JsonOutput output;
+  rapidjson::PrettyWriter<JsonOutput> writer(output);
   writer.SetIndent(' ', 2);
   write_json(writer, json);
-  return {text.GetString(), text.GetSize()};
+  return std::move(output.text);
 }
 
 /// JSON on one line with `\u` escapes for all but printable ASCII.
