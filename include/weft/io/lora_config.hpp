@@ -21,8 +21,8 @@ inline constexpr std::array<std::string_view, 7> kUnsupportedLora{
     "lora_bias",         "fan_in_fan_out",          "modules_to_save",        "layer_replication",
     "target_parameters", "trainable_token_indices", "alora_invocation_tokens"};
 
-/// The same by what PEFT calls its further variants: `use_dora`, `rank_pattern`, `arrow_config`. Excepted are what is here and
-/// what matters only before training.
+/// The same by what PEFT calls its further variants: `use_dora`, `rank_pattern`, `arrow_config`. Excepted are what is here or
+/// judged by itself, and what matters only before training.
 inline bool names_lora_variant(std::string_view name) {
   if (name == "use_rslora" || name == "layers_pattern" || name == "eva_config") return false;
   return name.starts_with("use_") || name.ends_with("_pattern") || name.ends_with("_config");
