@@ -27,6 +27,14 @@ void randomize_adapters(Model& model) {
   });
 }
 
+/// The path of a folder with the adapters of a small model.
+std::string saved_adapters(const TemporaryFolder& folder, const LoraOptions& options) {
+  auto model = random_model<TinyLlama>(1);
+  add_lora(model, options, Rng(5));
+  save_lora(model, folder / "adapter");
+  return folder / "adapter";
+}
+
 /// What load_lora says of a folder whose configuration has one line more, and that the model stays as it was.
 std::string refusal(const std::string& folder, const std::string& line) {
   auto model = random_model<TinyLlama>(1);
@@ -91,10 +99,7 @@ TEST_CASE("adapters come back from their folder, and a model with adapters is no
 
 TEST_CASE("what PEFT has beyond plain adapters is refused by its name") {
   const TemporaryFolder folder;
-  auto model = random_model<TinyLlama>(1);
-  add_lora(model, {}, Rng(5));
-  const std::string path = folder / "adapter";
-  save_lora(model, path);
+  const std::string path = saved_adapters(folder, {});
   const std::string only = " is supported only where it is null, false or empty, found ";
   CHECK(refusal(path, R"("use_qalora": true)") == "use_qalora" + only + "true");
   CHECK(refusal(path, R"("rank_pattern": {"q_proj": 2})") == "rank_pattern" + only + R"({"q_proj":2})");
@@ -105,10 +110,7 @@ TEST_CASE("what PEFT has beyond plain adapters is refused by its name") {
 
 TEST_CASE("adapters of layers that the configuration leaves out are refused") {
   const TemporaryFolder folder;
-  auto model = random_model<TinyLlama>(1);
-  add_lora(model, {.target_modules = {"q_proj"}}, Rng(5));
-  const std::string path = folder / "adapter";
-  save_lora(model, path);
+  const std::string path = saved_adapters(folder, {.target_modules = {"q_proj"}});
   const auto found = [](const std::string& value) { return ", found " + value + ", but there is an adapter for it"; };
   const std::string first = "model.layers.0.self_attn.q_proj", second = "model.layers.1.self_attn.q_proj";
   CHECK(refusal(path, R"("layers_to_transform": [0])") ==
@@ -128,10 +130,7 @@ TEST_CASE("adapters of layers that the configuration leaves out are refused") {
 
 TEST_CASE("target_modules of a folder of adapters must have all of them, as PEFT reads it") {
   const TemporaryFolder folder;
-  auto model = random_model<TinyLlama>(1);
-  add_lora(model, {.target_modules = {"lm_head", "layers.1.self_attn.q_proj"}}, Rng(5));
-  const std::string path = folder / "adapter";
-  save_lora(model, path);
+  const std::string path = saved_adapters(folder, {.target_modules = {"lm_head", "layers.1.self_attn.q_proj"}});
   detail::Json config = detail::parse_json(read_text(path + "/adapter_config.json"), "config");
   const auto with_targets = [&](const std::string& targets, const std::string& line) {
     (*config.get_if<detail::Json::Object>())["target_modules"] = detail::parse_json(targets, "targets");
@@ -156,10 +155,7 @@ TEST_CASE("target_modules of a folder of adapters must have all of them, as PEFT
 
 TEST_CASE("alpha of a folder of adapters is no negative number") {
   const TemporaryFolder folder;
-  auto model = random_model<TinyLlama>(1);
-  add_lora(model, {}, Rng(5));
-  const std::string path = folder / "adapter";
-  save_lora(model, path);
+  const std::string path = saved_adapters(folder, {});
   const std::string saved = read_text(path + "/adapter_config.json");
   const std::size_t begin = saved.find("\"lora_alpha\": ") + 14;
   const std::size_t end = saved.find(',', begin);
