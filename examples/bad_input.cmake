@@ -64,6 +64,8 @@ set(PROGRAM ${COMPARE})
 refused("compare: no corpus" "no_such_file" --corpus ${folder}/no_such_file --output ${folder}/unused)
 refused("compare: a short corpus" "128" --corpus ${folder}/short.txt --output ${folder}/unused)
 refused("compare: no such variant" "\"GNN\".*\"GIN\"" --corpus ${CORPUS} --only GNN --output ${folder}/unused)
+refused("compare: no variant beside a comma" "--only: must be names with a comma between them, found GIN," --corpus ${CORPUS}
+  --only GIN, --output ${folder}/unused)
 refused("compare: heads that do not fit" "hidden_size" --corpus ${CORPUS} --heads 3 --output ${folder}/unused)
 refused("compare: a negative seed" "--seed" --corpus ${CORPUS} --seed -1 --output ${folder}/unused)
 foreach(size IN ITEMS batch-size block-size hidden-size layers heads)

@@ -21,7 +21,7 @@ namespace {
 struct Arguments {
   std::string corpus;
   std::string output = "comparison";
-  std::vector<std::string> only;
+  std::vector<std::string> only;  // each a list of names
   weft::Index steps = 400;
   weft::Index batch_size = 16;
   int block_size = 128;
@@ -106,7 +106,7 @@ std::string table_of(const std::vector<Outcome>& outcomes) {
 void run(const Arguments& arguments) {
   const auto tokens = examples::read_bytes(arguments.corpus);
   static_cast<void>(Data(tokens, arguments));  // refuses too short a text before anything is written
-  const auto variants = examples::chosen_variants(plain_config(arguments), arguments.only);
+  const auto variants = examples::chosen_variants(plain_config(arguments), apps::names_in(arguments.only));
   examples::make_folder(arguments.output);
   examples::catch_interrupt();
   std::cerr << tokens.size() << " tokens, " << variants.size() << " variants, " << arguments.steps << " steps each, "
@@ -143,7 +143,7 @@ int main(int argc, char** argv) {
   app.add_option("--learning-rate", arguments.learning_rate)->transform(apps::between(1e-8, 1.0));
   app.add_option("--seed", arguments.seed, "of weights and data order")->transform(apps::seed());
   app.add_option("--output", arguments.output, "folder for metrics, table and picture")->check(apps::some_text());
-  app.add_option("--only", arguments.only, "names of the variants to train")->delimiter(',');
+  app.add_option("--only", arguments.only, "names of the variants to train")->check(apps::list_of_names());
   for (CLI::Option* option : app.get_options()) option->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   return examples::run_program("compare_variants", [&] { run(arguments); });

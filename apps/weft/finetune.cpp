@@ -29,27 +29,6 @@ struct Options {
   RunOptions run{};
 };
 
-/// The names in "q_proj,v_proj"; one is empty where nothing stands beside a comma.
-std::vector<std::string> names_in(const std::string& list) {
-  std::vector<std::string> names;
-  for (std::size_t begin = 0; begin <= list.size();) {
-    const std::size_t end = std::min(list.find(',', begin), list.size());
-    names.push_back(list.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return names;
-}
-
-/// Such a list. (CLI11's own delimiter makes no value of a comma alone, and takes the next word for one.)
-CLI::Validator list_of_names() {
-  return {[](const std::string& list) {
-            const std::vector<std::string> names = names_in(list);
-            const bool valid = std::find(names.begin(), names.end(), "") == names.end();
-            return valid ? std::string() : "must be names with a comma between them, found " + list;
-          },
-          ""};
-}
-
 FinetuningMethod method_named(const std::string& name) {
   const auto found = std::find(finetuning_methods.begin(), finetuning_methods.end(), name);
   if (found == finetuning_methods.end()) {
@@ -73,12 +52,7 @@ void expect_only_options_of(const Options& options, FinetuningMethod method) {
 }
 
 std::vector<std::string> targets_of(const Options& options) {
-  if (options.targets.empty()) return {"all-linear"};
-  std::vector<std::string> targets;
-  for (const std::string& list : options.targets) {
-    for (std::string& name : names_in(list)) targets.push_back(std::move(name));
-  }
-  return targets;
+  return options.targets.empty() ? std::vector<std::string>{"all-linear"} : names_in(options.targets);
 }
 
 /// In an order of their own, each once.
