@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Every quirk of the reference that a header or a page of the documentation cites by its number has a row in
+# Every quirk of the reference that a source or a page of the documentation cites by its number has a row in
 # docs/quirks.md: cmake -DROOT=… -P CheckQuirks.cmake
 cmake_minimum_required(VERSION 3.25)
 
@@ -8,8 +8,9 @@ string(REGEX MATCHALL "\n\\| [A-Z][0-9]+ \\|" rows "${page}")
 list(TRANSFORM rows REPLACE "[^A-Z0-9]" "")
 
 set(cited "")
-file(GLOB_RECURSE headers ${ROOT}/include/*.hpp)
-foreach(file IN LISTS headers)
+file(GLOB_RECURSE files ${ROOT}/include/*.hpp ${ROOT}/apps/*.?pp ${ROOT}/examples/*.?pp ${ROOT}/tests/*.?pp
+  ${ROOT}/tools/*.?pp ${ROOT}/bench/*.?pp ${ROOT}/docs/*.md)
+foreach(file IN LISTS files ITEMS ${ROOT}/README.md ${ROOT}/CHANGELOG.md)
   file(READ ${file} text)
   string(REGEX MATCHALL "quirks?[ \n/]+[A-Z][0-9]+((,|:| and| to)[ \n/]+[A-Z][0-9]+)*" places "${text}")
   string(REGEX MATCHALL "[A-Z][0-9]+" numbers "${places}")

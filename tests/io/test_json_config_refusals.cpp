@@ -15,15 +15,22 @@ using weft::parse_config;
 using weft::PretrainedConfig;
 
 TEST_CASE("a strict configuration takes no unknown name for another") {
-  const std::string unknown = R"("MLP_type":"wide_MLP")";
-  const auto text = [&](const std::string& more) { return R"({"gnn_config":{)" + unknown + more + "}}"; };
-  CHECK(parse_config(text("")).gnn.MLP_type == weft::MLPType::standard_MLP);
-  CHECK(parse_config(text("")).notes.size() == 1);
-  for (const char* strict : {R"(,"strict_config":true)", R"(,"semantics":"intended")"}) {
-    CHECK_THROWS_WITH(parse_config(text(strict), "f"),
-                      ContainsSubstring("f: gnn_config.MLP_type must be one of \"standard_MLP\", \"linear_MLP\""));
+  const std::vector<std::pair<std::string, std::string>> fields = {
+      {"MLP_type", "\"standard_MLP\", \"linear_MLP\""},
+      {"use_GNN_from_attention", "\"none\", \"LlamaAttention_Original\""},
+      {"attention_GIN_MLP_GIN_mode", "\"default\", \"GINLayer_Var_A\""},
+      {"distance_scaling_method", "\"sigmoid\", \"exp\""}};
+  for (const auto& [field, names] : fields) {
+    const auto text = [&, name = field](const std::string& more) {
+      return R"({"gnn_config":{")" + name + R"(":"another")" + more + "}}";
+    };
+    CHECK(parse_config(text("")).notes.size() == 1);
+    for (const char* strict : {R"(,"strict_config":true)", R"(,"semantics":"intended")"}) {
+      CHECK_THROWS_WITH(parse_config(text(strict), "f"),
+                        ContainsSubstring("f: gnn_config." + field + " must be one of " + names));
+    }
+    CHECK(parse_config(text(R"(,"semantics":"intended","strict_config":false)")).notes.size() == 1);
   }
-  CHECK(parse_config(text(R"(,"semantics":"intended","strict_config":false)")).notes.size() == 1);
 }
 
 TEST_CASE("a value of the wrong type is refused with file, field and what was found") {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the reference's helpers (utils.py) answered for four models, and the corrected forms of their quirks.
+#include <array>
 #include <map>
 #include <set>
 #include <string>
@@ -238,4 +239,25 @@ TEST_CASE("Attention without v_proj takes what exists of a plain Llama only wher
   const auto report = load_pretrained_transformer(folder / "plain.safetensors", model, Semantics::intended);
   CHECK(std::ranges::count(report.not_in_model, "model.layers.1.self_attn.v_proj.weight") == 1);
   CHECK(std::ranges::count(report.copied, "model.layers.1.self_attn.k_proj.weight") == 1);
+}
+
+// The specification gives both numbers as counted on the reference's models. Parameters without values take no memory until
+// they are written, and these are not.
+TEST_CASE("The reference's two recipes have as many parameters here as there") {
+  const auto from_scratch = parse_config(R"({"vocab_size": 271, "hidden_size": 560, "intermediate_size": 512,
+    "num_hidden_layers": 6, "num_attention_heads": 8, "num_key_value_heads": 8, "head_dim": 70, "gnn_config": {
+    "use_GNN_from_attention": "LlamaAttentionGIN", "attention_GIN_MLP_multiplier": 0.5, "use_sharpening": true,
+    "attention_GIN_MLP_o_proj_at_end": false, "hidden_dim": 560, "gnn_mode": "none"}})");
+  const DynamicModel gin(from_scratch.llama, from_scratch.gnn, WithoutValues());
+  CHECK(count_trainable_parameters(gin) == 9476946);
+
+  const auto sparse = parse_config(R"({"vocab_size": 8, "hidden_size": 3072, "intermediate_size": 8192,
+    "num_hidden_layers": 1, "num_attention_heads": 24, "num_key_value_heads": 8, "head_dim": 128, "gnn_config": {
+    "gnn_mode": "single", "gnn_type": "causal_gin", "activation": "prelu", "num_layers": 1, "hidden_dim": 155,
+    "use_layer_norm": true, "GIN_use_MLP": true, "GIN_hidden_dim_multiplier": 1, "lambda_GNN_initial": 0.0,
+    "adj_construction_method": "sum", "gnn_logic": "before_MLP"}})");
+  DynamicModel fine_tuned(sparse.llama, sparse.gnn, WithoutValues());
+  freeze_except_select(fine_tuned,
+                       std::array<std::string_view, 4>{"gnn", "trainable_scale", "gnn_norm", "combined_norm"});
+  CHECK(28 * count_trainable_parameters(fine_tuned) == 28195496);  // of 28 equal layers
 }
