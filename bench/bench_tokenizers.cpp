@@ -10,6 +10,8 @@
 
 #include <weft/tokenizers.hpp>
 
+#include "large_tokenizer.hpp"
+
 namespace {
 
 const std::string& text() {
@@ -69,10 +71,18 @@ void learn(benchmark::State& state) {
   count_bytes(state);
 }
 
+/// With as many tokens as SmolLM's and Llama 3's have.
+void open(benchmark::State& state) {
+  const std::string json = bench::large_tokenizer(static_cast<std::size_t>(state.range(0)));
+  for (auto _ : state) benchmark::DoNotOptimize(weft::Tokenizer(json, "bench"));
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(json.size()));
+}
+
 BENCHMARK_CAPTURE(encode, byte_level, byte_level, false)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(encode, byte_level_with_offsets, byte_level, true)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(encode, characters, of_characters, false)->Unit(benchmark::kMillisecond);
 BENCHMARK(decode)->Unit(benchmark::kMillisecond);
+BENCHMARK(open)->Arg(49152)->Arg(128000)->Unit(benchmark::kMillisecond);
 BENCHMARK(learn)->Unit(benchmark::kMillisecond);
 
 }  // namespace

@@ -83,7 +83,7 @@ double TextCodec::bytes_per_token(std::string_view text, std::size_t tokens) con
 
 std::string TextCodec::label(std::int32_t token) const {
   if (!tokenizer_) return token < 0x80 ? std::string(1, static_cast<char>(token)) : "·";
-  if (!tokenizer_->is_byte_level()) return tokenizer_->token(token);
+  if (!tokenizer_->is_byte_level()) return std::string(tokenizer_->token(token));
   return tokenizer_->decode(std::span(&token, 1), {.skip_special_tokens = false});
 }
 

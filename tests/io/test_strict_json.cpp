@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@ using weft::detail::Json;
 using weft::detail::json_excerpt;
 using weft::detail::json_lines;
 using weft::detail::json_text;
+using weft::detail::JsonStream;
 using weft::detail::parse_json;
 
 namespace {
@@ -129,4 +131,29 @@ TEST_CASE("deep nesting is refused before it reaches the stack") {
   CHECK(refusal(open + std::string(64, ']')).empty());
   CHECK_THAT(refusal("[" + open), ContainsSubstring("nested less deeply"));
   CHECK_THAT(refusal(std::string(1'000'000, '[')), ContainsSubstring("nested less deeply"));
+}
+
+TEST_CASE("what is streamed is handed over in the order of the text and left out of the value") {
+  std::string seen;
+  const auto note = [&](std::string_view name, const Json& value) {
+    seen.append(name).append("=").append(json_text(value)).append(";");
+  };
+  const std::array<JsonStream, 2> streams{{{{"m", "v"}, true, note}, {{"m", "l"}, false, note}}};
+  const auto read = [&](std::string_view text) {
+    seen.clear();
+    return json_text(parse_json(text, "f", false, streams));
+  };
+  CHECK(read(R"({"m": {"v": {"b": 1, "a": {"x": [1, {}]}}, "l": ["t", ["u", []]], "n": 2}, "v": {"c": 3}})") ==
+        R"({"m":{"l":[],"n":2,"v":{}},"v":{"c":3}})");
+  CHECK(seen == R"(b=1;a={"x":[1,{}]};="t";=["u",[]];)");
+
+  // What stands elsewhere or is of another kind is not streamed.
+  for (const std::string_view text :
+       {R"({"m":{"l":{"a":1},"v":["t"]}})", R"({"x":{"v":{"a":1}}})", R"([{"v":{"a":1}}])", R"({"m":[{"v":{"a":1}}]})",
+        R"({"m":{"x":{"v":{"a":1}}}})", R"({"m":{"v":1}})"}) {
+    CHECK(read(text) == text);
+    CHECK(seen.empty());
+  }
+  CHECK_THROWS_WITH(read(R"({"m":{"v":{"a":1)"), ContainsSubstring("f: not JSON at line 1"));
+  CHECK_THROWS_WITH(read(R"({"m":{"v":{"a":{"b":1,"b":2}}}})"), "f: the key \"b\" must not appear twice");
 }

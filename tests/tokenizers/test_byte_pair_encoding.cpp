@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <map>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "weft/tokenizers/byte_pair_encoding.hpp"
@@ -12,11 +14,17 @@ using namespace weft::detail;
 namespace {
 
 using Ids = std::vector<std::int32_t>;
-using Merge = BytePairEncoding::Merge;
+using TokenIds = std::map<std::string, std::int32_t>;
+
+BytePairEncoding make_model(const TokenIds& ids, const std::vector<Merge>& merges, BPEOptions options) {
+  Vocabulary vocabulary;
+  for (const auto& [token, id] : ids) vocabulary.add(token, id, "vocab");
+  return {std::move(vocabulary), Merges(merges), std::move(options)};
+}
 
 /// Letters, and merges of random tokens that are there already.
 struct RandomVocabulary {
-  BytePairEncoding::Vocabulary ids;
+  TokenIds ids;
   std::vector<std::string> tokens;
   std::vector<Merge> merges;
 
@@ -78,7 +86,7 @@ Ids ids_of(const std::vector<WordToken>& tokens) {
 TEST_CASE("words become what the definition of byte-pair encoding makes of them") {
   for (unsigned seed = 1; seed <= 20; ++seed) {
     const RandomVocabulary vocabulary(seed, {"a", "b", "c"}, 12);
-    const BytePairEncoding model(vocabulary.ids, vocabulary.merges, {});
+    const auto model = make_model(vocabulary.ids, vocabulary.merges, {});
     std::mt19937 rng(seed + 100);
     for (int length = 0; length < 40; ++length) {
       std::string word;
@@ -105,7 +113,7 @@ TEST_CASE("a long word cut where no token spans has the same tokens") {
   const std::vector<std::string> letters{"a", "b", "c", "d", "\xC3\xA9", "_"};
   for (unsigned seed = 1; seed <= 10; ++seed) {
     const RandomVocabulary vocabulary(seed, letters, 10);
-    const BytePairEncoding model(vocabulary.ids, vocabulary.merges, {.byte_fallback = true});
+    const auto model = make_model(vocabulary.ids, vocabulary.merges, {.byte_fallback = true});
     std::mt19937 rng(seed);
     std::string word;
     for (int i = 0; i < 500; ++i) word += rng() % 50 == 0 ? "x" : letters[rng() % letters.size()];
@@ -123,29 +131,29 @@ TEST_CASE("a long word cut where no token spans has the same tokens") {
 }
 
 TEST_CASE("a character without a token becomes bytes, one unknown token for several, one for each, or nothing") {
-  const BytePairEncoding::Vocabulary ids{{"a", 0}, {"<unk>", 1}, {"<0xC3>", 2}, {"<0xA9>", 3}};
+  const TokenIds ids{{"a", 0}, {"<unk>", 1}, {"<0xC3>", 2}, {"<0xA9>", 3}};
   const std::string word = "a\xC3\xA9\xE3\x81\x82\xE3\x81\x82";  // a, é, and あ twice
-  CHECK(ids_of(encode({ids, {}, {.byte_fallback = true, .unk_token = "<unk>"}}, word)) == Ids{0, 2, 3, 1, 1});
-  CHECK(ids_of(encode({ids, {}, {.fuse_unk = true, .unk_token = "<unk>"}}, word)) == Ids{0, 1});
-  CHECK(ids_of(encode({ids, {}, {.unk_token = "<unk>"}}, word)) == Ids{0, 1, 1, 1});
-  CHECK(ids_of(encode({ids, {}, {}}, word)) == Ids{0});
-  const auto fused = encode({ids, {}, {.fuse_unk = true, .unk_token = "<unk>"}}, word);
+  CHECK(ids_of(encode(make_model(ids, {}, {.byte_fallback = true, .unk_token = "<unk>"}), word)) == Ids{0, 2, 3, 1, 1});
+  CHECK(ids_of(encode(make_model(ids, {}, {.fuse_unk = true, .unk_token = "<unk>"}), word)) == Ids{0, 1});
+  CHECK(ids_of(encode(make_model(ids, {}, {.unk_token = "<unk>"}), word)) == Ids{0, 1, 1, 1});
+  CHECK(ids_of(encode(make_model(ids, {}, {}), word)) == Ids{0});
+  const auto fused = encode(make_model(ids, {}, {.fuse_unk = true, .unk_token = "<unk>"}), word);
   CHECK(fused[1].begin == 1);
   CHECK(fused[1].end == word.size());
 }
 
 TEST_CASE("ignore_merges leaves a word whole that is a token, and divides others by the merges") {
-  const BytePairEncoding::Vocabulary ids{{"a", 0}, {"b", 1}, {"ab", 2}, {"aba", 3}};
+  const TokenIds ids{{"a", 0}, {"b", 1}, {"ab", 2}, {"aba", 3}};
   const std::vector<Merge> merges{{0, 1, 2}};
-  CHECK(ids_of(encode({ids, merges, {.ignore_merges = true}}, "aba")) == Ids{3});
-  CHECK(ids_of(encode({ids, merges, {.ignore_merges = true}}, "abab")) == Ids{2, 2});
-  CHECK(ids_of(encode({ids, merges, {}}, "aba")) == Ids{2, 0});
+  CHECK(ids_of(encode(make_model(ids, merges, {.ignore_merges = true}), "aba")) == Ids{3});
+  CHECK(ids_of(encode(make_model(ids, merges, {.ignore_merges = true}), "abab")) == Ids{2, 2});
+  CHECK(ids_of(encode(make_model(ids, merges, {}), "aba")) == Ids{2, 0});
 }
 
 TEST_CASE("byte-level words are bytes, whatever characters they make") {
-  BytePairEncoding::Vocabulary ids;
+  TokenIds ids;
   for (int byte = 0; byte < 256; ++byte) ids.emplace(byte_symbol(static_cast<unsigned char>(byte)), byte);
-  CHECK(ids_of(encode({ids, {}, {.byte_level = true}}, "a \xC3\xA9")) == Ids{'a', ' ', 0xC3, 0xA9});
+  CHECK(ids_of(encode(make_model(ids, {}, {.byte_level = true}), "a \xC3\xA9")) == Ids{'a', ' ', 0xC3, 0xA9});
   CHECK(bytes_of_symbols(byte_symbol(' ') + byte_symbol(0xFF)) == " \xFF");
   CHECK(bytes_of_symbols("a b") == "a b");  // a space is no symbol: the token stands for itself
 }

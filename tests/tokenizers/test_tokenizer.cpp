@@ -167,6 +167,16 @@ TEST_CASE("a long run of one letter, of spaces or of digits is encoded like any 
   }
 }
 
+TEST_CASE("the members of a file may have any order") {
+  const Tokenizer tokenizer(R"({"added_tokens": [{"id": 3, "content": "<s>"}],
+      "model": {"merges": ["a b", ["ab", "a"]], "vocab": {"aba": 7, "ab": 2, "b": 1, "a": 0}, "type": "BPE"}})",
+                            "t.json");
+  CHECK(tokenizer.encode("abab<s>aba") == Ids{2, 2, 3, 7});
+  CHECK(tokenizer.vocab_size() == 8);
+  CHECK(tokenizer.token(7) == "aba");
+  CHECK(tokenizer.token_id("ab") == 2);
+}
+
 TEST_CASE("a tokenizer is saved as it was read") {
   const testing::TemporaryFolder folder;
   const std::string json = golden_tokenizer("llama2");
@@ -185,8 +195,9 @@ TEST_CASE("a space before a byte that is no UTF-8 is trimmed and no more") {
 }
 
 TEST_CASE("a message about a file has one line, whatever the file says") {
-  const std::string path = std::string(WEFT_TEST_DATA) + "/../fuzz/corpus/tokenizer/name_with_a_line_break.json";
-  CHECK_THROWS_WITH(Tokenizer(read_text(path), "t.json"), Contains("special_tokens has no \"\\n\""));
+  refuses(small_tokenizer(R"(, "post_processor": {"type": "TemplateProcessing", "special_tokens": {},
+                              "single": [{"SpecialToken": {"id": "\n", "type_id": 0}}], "pair": []})"),
+          "post_processor", "special_tokens has no \"\\n\"");
   refuses(small_tokenizer(R"(, "lo\nom": 1)"), "t.json: \"lo\\nom\"", "is not known here");
   refuses(
       small_tokenizer(R"(, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "(\n"}, "behavior": "Isolated"})"),
@@ -206,6 +217,10 @@ TEST_CASE("a file that is damaged is refused with the place") {
   refuses("{}", "t.json.model", "is expected, but not there");
   refuses(R"({"model": {"vocab": {"a": -1}, "merges": []}})", "model.vocab", "whole number");
   refuses(R"({"model": {"vocab": {"a": 2147483647}, "merges": []}})", "model.vocab", "whole number");
+  refuses(R"({"model": {"vocab": {"a": 0, "a": 1}, "merges": []}})", "model.vocab", "\"a\" must not appear twice");
+  refuses(R"({"model": {"vocab": [["a", 0]], "merges": []}})", "model.vocab", "must be an object, found [[\"a\",0]]");
+  refuses(R"({"model": {"vocab": {"a": 0}, "merges": {"a": "b"}}})", "model.merges", "must be a list");
+  refuses(R"({"model": {"vocab": {"a": 0}}})", "model.merges", "is expected, but not there");
   refuses(R"({"model": {"vocab": {"a": 0, "b": 0}, "merges": []}})", "model.vocab", "has 0 for \"a\" and for \"b\"");
   refuses(R"({"model": {"vocab": {"a": 0}, "merges": ["a b"]}})", "model.merges[0]", "\"b\" is not in the vocabulary");
   refuses(R"({"model": {"vocab": {"a": 0, "b": 1}, "merges": ["a b"]}})", "model.merges[0]",

@@ -12,11 +12,12 @@
 #include <queue>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "weft/tokenizers/byte_symbols.hpp"
+#include "weft/tokenizers/merges.hpp"
+#include "weft/tokenizers/vocabulary.hpp"
 #include "weft/tokenizers/word_cuts.hpp"
 
 namespace weft::detail {
@@ -40,44 +41,22 @@ struct BPEOptions {
 /// Vocabulary and merges.
 class BytePairEncoding {
  public:
-  using Vocabulary = std::unordered_map<std::string, std::int32_t>;
-
   BytePairEncoding() = default;
 
-  /// \param merges  pairs of ids and the id of what they become, the first to be applied first; of equal pairs the last counts
-  struct Merge {
-    std::int32_t left;
-    std::int32_t right;
-    std::int32_t merged;
-  };
-  BytePairEncoding(const Vocabulary& vocabulary, const std::vector<Merge>& merges, BPEOptions options)
-      : options_(std::move(options)) {
-    for (const auto& [token, id] : vocabulary) {
-      ids_.emplace(token, id);
-      if (cuts_words()) cuts_.add(token);
-    }
-    merges_.reserve(merges.size());
-    for (std::size_t rank = 0; rank < merges.size(); ++rank) {
-      const Merge& merge = merges[rank];
-      merges_[pair(merge.left, merge.right)] = {static_cast<std::uint32_t>(rank), merge.merged};
-    }
+  BytePairEncoding(Vocabulary vocabulary, Merges merges, BPEOptions options)
+      : options_(std::move(options)), vocabulary_(std::move(vocabulary)), merges_(std::move(merges)) {
+    for (std::size_t i = 0; cuts_words() && i < vocabulary_.size(); ++i) cuts_.add(vocabulary_.text_at(i));
     for (unsigned byte = 0; byte < 256; ++byte) {
-      bytes_[byte] = options_.byte_level ? id_of(byte_symbol(static_cast<unsigned char>(byte))) : fallback_id(byte);
+      bytes_[byte] =
+          options_.byte_level ? vocabulary_.id_of(byte_symbol(static_cast<unsigned char>(byte))) : fallback_id(byte);
     }
-    if (options_.unk_token) unknown_ = id_of(*options_.unk_token);
+    if (options_.unk_token) unknown_ = vocabulary_.id_of(*options_.unk_token);
   }
 
   /// Whether every byte has a token that it begins as.
   bool has_all_bytes() const { return std::find(bytes_.begin(), bytes_.end(), kNone) == bytes_.end(); }
 
-  /// The vocabulary.
-  const auto& ids() const { return ids_; }
-
-  /// The token's id; -1 where there is none.
-  std::int32_t id_of(std::string_view token) const {
-    const auto found = ids_.find(token);
-    return found == ids_.end() ? -1 : found->second;
-  }
+  const Vocabulary& vocabulary() const { return vocabulary_; }
 
   /// The length of the first part of a word that can be encoded on its own, the rest of the word being another.
   std::size_t first_part(std::string_view word) const { return cuts_words() ? cuts_.first_part(word) : word.size(); }
@@ -104,11 +83,6 @@ class BytePairEncoding {
     bool alive = true;
   };
 
-  struct RankedMerge {
-    std::uint32_t rank = 0;
-    std::int32_t merged = kNone;
-  };
-
   /// A merge that was possible when it was noticed. The lowest rank comes first, of equal ones the leftmost.
   struct Candidate {
     std::uint32_t rank;
@@ -120,23 +94,12 @@ class BytePairEncoding {
   };
   using Candidates = std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>>;
 
-  struct Hash : std::hash<std::string_view> {
-    using is_transparent = void;
-  };
-  struct PairHash {
-    std::size_t operator()(std::uint64_t pair) const { return (pair * 0x9E3779B97F4A7C15U) >> 20; }
-  };
-
-  static std::uint64_t pair(std::int32_t left, std::int32_t right) {
-    return std::uint64_t{static_cast<std::uint32_t>(left)} << 32 | static_cast<std::uint32_t>(right);
-  }
-
   /// Byte-level words are short, and `ignore_merges` asks for whole words.
   bool cuts_words() const { return !options_.byte_level && !options_.ignore_merges; }
 
   std::int32_t fallback_id(unsigned byte) const {
     constexpr std::string_view digits = "0123456789ABCDEF";
-    return id_of({std::string("<0x") + digits[byte >> 4] + digits[byte & 15] + ">"});
+    return vocabulary_.id_of({std::string("<0x") + digits[byte >> 4] + digits[byte & 15] + ">"});
   }
 
   bool append_whole(std::string_view word, std::vector<WordToken>& tokens) const {
@@ -145,7 +108,7 @@ class BytePairEncoding {
       options_.byte_level ? append_utf8(symbols, kByteSymbols[static_cast<unsigned char>(byte)])
                           : symbols.push_back(byte);
     }
-    const std::int32_t id = id_of(symbols);
+    const std::int32_t id = vocabulary_.id_of(symbols);
     if (id >= 0) tokens.push_back({id, 0, static_cast<std::uint32_t>(word.size())});
     return id >= 0;
   }
@@ -163,7 +126,7 @@ class BytePairEncoding {
     for (std::size_t i = 0; i < word.size();) {
       const std::size_t end = i + first_character(word.substr(i)).length;
       const std::string_view character = word.substr(i, end - i);
-      const std::int32_t id = id_of(character);
+      const std::int32_t id = vocabulary_.id_of(character);
       if (id >= 0) {
         append(symbols, id, i, end);
       } else if (!options_.byte_fallback || !append_bytes(symbols, character, i)) {
@@ -202,8 +165,8 @@ class BytePairEncoding {
     if (at < 0 || symbols[static_cast<std::size_t>(at)].next < 0) return;
     const Symbol& left = symbols[static_cast<std::size_t>(at)];
     const Symbol& right = symbols[static_cast<std::size_t>(left.next)];
-    const auto found = merges_.find(pair(left.token.id, right.token.id));
-    if (found != merges_.end()) candidates.push({found->second.rank, at, found->second.merged});
+    const std::uint32_t rank = merges_.rank(left.token.id, right.token.id);
+    if (rank != Merges::kNone) candidates.push({rank, at, merges_[rank].merged});
   }
 
   /// Applies merges, lowest rank first, until none applies. n symbols take O(n log n).
@@ -216,8 +179,8 @@ class BytePairEncoding {
       Symbol& left = symbols[static_cast<std::size_t>(best.at)];
       if (!left.alive || left.next < 0) continue;
       Symbol& right = symbols[static_cast<std::size_t>(left.next)];
-      const auto now = merges_.find(pair(left.token.id, right.token.id));
-      if (now == merges_.end() || now->second.merged != best.merged) continue;  // one of the two has changed since
+      const std::uint32_t now = merges_.rank(left.token.id, right.token.id);
+      if (now == Merges::kNone || merges_[now].merged != best.merged) continue;  // one of the two has changed since
       left.token = {best.merged, left.token.begin, right.token.end};
       left.next = right.next;
       right.alive = false;
@@ -228,9 +191,9 @@ class BytePairEncoding {
   }
 
   BPEOptions options_;
+  Vocabulary vocabulary_;
+  Merges merges_;
   WordCuts cuts_;
-  std::unordered_map<std::string, std::int32_t, Hash, std::equal_to<>> ids_;
-  std::unordered_map<std::uint64_t, RankedMerge, PairHash> merges_;
   std::array<std::int32_t, 256> bytes_{};  ///< the first symbols of bytes; -1: there is none
   std::int32_t unknown_ = kNone;
 };

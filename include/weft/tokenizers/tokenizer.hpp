@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -80,11 +81,12 @@ class Tokenizer {
   /// \param json   the text of a tokenizer.json
   /// \param where  its name, for messages
   Tokenizer(std::string json, const std::string& where) : json_(std::move(json)) {
-    const detail::Json root = detail::parse_json(json_, where);
+    detail::ModelTables tables(where);
+    const detail::Json root = detail::parse_json(json_, where, false, tables.streams());
     detail::JsonComponent file(root, where);
     for (const char* name : {"truncation", "padding"}) file.expect_unused(name);
     file.text("version", "1.0");
-    read_parts(file);
+    read_parts(file, tables);
     read_added_tokens(file);
     file.expect_no_others();
   }
@@ -104,9 +106,8 @@ class Tokenizer {
     const auto& processor = parts_.post_processor;
     for (std::size_t i = 0; processor.trims_offsets && i < encoding.ids.size(); ++i) {
       const TextRange range = encoding.offsets[i];
-      const Token& found =
-          tokens_.at(encoding.ids[i]);  // an added token may have taken white space that it does not have
-      const std::string_view spelled = found.added ? text.substr(range.begin, range.end - range.begin) : found.text;
+      const bool is_added = added_.contains(encoding.ids[i]);  // it may have taken white space that it does not have
+      const auto spelled = is_added ? text.substr(range.begin, range.end - range.begin) : token(encoding.ids[i]);
       encoding.offsets[i] = processor.trimmed(text, spelled, range);
     }
     if (options.add_special_tokens) processor.surround(encoding);
@@ -117,7 +118,7 @@ class Tokenizer {
   std::string decode(std::span<const std::int32_t> ids, const DecodeOptions& options = {}) const {
     detail::Decoder::Tokens tokens;
     for (const std::int32_t id : ids) {
-      if (!options.skip_special_tokens || !is_special(id)) tokens.push_back(token(id));
+      if (!options.skip_special_tokens || !is_special(id)) tokens.emplace_back(token(id));
     }
     std::string text = parts_.decoder(std::move(tokens));
     return options.clean_up_tokenization_spaces ? detail::clean_up_spaces(std::move(text)) : text;
@@ -132,23 +133,21 @@ class Tokenizer {
   /// The number of a token, as the file spells it; -1 where there is none.
   std::int32_t token_id(std::string_view token) const {
     const auto found = added_ids_.find(std::string(token));
-    return found != added_ids_.end() ? found->second : parts_.model.id_of(token);
+    return found != added_ids_.end() ? found->second : vocabulary().id_of(token);
   }
 
-  /// The token of a number, as the file spells it, and as the normaliser does where it is added as `normalized`. Raises
-  /// Error where there is none.
-  const std::string& token(std::int32_t id) const {
-    const auto found = tokens_.find(id);
-    if (found == tokens_.end()) {
-      fail(concat("Tokenizer: the number of a token is expected, less than ", vocab_size_, ", found ", id));
-    }
-    return found->second.text;
+  /// The token of a number, as the file spells it, and as the normaliser does where it is added as `normalized`; valid as long
+  /// as this object. Raises Error where there is none.
+  std::string_view token(std::int32_t id) const {
+    const auto found = find_token(id);
+    if (!found) fail(concat("Tokenizer: the number of a token is expected, less than ", vocab_size_, ", found ", id));
+    return *found;
   }
 
   /// Whether `skip_special_tokens` leaves a token out.
   bool is_special(std::int32_t id) const {
-    const auto found = tokens_.find(id);
-    return found != tokens_.end() && found->second.special;
+    const auto found = added_.find(id);
+    return found != added_.end() && found->second.special;
   }
 
   /// Whether a token stands for the same bytes wherever it is.
@@ -172,13 +171,20 @@ class Tokenizer {
   }
 
  private:
-  struct Token {
+  /// What an added token is to `decode`.
+  struct Added {
     std::string text;
     bool special = false;
-    bool added = false;
   };
 
-  void read_parts(detail::JsonComponent& file) {
+  const detail::Vocabulary& vocabulary() const { return parts_.model.vocabulary(); }
+
+  std::optional<std::string_view> find_token(std::int32_t id) const {
+    const auto found = added_.find(id);
+    return found != added_.end() ? found->second.text : vocabulary().text_of(id);
+  }
+
+  void read_parts(detail::JsonComponent& file, detail::ModelTables& tables) {
     bool byte_level = false;
     if (const auto* json = file.find("normalizer")) {
       read_normalizer(*json, file.where("normalizer"), parts_.normalizer);
@@ -190,8 +196,8 @@ class Tokenizer {
       read_post_processor(*json, file.where("post_processor"), parts_.post_processor);
     }
     if (const auto* json = file.find("decoder")) read_decoder(*json, file.where("decoder"), parts_.decoder);
-    parts_.model = detail::read_model(file.require("model"), file.where("model"), byte_level);
-    for (const auto& [text, id] : parts_.model.ids()) set_token(id, {text});
+    parts_.model = detail::read_model(file.require("model"), file.where("model"), byte_level, tables);
+    vocab_size_ = vocabulary().end_id();
   }
 
   void read_added_tokens(detail::JsonComponent& file) {
@@ -215,25 +221,20 @@ class Tokenizer {
       fail(concat(where, ".id must be ", known, ", as the vocabulary has it for ", detail::in_quotes(token.content),
                   ", found ", token.id));
     }
-    const auto other = tokens_.find(token.id);
-    if (other != tokens_.end() && other->second.text != token.content) {
+    const auto other = find_token(token.id);
+    if (other && *other != token.content) {
       fail(concat(where, ".id must be free or that of ", detail::in_quotes(token.content), ", but ", token.id, " is ",
-                  detail::in_quotes(other->second.text)));
+                  detail::in_quotes(*other)));
     }
     added_ids_[token.content] = token.id;
-    const std::string text = token.normalized ? parts_.normalizer(token.content) : token.content;
-    set_token(token.id, {text, token.special, true});
-  }
-
-  void set_token(std::int32_t id, Token token) {
-    tokens_[id] = std::move(token);
-    vocab_size_ = std::max(vocab_size_, id + 1);
+    added_[token.id] = {token.normalized ? parts_.normalizer(token.content) : token.content, token.special};
+    vocab_size_ = std::max(vocab_size_, token.id + 1);
   }
 
   std::string json_;
   detail::TokenizerParts parts_;
   std::unordered_map<std::string, std::int32_t> added_ids_;
-  std::unordered_map<std::int32_t, Token> tokens_;
+  std::unordered_map<std::int32_t, Added> added_;
   std::int32_t vocab_size_ = 0;
 };
 
