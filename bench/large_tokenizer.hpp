@@ -15,7 +15,7 @@
 
 namespace bench {
 
-/// Byte-level with `count` tokens: the bytes, and merges of tokens that are there already, of up to 16 bytes.
+/// Byte-level with `count` tokens: the bytes, and random words of up to ten letters by their merges.
 inline std::string large_tokenizer(std::size_t count) {
   using weft::detail::Json;
   std::vector<std::string> tokens;
@@ -23,17 +23,20 @@ inline std::string large_tokenizer(std::size_t count) {
     tokens.push_back(weft::detail::byte_symbol(static_cast<unsigned char>(byte)));
   }
   std::set<std::string> known(tokens.begin(), tokens.end());
+  std::vector<std::string> words;
+  for (char letter = 'a'; letter <= 'z'; ++letter) words.emplace_back(1, letter);
   std::mt19937 rng(1);
-  const auto any = [&]() -> const std::string& { return tokens[rng() % tokens.size()]; };
+  const auto any = [&]() -> const std::string& { return words[rng() % words.size()]; };
   std::string vocab;
   std::string merges;
   while (tokens.size() < count) {
     const std::string& left = any();
     const std::string& right = any();
     std::string merged = left + right;
-    if (merged.size() > 24 || !known.insert(merged).second) continue;  // most symbols are letters of one or two bytes
+    if (merged.size() > 10 || !known.insert(merged).second) continue;
     merges += (merges.empty() ? "" : ",\n") + weft::detail::json_text(Json(left + " " + right));
-    tokens.push_back(std::move(merged));
+    tokens.push_back(merged);
+    words.push_back(std::move(merged));
   }
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     vocab += (vocab.empty() ? "" : ",\n") + weft::detail::json_text(Json(tokens[i])) + ": " + std::to_string(i);

@@ -25,32 +25,31 @@ class Vocabulary {
   /// Raises Error for a text or a number that is there already.
   /// \param where  the vocabulary's place in a file, for messages
   void add(std::string_view text, std::int32_t id, std::string_view where) {
-    if (id_of(text) >= 0) fail(concat(where, ": the key ", in_quotes(text), " must not appear twice"));
-    if (const auto other = text_of(id)) {
-      fail(concat(where, " has ", id, " for ", in_quotes(*other), " and for ", in_quotes(text)));
+    if (!by_text_.has_room_for(entries_.size() + 1)) grow();
+    std::uint32_t& of_text = by_text_.place(hash_of(text), [&](std::uint32_t i) { return text_at(i) == text; });
+    if (of_text != PositionIndex::kNone) fail(concat(where, ": the key ", in_quotes(text), " must not appear twice"));
+    std::uint32_t& of_id = by_id_.place(hash_of(id), [&](std::uint32_t i) { return entries_[i].id == id; });
+    if (of_id != PositionIndex::kNone) {
+      fail(concat(where, " has ", id, " for ", in_quotes(text_at(of_id)), " and for ", in_quotes(text)));
     }
     if (text.size() > std::numeric_limits<std::uint32_t>::max() - texts_.size()) {
       fail(concat(where, " must have less than 4 GiB of text"));
     }
+    of_text = of_id = static_cast<std::uint32_t>(entries_.size());
     entries_.push_back({static_cast<std::uint32_t>(texts_.size()), static_cast<std::uint32_t>(text.size()), id});
     texts_ += text;
     end_id_ = std::max(end_id_, id + 1);
-    const std::size_t last = entries_.size() - 1;
-    if (by_text_.has_room_for(entries_.size())) return index(last);
-    by_text_ = by_id_ = PositionIndex(2 * entries_.size());
-    for (std::size_t i = 0; i <= last; ++i) index(i);
   }
 
   /// The token's number; -1 where there is none.
   std::int32_t id_of(std::string_view token) const {
-    const std::uint32_t at =
-        by_text_.find(std::hash<std::string_view>()(token), [&](std::uint32_t i) { return text_at(i) == token; });
+    const std::uint32_t at = by_text_.find(hash_of(token), [&](std::uint32_t i) { return text_at(i) == token; });
     return at == PositionIndex::kNone ? -1 : entries_[at].id;
   }
 
   /// The token of a number, if there is one; valid as long as this object.
   std::optional<std::string_view> text_of(std::int32_t id) const {
-    const std::uint32_t at = by_id_.find(hash_of_id(id), [&](std::uint32_t i) { return entries_[i].id == id; });
+    const std::uint32_t at = by_id_.find(hash_of(id), [&](std::uint32_t i) { return entries_[i].id == id; });
     if (at == PositionIndex::kNone) return {};
     return text_at(at);
   }
@@ -70,12 +69,16 @@ class Vocabulary {
     std::int32_t id;
   };
 
-  static std::size_t hash_of_id(std::int32_t id) { return hash_of_number(static_cast<std::uint32_t>(id)); }
+  static std::size_t hash_of(std::string_view text) { return std::hash<std::string_view>()(text); }
+  static std::size_t hash_of(std::int32_t id) { return hash_of_number(static_cast<std::uint32_t>(id)); }
 
-  void index(std::size_t i) {
+  void grow() {
+    by_text_ = by_id_ = PositionIndex(2 * entries_.size() + 1);
     const auto never = [](std::uint32_t) { return false; };
-    by_text_.place(std::hash<std::string_view>()(text_at(i)), never) = static_cast<std::uint32_t>(i);
-    by_id_.place(hash_of_id(entries_[i].id), never) = static_cast<std::uint32_t>(i);
+    for (std::uint32_t i = 0; i < entries_.size(); ++i) {
+      by_text_.place(hash_of(text_at(i)), never) = i;
+      by_id_.place(hash_of(entries_[i].id), never) = i;
+    }
   }
 
   std::string texts_;
