@@ -87,6 +87,22 @@ def gpt2(texts, vocab):
     return tokenizer
 
 
+def smollm(texts, vocab):
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    tokenizer.decoder = decoders.ByteLevel()
+    train(tokenizer, texts, vocab, ["<|eot_id|>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
+    return tokenizer
+
+
+def digits_in_rows(texts, vocab):
+    tokenizer = smollm(texts, vocab)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Digits(individual_digits=False), pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    return tokenizer
+
+
 def llama2(texts, vocab):
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
@@ -118,7 +134,8 @@ def make_all(texts, vocab):
     return {"llama3": llama3(texts, vocab), "gpt2": gpt2(texts, vocab), "llama2": base,
             "metaspace_always": metaspace(base, "always"), "metaspace_first": metaspace(base, "first"),
             "metaspace_never": metaspace(base, "never"), "unknown": metaspace(base, "never", byte_fallback=False, fuse_unk=False),
-            "unknown_fused": metaspace(base, "always", byte_fallback=False)}
+            "unknown_fused": metaspace(base, "always", byte_fallback=False), "smollm": smollm(texts, vocab),
+            "digits_in_rows": digits_in_rows(texts, vocab)}
 
 
 def case(tokenizer, text):

@@ -177,6 +177,21 @@ TEST_CASE("the members of a file may have any order") {
   CHECK(tokenizer.token_id("ab") == 2);
 }
 
+TEST_CASE("digits are divided from other characters, in rows or one by one") {
+  const auto with = [](const std::string& members) {
+    return Tokenizer(R"({"model": {"vocab": {"1": 0, "\u0662": 1, "1\u0662": 2, "x": 3, "x1": 4, "2x": 5, "2": 6},
+                       "merges": ["x 1", "1 \u0662", "2 x"]}, "pre_tokenizer": {"type": "Digits")" +
+                         members + "}}",
+                     "t.json");
+  };
+  const std::string text = "x1\u0662x2x";
+  CHECK(with("").encode(text) == Ids{3, 2, 3, 6, 3});
+  CHECK(with(R"(, "individual_digits": false)").encode(text) == Ids{3, 2, 3, 6, 3});
+  CHECK(with(R"(, "individual_digits": true)").encode(text) == Ids{3, 0, 1, 3, 6, 3});
+  refuses(small_tokenizer(R"(, "pre_tokenizer": {"type": "Digits", "individual_digits": 1})"),
+          "pre_tokenizer.individual_digits", "must be true or false");
+}
+
 TEST_CASE("a tokenizer is saved as it was read") {
   const testing::TemporaryFolder folder;
   const std::string json = golden_tokenizer("llama2");

@@ -62,6 +62,12 @@ inline SplitStep read_split(JsonComponent& component) {
   return step;
 }
 
+/// `Digits` is a `Split` by numbers of every script (its char::is_numeric is the class N of Unicode), each by itself or in a row.
+inline SplitStep read_digits(JsonComponent& component) {
+  const std::string_view pattern = component.truth("individual_digits", false) ? "\\p{N}" : "\\p{N}+";
+  return {std::make_shared<RegularExpression>(pattern, component.where())};
+}
+
 inline ByteLevelStep read_byte_level(JsonComponent& component) {
   ByteLevelStep step{component.truth("add_prefix_space", true)};
   component.truth("trim_offsets", true);  // of effect in a post-processor only
@@ -83,6 +89,8 @@ inline bool read_pre_tokenizer(const Json& json, const std::string& where, PreTo
     });
   } else if (type == "Split") {
     pre_tokenizer.add(read_split(component));
+  } else if (type == "Digits") {
+    pre_tokenizer.add(read_digits(component));
   } else if (type == "ByteLevel") {
     pre_tokenizer.add(read_byte_level(component));
     byte_level = true;
@@ -91,7 +99,7 @@ inline bool read_pre_tokenizer(const Json& json, const std::string& where, PreTo
     pre_tokenizer.add(MetaspaceStep{component.character("replacement"), scheme, component.truth("split", true)});
     component.find("str_rep");  // the replacement once more, in older files
   } else {
-    component.refuse("type", type, "Sequence, Split (by a Regex), ByteLevel, Metaspace");
+    component.refuse("type", type, "Sequence, Split (by a Regex), Digits, ByteLevel, Metaspace");
   }
   component.expect_no_others();
   return byte_level;

@@ -61,7 +61,7 @@ inline std::string clean_up_spaces(std::string text) {
 ///     const auto ids = tokenizer.encode("In the beginning");
 ///     tokenizer.decode(ids, {.skip_special_tokens = true});
 ///
-/// Supported are the normalisers Prepend and Replace; the pre-tokenizers Split, ByteLevel and Metaspace; the model BPE;
+/// Supported are the normalisers Prepend and Replace; the pre-tokenizers Split, Digits, ByteLevel and Metaspace; the model BPE;
 /// the post-processors TemplateProcessing and ByteLevel; the decoders ByteLevel, ByteFallback, Fuse, Replace, Strip and
 /// Metaspace; and sequences of them. Everything else is refused by name. All `const` member functions may be called from
 /// several threads.
