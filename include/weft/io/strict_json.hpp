@@ -30,10 +30,12 @@ namespace weft::detail {
 /// A list or an object whose elements or members are handed over one by one, as they are read, and are no part of the tree: for
 /// those that are nearly all of a file, and of which a tree would take several times the time that the rest takes.
 struct JsonStream {
+  /// \param name  of a member; empty for an element
+  using Take = std::function<void(std::string_view name, const Json& value)>;
+
   std::array<std::string_view, 2> path;  ///< of a member of a member of the whole: "model", "vocab"
   bool is_object;                        ///< false: a list. A value of another kind is read like any other.
-  std::function<void(std::string_view name, const Json& value)>
-      take;  ///< the name is that of a member; of elements empty
+  Take take;
 };
 
 /// Receives the events of RapidJSON's parser, which itself lets keys appear twice, nests without end, rounds numbers and
@@ -112,7 +114,10 @@ class StrictJsonReceiver : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>
       fail(concat(where_, ": JSON must be nested less deeply, found more than ", deepest, " levels"));
     }
     open_.push_back({&place(std::move(container)), {}});
-    if (open_.size() == kStreamDepth) stream_ = find_stream();
+    if (open_.size() == kStreamDepth) {
+      stream_ = find_stream();
+      streamed_name_.clear();
+    }
     return true;
   }
 
@@ -124,13 +129,12 @@ class StrictJsonReceiver : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>
   }
 
   /// The stream that the value is which has just been opened; null for others.
-  const JsonStream* find_stream() {
+  const JsonStream* find_stream() const {
     const auto is_it = [&](const JsonStream& stream) {
       const bool is_object = open_.back().value->get_if<Json::Object>() != nullptr;
       return open_[0].name == stream.path[0] && open_[1].name == stream.path[1] && is_object == stream.is_object;
     };
     const auto found = std::find_if(streams_.begin(), streams_.end(), is_it);
-    streamed_name_.clear();
     return found == streams_.end() ? nullptr : &*found;
   }
 

@@ -62,7 +62,7 @@ inline SplitStep read_split(JsonComponent& component) {
   return step;
 }
 
-/// `Digits` is a `Split` by numbers of every script (its char::is_numeric is the class N of Unicode), each by itself or in a row.
+/// `Digits` is a `Split` by numbers of every script (the class N of Unicode), each by itself or in a row.
 inline SplitStep read_digits(JsonComponent& component) {
   const std::string_view pattern = component.truth("individual_digits", false) ? "\\p{N}" : "\\p{N}+";
   return {std::make_shared<RegularExpression>(pattern, component.where())};

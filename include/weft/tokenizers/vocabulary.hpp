@@ -19,7 +19,7 @@
 
 namespace weft::detail {
 
-/// The tokens of a model. Their texts are one string: a copy is one of four arrays.
+/// The tokens of a model. Their texts stand in one string, and all else refers to it by positions: it can be copied and moved.
 class Vocabulary {
  public:
   /// Raises Error for a text or a number that is there already.
