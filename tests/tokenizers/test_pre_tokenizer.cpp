@@ -30,12 +30,12 @@ Words words_of(Step step, const std::string& text) {
   return words;
 }
 
-SplitStep split(const char* pattern, bool removes = false) {
-  return {std::make_shared<RegularExpression>(pattern, "test"), removes};
+SplitStep split(const char* pattern, SplitBehavior behavior = SplitBehavior::isolated, bool inverted = false) {
+  return SplitStep(std::make_shared<RegularExpression>(pattern, "test"), behavior, inverted);
 }
 
 ByteLevelStep byte_level(bool add_prefix_space) {
-  return {add_prefix_space, std::make_shared<RegularExpression>(kByteLevelPattern, "test")};
+  return {add_prefix_space, SplitStep(std::make_shared<RegularExpression>(kByteLevelPattern, "test"))};
 }
 
 }  // namespace
@@ -51,17 +51,46 @@ TEST_CASE("byte-level words are those of GPT-2") {
 
 TEST_CASE("a split keeps what matches as words of its own, or removes it") {
   CHECK(words_of(split("\\d+"), "ab12c3") == Words{"ab", "12", "c", "3"});
-  CHECK(words_of(split("[\\s]+", true), " ab \u3000c ") == Words{"ab", "c"});
+  CHECK(words_of(split("[\\s]+", SplitBehavior::removed), " ab \u3000c ") == Words{"ab", "c"});
   CHECK(words_of(split("(?=b)"), "abab") == Words{"a", "ba", "b"});  // an empty match divides
-  CHECK(words_of(split("(?=b)", true), "abab") == Words{"a", "ba", "b"});
+  CHECK(words_of(split("(?=b)", SplitBehavior::removed), "abab") == Words{"a", "ba", "b"});
   CHECK(words_of(split("(?=(\\d{3})+(?!\\d))"), "a1234567") == Words{"a1", "234", "567"});
   CHECK(words_of(split("(?i:'s)"), "it'S") == Words{"it", "'S"});
+  CHECK(words_of(split("[\\u00e8-\\u00EA]|\\u0062"), "a\u00E9bc") == Words{"a", "\u00E9", "b", "c"});
+}
+
+TEST_CASE("a split joins what matches to a word beside it") {
+  const auto contiguous = [](const char* text) { return words_of(split("-", SplitBehavior::contiguous), text); };
+  CHECK(contiguous("a--b-c") == Words{"a", "--", "b", "-", "c"});
+  CHECK(contiguous("--") == Words{"--"});
+  const auto previous = [](const char* text) {
+    return words_of(split("-", SplitBehavior::merged_with_previous), text);
+  };
+  CHECK(previous("a--b-c") == Words{"a-", "-", "b-", "c"});
+  CHECK(previous("-ab-") == Words{"-", "ab-"});
+  CHECK(previous("--") == Words{"-", "-"});
+  const auto next = [](const char* text) { return words_of(split("-", SplitBehavior::merged_with_next), text); };
+  CHECK(next("a--b-c") == Words{"a", "-", "-b", "-c"});
+  CHECK(next("-ab-") == Words{"-ab", "-"});
+  CHECK(next("ab") == Words{"ab"});
+  CHECK(next("").empty());
+  CHECK(words_of(split("(?=b)", SplitBehavior::contiguous), "abab") ==
+        Words{"a", "ba", "b"});  // an empty match divides
+}
+
+TEST_CASE("an inverted split takes what lies between matches for the matches") {
+  const auto inverted = [](SplitBehavior behavior) { return words_of(split("\\d+", behavior, true), "-ab12c3-"); };
+  CHECK(inverted(SplitBehavior::removed) == Words{"12", "3"});
+  CHECK(inverted(SplitBehavior::isolated) == Words{"-ab", "12", "c", "3", "-"});
+  CHECK(inverted(SplitBehavior::contiguous) == Words{"-ab", "12", "c", "3", "-"});
+  CHECK(inverted(SplitBehavior::merged_with_previous) == Words{"-ab", "12c", "3-"});
+  CHECK(inverted(SplitBehavior::merged_with_next) == Words{"-ab12", "c3", "-"});
 }
 
 TEST_CASE("expressions that mean something else to the engine of tokenizer files are refused") {
   CHECK_THROWS_WITH(split("\\w+"), Contains("test: \\w is not supported") && Contains("found \"\\\\w+\""));
-  for (const char* pattern : {"\\b", "\\v", "\\1", "\\h", "\\K", "[\\S]", "[a[b]]", "[a&&b]", "[]a]", "a{1,2}+",
-                              "(?m:a)", "(?s)a", "(?P<n>a)"}) {
+  for (const char* pattern : {"\\u", "\\u12g4", "\\u{1234}", "\\b", "\\v", "\\1", "\\h", "\\K", "[\\S]", "[a[b]]",
+                              "[a&&b]", "[]a]", "a{1,2}+", "(?m:a)", "(?s)a", "(?P<n>a)"}) {
     CAPTURE(pattern);
     CHECK_THROWS_WITH(split(pattern), Contains("is not supported in a regular expression"));
   }
@@ -102,20 +131,6 @@ TEST_CASE("the scheme first puts a space in front of the text, and not of what f
     CHECK(words[0].text() == "_a");
     CHECK(words[1].text() == "b");
   }
-}
-
-TEST_CASE("what normalisers make remembers where it comes from") {
-  Normalizer normalizer;
-  normalizer.add({true, "", "_"});
-  normalizer.add({false, " ", "--"});
-  DerivedTexts texts(true, 4);
-  const TextSection section = normalizer(texts, TextSection("\u00E9 b", 10));
-  CHECK(section.text() == "_\u00E9--b");
-  CHECK(section.origin(0) == TextRange{10, 12});  // what is put in front stands for the first character
-  CHECK(section.origin(1) == TextRange{10, 12});
-  CHECK(section.origin(3, 5) == TextRange{12, 13});
-  CHECK(section.origin(5) == TextRange{13, 14});
-  CHECK(normalizer("").empty());
 }
 
 TEST_CASE("of added tokens the longest counts at each place, from left to right") {
@@ -169,7 +184,7 @@ TEST_CASE("the steps of a tokenizer make at most 32 bytes of one and 1024") {
 
 TEST_CASE("replacements that double a text again and again are refused") {
   Normalizer normalizer;
-  for (int i = 0; i < 24; ++i) normalizer.add({false, "a", "aa"});
+  for (int i = 0; i < 24; ++i) normalizer.add(ReplaceStep{"a", "aa"});
   CHECK(normalizer("b") == "b");
   CHECK_THROWS_WITH(normalizer("a"), Contains("normalizer and pre_tokenizer may make at most 1056 bytes"));
   CHECK_THROWS_WITH(normalizer(std::string(100'000, 'a')), Contains("at most 3201024 bytes of a text of 100000"));

@@ -96,6 +96,15 @@ TEST_CASE("special tokens that a text spells are text on request, other added to
   CHECK(offsets.ids == split);
 }
 
+TEST_CASE("in a special token that is text no other token is looked for") {
+  const Tokenizer tokenizer(small_tokenizer(R"(, "added_tokens": [
+      {"id": 3, "content": "bab", "special": true}, {"id": 4, "content": "ba", "special": false}])"),
+                            "t.json");
+  const EncodeOptions split{.split_special_tokens = true};
+  CHECK(tokenizer.encode("babba", split) == Ids{1, 2, 4});
+  CHECK(tokenizer.encode("babba") == Ids{3, 4});
+}
+
 TEST_CASE("spaces before punctuation go if they are to") {
   const Tokenizer tokenizer(
       R"({"model": {"vocab": {"I": 0, "do": 1, "n't": 2, ".": 3, "'": 4, "x": 5}, "merges": []}})", "t.json");
@@ -308,19 +317,59 @@ TEST_CASE("a decoder that changes joined bytes tells the text at the end") {
   CHECK(stream.finish() == tokenizer.decode(ids));
 }
 
+TEST_CASE("a split by a text takes it as it is, in each way") {
+  const auto encode = [](const std::string& members) {
+    return Tokenizer(R"({"model": {"vocab": {"a": 0, "b": 1, "ab": 2, ".": 3, "a.": 4}, "merges": ["a b", "a ."]},
+        "pre_tokenizer": {"type": "Split", "pattern": {"String": "."}, )" +
+                         members + "}}",
+                     "t.json")
+        .encode("a.ab");
+  };
+  CHECK(encode(R"("behavior": "Removed")") == Ids{0, 2});
+  CHECK(encode(R"("behavior": "Removed", "invert": true)") == Ids{3});
+  CHECK(encode(R"("behavior": "Isolated", "invert": false)") == Ids{0, 3, 2});
+  CHECK(encode(R"("behavior": "Contiguous")") == Ids{0, 3, 2});
+  CHECK(encode(R"("behavior": "MergedWithPrevious")") == Ids{4, 2});
+  CHECK(encode(R"("behavior": "MergedWithNext")") == Ids{0, 3, 2});
+}
+
+TEST_CASE("a normaliser replaces what an expression matches") {
+  const Tokenizer tokenizer(
+      small_tokenizer(R"(, "normalizer": {"type": "Replace", "pattern": {"Regex": "b+"}, "content": "b"})"), "t.json");
+  const auto encoding = tokenizer.encode_with_offsets("abbba");
+  CHECK(encoding.ids == Ids{2, 0});
+  CHECK(encoding.offsets == std::vector<TextRange>{{0, 4}, {4, 5}});
+}
+
+TEST_CASE("settings for rows of texts are kept and cut or fill up nothing") {
+  const std::string settings =
+      R"("truncation":{"direction":"Right","max_length":2,"strategy":"LongestFirst","stride":0},)"
+      R"("padding":{"strategy":{"Fixed":9},"direction":"Right","pad_to_multiple_of":null,"pad_id":0,"pad_type_id":0,"pad_token":"<unk>"})";
+  std::string json = golden_tokenizer("llama2");
+  const std::string none = R"("truncation":null,"padding":null)";
+  REQUIRE(json.find(none) != std::string::npos);
+  const Ids plain = Tokenizer(json, "t.json").encode("In the beginning");
+  json.replace(json.find(none), none.size(), settings);
+  const Tokenizer tokenizer(json, "t.json");
+  REQUIRE(plain.size() > 2);
+  CHECK(tokenizer.encode("In the beginning") == plain);
+  const testing::TemporaryFolder folder;
+  tokenizer.save(folder / "tokenizer.json");
+  CHECK(read_text(folder / "tokenizer.json") == json);
+}
+
 TEST_CASE("what is not supported is refused with what is") {
-  refuses(small_tokenizer(R"(, "truncation": {"max_length": 8})"), "truncation", "is not supported");
-  refuses(small_tokenizer(R"(, "padding": {"strategy": "BatchLongest"})"), "padding", "is not supported");
+  refuses(small_tokenizer(R"(, "truncation": 8)"), "t.json.truncation", "must be an object, found 8");
+  refuses(small_tokenizer(R"(, "padding": "BatchLongest")"), "t.json.padding", "must be an object");
   refuses(small_tokenizer(R"(, "loom": 1)"), "t.json: \"loom\"", "is not known here");
   refuses(small_tokenizer(R"(, "normalizer": {"type": "NFC"})"), "normalizer.type", "Prepend, Replace");
   refuses(small_tokenizer(R"(, "pre_tokenizer": {"type": "Whitespace"})"), "pre_tokenizer.type",
           "ByteLevel, Metaspace");
-  refuses(
-      small_tokenizer(R"(, "pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "Isolated"})"),
-      "pre_tokenizer.pattern.Regex", "is expected");
-  refuses(
-      small_tokenizer(R"(, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": " "}, "behavior": "Contiguous"})"),
-      "pre_tokenizer.behavior", "Isolated, Removed");
+  refuses(small_tokenizer(R"(, "pre_tokenizer": {"type": "Split", "pattern": {"Glob": " "}, "behavior": "Isolated"})"),
+          "pre_tokenizer.pattern.Regex", "is expected");
+  refuses(small_tokenizer(R"(, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": " "}, "behavior": "Loose"})"),
+          "pre_tokenizer.behavior",
+          "Removed, Isolated, Contiguous, MergedWithPrevious, MergedWithNext, found \"Loose\"");
   refuses(small_tokenizer(R"(, "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "ByteLevel"},
                               {"type": "Metaspace", "replacement": "_"}]})"),
           "pre_tokenizer.pretokenizers[1]", "nothing may follow ByteLevel");

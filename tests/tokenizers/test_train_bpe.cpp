@@ -128,8 +128,8 @@ TEST_CASE("whoever asks for fewer tokens than there are in any case is told") {
 TEST_CASE("what is learnt are the most frequent pairs, one after the other") {
   std::map<std::string, int> words;
   detail::PreTokenizer pre_tokenizer;
-  pre_tokenizer.add(
-      detail::ByteLevelStep{false, std::make_shared<detail::RegularExpression>(detail::kByteLevelPattern, "test")});
+  pre_tokenizer.add(detail::ByteLevelStep{
+      false, detail::SplitStep(std::make_shared<detail::RegularExpression>(detail::kByteLevelPattern, "test"))});
   detail::DerivedTexts texts(false, std::string_view(kText).size());
   detail::PreTokenizer::Words sections;
   pre_tokenizer(texts, detail::TextSection(kText, 0), sections);

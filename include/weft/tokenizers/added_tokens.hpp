@@ -46,15 +46,15 @@ class AddedTokenFinder {
   }
 
   /// Calls `on_text(section)` for what lies between tokens, where it is not empty, and `on_token(token, section)`.
-  /// \param without_special  special tokens are not looked for
+  /// \param without_special  special tokens are text, all of it: no token is looked for inside of them
   template <class OnText, class OnToken>
   void split(const TextSection& section, OnText&& on_text, OnToken&& on_token, bool without_special = false) const {
     const std::string_view text = section.text();
     std::size_t done = 0;
     for (std::size_t at = tokens_.empty() ? text.size() : 0; at < text.size();) {
-      const AddedToken* token = at_front(text.substr(at), without_special);
-      if (token == nullptr) {
-        ++at;
+      const AddedToken* token = at_front(text.substr(at));
+      if (token == nullptr || (without_special && token->special)) {
+        at += token == nullptr ? 1 : token->content.size();
         continue;
       }
       const std::size_t begin = token->lstrip && at > done ? before_space(text, done, at) : at;
@@ -67,12 +67,11 @@ class AddedTokenFinder {
   }
 
  private:
-  const AddedToken* at_front(std::string_view text, bool without_special) const {
+  const AddedToken* at_front(std::string_view text) const {
     for (const std::size_t length : lengths_[static_cast<unsigned char>(text[0])]) {
       if (length > text.size()) continue;
       const auto found = by_content_.find(text.substr(0, length));
-      if (found == by_content_.end() || (without_special && tokens_[found->second].special)) continue;
-      return &tokens_[found->second];
+      if (found != by_content_.end()) return &tokens_[found->second];
     }
     return nullptr;
   }

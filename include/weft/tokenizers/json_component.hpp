@@ -96,6 +96,11 @@ class JsonComponent {
     fail(concat(where(name), " is not supported (null is), found ", json_excerpt(*member)));
   }
 
+  /// A member that has no effect here, whatever it says: an object, or null.
+  void expect_object_or_null(std::string_view name) {
+    if (find(name) != nullptr) object(name);
+  }
+
   /// Raises Error for a name that is none of `supported`, a list for people.
   [[noreturn]] void refuse(std::string_view name, std::string_view found, std::string_view supported) const {
     fail(concat(where(name), " must be one of ", supported, ", found ", in_quotes(found)));

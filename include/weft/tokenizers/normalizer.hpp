@@ -3,31 +3,72 @@
 /// What changes a text before it is divided.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "weft/tokenizers/regular_expression.hpp"
 #include "weft/tokenizers/text_section.hpp"
 
 namespace weft::detail {
 
-/// One step: text put in front (`Prepend`), or one text in the place of another (`Replace`).
-struct NormalizerStep {
-  bool prepends = false;
-  std::string pattern{};  ///< what is replaced
-  std::string content{};
+/// `Prepend`: text put in front.
+struct PrependStep {
+  std::string content;
+  TextSection operator()(DerivedTexts& texts, const TextSection& section) const {
+    return prepend(texts, section, content);
+  }
+};
+
+/// `Replace` of a `String`: one text in the place of another, which is not empty.
+struct ReplaceStep {
+  std::string pattern;
+  std::string content;
+  TextSection operator()(DerivedTexts& texts, const TextSection& section) const {
+    return replace(texts, section, pattern, content);
+  }
+};
+
+/// `Replace` of a `Regex`: a text in the place of each match, for whose last character it stands.
+struct ReplaceMatchesStep {
+  std::shared_ptr<const RegularExpression> expression;
+  std::string content;
+  TextSection operator()(DerivedTexts& texts, const TextSection& section) const {
+    RegularExpression::Search search(*expression, section.text());
+    auto match = search.next();
+    if (!match) return section;
+    DerivedText& derived = texts.add();
+    std::size_t done = 0;
+    for (; match; match = search.next()) {
+      append_characters(derived, section.part(done, match->begin - done));
+      derived.append(content, origin(section, match->end));
+      done = match->end;
+    }
+    append_characters(derived, section.part(done, section.text().size() - done));
+    return TextSection(derived);
+  }
+
+ private:
+  /// Of the character that ends at a byte; of none at the front.
+  static TextRange origin(const TextSection& section, std::size_t end) {
+    if (end > 0) return section.origin(end - 1);
+    const std::size_t begin = section.origin(0).begin;
+    return {begin, begin};
+  }
 };
 
 /// The steps of a tokenizer's `normalizer`, in turn.
 class Normalizer {
  public:
-  void add(NormalizerStep step) { steps_.push_back(std::move(step)); }
+  using Step = std::function<TextSection(DerivedTexts&, const TextSection&)>;
+
+  void add(Step step) { steps_.push_back(std::move(step)); }
 
   TextSection operator()(DerivedTexts& texts, TextSection section) const {
-    for (const NormalizerStep& step : steps_) {
-      section =
-          step.prepends ? prepend(texts, section, step.content) : replace(texts, section, step.pattern, step.content);
-    }
+    for (const Step& step : steps_) section = step(texts, section);
     return section;
   }
 
@@ -38,7 +79,7 @@ class Normalizer {
   }
 
  private:
-  std::vector<NormalizerStep> steps_;
+  std::vector<Step> steps_;
 };
 
 }  // namespace weft::detail

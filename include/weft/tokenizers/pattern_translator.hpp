@@ -51,11 +51,13 @@ class PatternTranslator {
     fail(concat(where_, ": ", what, " is not supported in a regular expression, found ", in_quotes(pattern_)));
   }
 
-  /// White space is spelled out; of other letters those are known that mean the same: \d, \p, \P, \r, \n, \t, \x.
+  /// White space is spelled out, \u1234 is \x{1234}; of other letters those are known that mean the same: \d, \p, \P, \r, \n,
+  /// \t, \x.
   void translate_escape() {
     const char letter = rest()[1];
     if (letter == 's') return in_set_ ? take(2, kSpaceSet) : take(2, concat("[", kSpaceSet, "]"));
     if (letter == 'S' && !in_set_) return take(2, concat("[^", kSpaceSet, "]"));
+    if (letter == 'u') return translate_code_point();
     const bool is_letter = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z');
     const bool is_digit = letter >= '0' && letter <= '9';
     if (is_digit || (is_letter && std::string_view("dDpPrntx").find(letter) == std::string_view::npos)) {
@@ -63,6 +65,14 @@ class PatternTranslator {
     }
     keep(2);
     if (is_letter && rest().starts_with('{')) keep(std::min(rest().find('}'), rest().size() - 1) + 1);  // \p{L}
+  }
+
+  void translate_code_point() {
+    const std::string_view digits = rest().substr(2, 4);
+    const bool whole =
+        digits.size() == 4 && digits.find_first_not_of("0123456789ABCDEFabcdef") == std::string_view::npos;
+    if (!whole) refuse("\\u without four digits");
+    take(6, concat("\\x{", digits, "}"));
   }
 
   void translate_in_set() {
@@ -100,5 +110,15 @@ class PatternTranslator {
   std::size_t at_ = 0;
   bool in_set_ = false;
 };
+
+/// A pattern that matches a text as it is.
+inline std::string as_pattern(std::string_view text) {
+  std::string pattern;
+  for (const char character : text) {
+    if (std::string_view(R"(\.+*?()|[]{}^$)").find(character) != std::string_view::npos) pattern += '\\';
+    pattern += character;
+  }
+  return pattern;
+}
 
 }  // namespace weft::detail

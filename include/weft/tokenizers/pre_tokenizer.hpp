@@ -4,13 +4,13 @@
 #pragma once
 
 #include <functional>
-#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "weft/tokenizers/regular_expression.hpp"
+#include "weft/tokenizers/split_step.hpp"
 #include "weft/tokenizers/text_section.hpp"
 
 namespace weft::detail {
@@ -22,17 +22,10 @@ inline constexpr std::string_view kByteLevelPattern =
 /// When `MetaspaceStep` puts its character in front.
 enum class PrependScheme { always, first, never };
 
-/// Words are what an expression matches and what lies between matches (`Split`, behaviour `Isolated`), or the latter
-/// alone (`Removed`).
-struct SplitStep {
-  std::shared_ptr<const RegularExpression> expression;
-  bool removes = false;
-};
-
 /// The dividing half of `ByteLevel`: a space in front, the pattern above.
 struct ByteLevelStep {
   bool add_prefix_space = false;
-  std::shared_ptr<const RegularExpression> expression{};  ///< null: no further division
+  std::optional<SplitStep> split{};  ///< none: no further division
 };
 
 /// `Metaspace`: spaces become a visible character, which begins each word.
@@ -48,15 +41,14 @@ class PreTokenizer {
   using Words = std::vector<TextSection>;
 
   void add(SplitStep step) {
-    steps_.emplace_back([step = std::move(step)](DerivedTexts&, const TextSection& word, Words& words) {
-      split(*step.expression, step.removes, word, words);
-    });
+    steps_.emplace_back(
+        [step = std::move(step)](DerivedTexts&, const TextSection& word, Words& words) { step(word, words); });
   }
   void add(ByteLevelStep step) {
     steps_.emplace_back([step = std::move(step)](DerivedTexts& texts, const TextSection& word, Words& words) {
       const bool lacks_space = step.add_prefix_space && !word.text().starts_with(' ');
       const TextSection whole = lacks_space ? prepend(texts, word, " ") : word;
-      step.expression ? split(*step.expression, false, whole, words) : words.push_back(whole);
+      step.split ? (*step.split)(whole, words) : words.push_back(whole);
     });
   }
   void add(MetaspaceStep step) {
@@ -85,17 +77,6 @@ class PreTokenizer {
   }
 
  private:
-  static void split(const RegularExpression& expression, bool removes, const TextSection& section, Words& words) {
-    RegularExpression::Search search(expression, section.text());
-    std::size_t done = 0;
-    while (const auto match = search.next()) {
-      if (match->begin > done) words.push_back(section.part(done, match->begin - done));
-      if (!removes && match->end > match->begin) words.push_back(section.part(match->begin, match->end - match->begin));
-      done = match->end;
-    }
-    if (done < section.text().size()) words.push_back(section.part(done, section.text().size() - done));
-  }
-
   static void split_at_spaces(const MetaspaceStep& step, DerivedTexts& texts, const TextSection& word, Words& words) {
     TextSection section = replace(texts, word, " ", step.replacement);
     const bool at_start = !word.empty() && word.origin(0).begin == 0;

@@ -19,6 +19,20 @@
 
 namespace weft::detail {
 
+inline Normalizer::Step read_replace(JsonComponent& component) {
+  JsonComponent pattern(component.require("pattern"), component.where("pattern"));
+  std::string content = component.text("content");
+  Normalizer::Step step;
+  if (pattern.find("Regex") != nullptr) {
+    step = ReplaceMatchesStep{std::make_shared<RegularExpression>(pattern.pattern("Regex"), pattern.where("Regex")),
+                              std::move(content)};
+  } else {
+    step = ReplaceStep{pattern.pattern("String"), std::move(content)};
+  }
+  pattern.expect_no_others();
+  return step;
+}
+
 inline void read_normalizer(const Json& json, const std::string& where, Normalizer& normalizer) {
   JsonComponent component(json, where);
   const std::string type = component.text("type");
@@ -26,13 +40,11 @@ inline void read_normalizer(const Json& json, const std::string& where, Normaliz
     for_each_component(component, "normalizers",
                        [&](const Json& inner, const std::string& at) { read_normalizer(inner, at, normalizer); });
   } else if (type == "Prepend") {
-    normalizer.add({true, "", component.text("prepend")});
+    normalizer.add(PrependStep{component.text("prepend")});
   } else if (type == "Replace") {
-    JsonComponent pattern(component.require("pattern"), component.where("pattern"));
-    normalizer.add({false, pattern.pattern("String"), component.text("content")});
-    pattern.expect_no_others();
+    normalizer.add(read_replace(component));
   } else {
-    component.refuse("type", type, "Sequence, Prepend, Replace (of a String)");
+    component.refuse("type", type, "Sequence, Prepend, Replace");
   }
   component.expect_no_others();
 }
@@ -50,29 +62,41 @@ inline PrependScheme read_prepend_scheme(JsonComponent& component) {
   component.refuse("prepend_scheme", scheme, "always, first, never");
 }
 
-inline SplitStep read_split(JsonComponent& component) {
+inline SplitBehavior read_split_behavior(JsonComponent& component) {
+  const std::string name = component.text("behavior");
+  std::string names;
+  for (const auto& [known, behavior] : kSplitBehaviors) {
+    if (name == known) return behavior;
+    names += concat(names.empty() ? "" : ", ", known);
+  }
+  component.refuse("behavior", name, names);
+}
+
+/// What a `Split` looks for: an expression, or a text as it is.
+inline std::shared_ptr<const RegularExpression> read_split_pattern(JsonComponent& component) {
   JsonComponent pattern(component.require("pattern"), component.where("pattern"));
-  SplitStep step;
-  step.expression = std::make_shared<RegularExpression>(pattern.text("Regex"), pattern.where("Regex"));
+  const bool is_text = pattern.find("String") != nullptr;
+  const std::string expression = is_text ? as_pattern(pattern.pattern("String")) : pattern.text("Regex");
   pattern.expect_no_others();
-  const std::string behavior = component.text("behavior");
-  if (behavior != "Isolated" && behavior != "Removed") component.refuse("behavior", behavior, "Isolated, Removed");
-  step.removes = behavior == "Removed";
-  component.expect_unused("invert");
-  return step;
+  return std::make_shared<RegularExpression>(expression, pattern.where(is_text ? "String" : "Regex"));
+}
+
+inline SplitStep read_split(JsonComponent& component) {
+  const SplitBehavior behavior = read_split_behavior(component);
+  return SplitStep(read_split_pattern(component), behavior, component.truth("invert", false));
 }
 
 /// `Digits` is a `Split` by numbers of every script (the class N of Unicode), each by itself or in a row.
 inline SplitStep read_digits(JsonComponent& component) {
   const std::string_view pattern = component.truth("individual_digits", false) ? "\\p{N}" : "\\p{N}+";
-  return {std::make_shared<RegularExpression>(pattern, component.where())};
+  return SplitStep(std::make_shared<RegularExpression>(pattern, component.where()));
 }
 
 inline ByteLevelStep read_byte_level(JsonComponent& component) {
   ByteLevelStep step{component.truth("add_prefix_space", true)};
   component.truth("trim_offsets", true);  // of effect in a post-processor only
   if (component.truth("use_regex", true)) {
-    step.expression = std::make_shared<RegularExpression>(kByteLevelPattern, component.where());
+    step.split.emplace(std::make_shared<RegularExpression>(kByteLevelPattern, component.where()));
   }
   return step;
 }
@@ -99,7 +123,7 @@ inline bool read_pre_tokenizer(const Json& json, const std::string& where, PreTo
     pre_tokenizer.add(MetaspaceStep{component.character("replacement"), scheme, component.truth("split", true)});
     component.find("str_rep");  // the replacement once more, in older files
   } else {
-    component.refuse("type", type, "Sequence, Split (by a Regex), Digits, ByteLevel, Metaspace");
+    component.refuse("type", type, "Sequence, Split, Digits, ByteLevel, Metaspace");
   }
   component.expect_no_others();
   return byte_level;

@@ -160,6 +160,16 @@ inline TextSection prepend(DerivedTexts& texts, const TextSection& section, std:
   });
 }
 
+/// The characters of a section as they are.
+inline void append_characters(DerivedText& derived, const TextSection& section) {
+  const std::string_view text = section.text();
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = first_character(text.substr(at)).length;
+    derived.append(text.substr(at, length), section.origin(at, at + length));
+    at += length;
+  }
+}
+
 /// A section in which every `pattern` has become `content`, which stands for the last character of what it replaces.
 inline TextSection replace(DerivedTexts& texts, const TextSection& section, std::string_view pattern,
                            std::string_view content) {

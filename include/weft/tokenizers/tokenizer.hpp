@@ -63,7 +63,10 @@ inline std::string clean_up_spaces(std::string text) {
 ///
 /// Supported are the normalisers Prepend and Replace; the pre-tokenizers Split, Digits, ByteLevel and Metaspace; the model BPE;
 /// the post-processors TemplateProcessing and ByteLevel; the decoders ByteLevel, ByteFallback, Fuse, Replace, Strip and
-/// Metaspace; and sequences of them. Everything else is refused by name. All `const` member functions may be called from
+/// Metaspace; and sequences of them. Everything else is refused by name. Which characters are letters, numbers and so on, is
+/// asked of PCRE2, whose tables are of one version of Unicode (14 in 10.42). The settings `truncation` and `padding`, which training
+/// programs leave in the file, are about rows of texts: they are kept, and no text is cut or filled up, as with transformers'
+/// tokenizers unless a call asks for it. All `const` member functions may be called from
 /// several threads.
 class Tokenizer {
  public:
@@ -84,7 +87,7 @@ class Tokenizer {
     detail::ModelTables tables(where);
     const detail::Json root = detail::parse_json(json_, where, false, tables.streams());
     detail::JsonComponent file(root, where);
-    for (const char* name : {"truncation", "padding"}) file.expect_unused(name);
+    for (const char* name : {"truncation", "padding"}) file.expect_object_or_null(name);
     file.text("version", "1.0");
     read_parts(file, tables);
     read_added_tokens(file);

@@ -135,7 +135,7 @@ inline Tokenizer train_bpe(std::span<const std::string_view> texts, const BPETra
   detail::expect_trainable(options);
   detail::PreTokenizer words_of;
   words_of.add(detail::ByteLevelStep{
-      false, std::make_shared<detail::RegularExpression>(detail::kByteLevelPattern, "train_bpe")});
+      false, detail::SplitStep(std::make_shared<detail::RegularExpression>(detail::kByteLevelPattern, "train_bpe"))});
   std::unordered_map<std::string, std::int64_t> counts;
   for (const std::string_view text : texts) {
     detail::DerivedTexts derived(false, text.size());
