@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
 #include "weft/graph/causal_graph_neural_network.hpp"
 #include "weft/io/model_file.hpp"
 
@@ -38,6 +43,28 @@ TEST_CASE("A parameter with several names is written under all of them and read 
   CausalGraphNeuralNetwork<Dyn> third(options);
   load_parameters(last, third);
   CHECK(third.activation->data()[0] == network.activation->data()[0]);
+}
+
+TEST_CASE("Tensors that are one are told from others by pieces, the first and the last among them") {
+  for (const std::size_t size : {std::size_t{1}, std::size_t{5000}, std::size_t{262144}, std::size_t{300001}}) {
+    CAPTURE(size);
+    const std::vector<std::byte> bytes(size);
+    std::vector<std::byte> others = bytes;
+    const Index extent = static_cast<Index>(size);
+    const auto tensor = [&](const std::vector<std::byte>& of, const char* dtype) {
+      return SafetensorsTensor{"t", dtype, std::span(&extent, 1), of};
+    };
+    const auto alike = [&] { return detail::seem_alike(tensor(bytes, "U8"), tensor(others, "U8")); };
+    CHECK(alike());
+    CHECK_FALSE(detail::seem_alike(tensor(bytes, "U8"), tensor(others, "I8")));
+    for (const std::size_t at : {std::size_t{0}, size - 1, size > 8192 ? size / 63 * 31 + 100 : size / 2}) {
+      others[at] = std::byte{1};
+      CHECK_FALSE(alike());
+      others[at] = std::byte{0};
+    }
+    others.push_back(std::byte{0});
+    CHECK_FALSE(alike());
+  }
 }
 
 TEST_CASE("A parameter that a file has twice with different values is noted, and the first name wins") {

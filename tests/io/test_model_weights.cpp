@@ -123,6 +123,42 @@ TEST_CASE("a missing shard is named, and the model stays as it was") {
   CHECK_THROWS_WITH(load_pretrained<TinyLlama>(model.folder.path()), ContainsSubstring("model-00002"));
 }
 
+TEST_CASE("a folder without weights that are read says what it has instead") {
+  const TemporaryFolder folder;
+  const auto refuses = [&](const std::string& found) {
+    CHECK_THROWS_WITH(ModelWeights(folder.path()),
+                      folder.path() +
+                          ": model.safetensors, or model.safetensors.index.json with its shards, is expected; of "
+                          "weights, found " +
+                          found);
+  };
+  write_text(folder / "config.json", "{}");
+  refuses("nothing");
+  write_text(folder / "pytorch_model.bin", "");
+  write_text(folder / "consolidated.safetensors", "");
+  refuses("consolidated.safetensors, pytorch_model.bin");
+}
+
+TEST_CASE("a folder of adapters is no model") {
+  const TemporaryFolder folder;
+  write_text(folder / "adapter_config.json", "{}");
+  CHECK_THROWS_WITH(load_pretrained<TinyLlama>(folder.path()),
+                    ContainsSubstring("cannot open " + folder / "config.json") &&
+                        ContainsSubstring("has adapters of a model (adapter_config.json), not the model"));
+}
+
+TEST_CASE("a pointer of Git LFS is told from the file that it stands for") {
+  const TemporaryFolder folder;
+  const std::string pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 538090408\n";
+  save_pretrained(random_model<TinyLlama>(1), folder.path());
+  for (const char* name : {"model.safetensors", "config.json"}) {
+    write_text(folder / name, pointer);
+    CHECK_THROWS_WITH(load_pretrained<TinyLlama>(folder.path()),
+                      "cannot read " + folder / name +
+                          ": it is a pointer of Git LFS to a file that is not here; git lfs pull brings it");
+  }
+}
+
 TEST_CASE("what old files say of rotary frequencies is passed over") {
   const TemporaryFolder folder;
   auto model = random_model<TinyLlama>(1);

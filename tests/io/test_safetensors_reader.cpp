@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "weft/io/safetensors_set.hpp"
 #include "weft/tensor/tensor.hpp"
 
 #include "io/safetensors_bytes.hpp"
@@ -116,6 +117,8 @@ TEST_CASE("a tensor of another shape or name is refused and the target stays") {
   Tensor<float, Shape<>> scalar;
   CHECK_THROWS_WITH(file.load_into(scalar, "t"), ContainsSubstring("expected [], found F32 [2]"));
   CHECK_THROWS_WITH(file.load_into(matrix, "u"), "memory: tensor \"u\" is expected, but not there");
+  CHECK_THROWS_WITH(weft::SafetensorsSet(file).tensor("u"),
+                    "memory: tensor \"u\" is expected, but not there; of 1 the first is \"t\"");
   CHECK(matrix(0, 0) == 0.0F);
 }
 

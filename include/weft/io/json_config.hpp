@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "weft/io/config_reader.hpp"
+#include "weft/io/folder.hpp"
 #include "weft/io/strict_json.hpp"
 #include "weft/io/text_file.hpp"
 #include "weft/models/config.hpp"
@@ -61,6 +62,20 @@ inline void expect_whole_rotation(const Json& json, std::string_view where, std:
   fail(concat(where, ": ", prefix, "partial_rotary_factor must be 1, found ", json_excerpt(*factor)));
 }
 
+/// What would change every result and is not here: attention to later tokens, and weights that are rounded when they are
+/// loaded, or stored in other units than numbers.
+inline void expect_plain_model(const Json& config, std::string_view where) {
+  const Json* causal = config.find("is_causal");
+  if (causal != nullptr && !causal->is_null() && !(*causal == true)) {
+    fail(concat(where, ": is_causal must be true, found ", json_excerpt(*causal)));
+  }
+  const Json* quantized = config.find("quantization_config");
+  if (quantized == nullptr || quantized->is_null() || *quantized == Json(Json::Object())) return;
+  fail(concat(where,
+              ": quantization_config is not supported (null is, for weights that are F32, F64, F16 or BF16), found ",
+              json_excerpt(*quantized)));
+}
+
 /// The scaling names its kind `rope_type` today and `type` in older files; where both stand, they must agree.
 inline void read_rope_type(const Json& json, std::string_view where, const ConfigReader& reader, RopeScaling& scaling) {
   const Json* old_name = json.find("type");
@@ -79,24 +94,34 @@ inline void read_rope_type(const Json& json, std::string_view where, const Confi
 
 /// Hugging Face's files have `rope_scaling`, an object or null, beside `rope_theta`; since transformers 5 they have
 /// `rope_parameters`, which holds both. What else they hold stays in `rope_scaling`.
-inline void read_rope_scaling(Json::Object& config, const char* name, std::string_view where, LlamaConfig& llama,
+/// \return  whether it was there
+inline bool read_rope_scaling(Json::Object& config, const char* name, std::string_view where, LlamaConfig& llama,
                               std::vector<std::string>& notes) {
   const auto member = config.find(name);
-  if (member == config.end()) return;
+  if (member == config.end()) return false;
   Json json = std::move(member->second);
   config.erase(member);
-  if (json.is_null()) return;
-  const RopeScaling before = std::exchange(llama.rope_scaling, {});
+  if (json.is_null()) return false;
+  llama.rope_scaling = {};
   const ConfigReader reader(expect_object(json, where, name), where, concat(name, "."), notes);
   reader.read(config_field("rope_theta", llama.rope_theta));
   read_rope_type(json, where, reader, llama.rope_scaling);
   ConfigFieldList numbers;
   visit_rope_fields(llama.rope_scaling, numbers);
   for (const ConfigField& field : numbers.fields()) reader.require(field);
-  if (before.type != RopeType::standard && !(before == llama.rope_scaling)) {
-    fail(concat(where, ": rope_scaling and rope_parameters must agree"));
-  }
   if (!(json == Json(Json::Object()))) config.insert_or_assign("rope_scaling", std::move(json));
+  return true;
+}
+
+/// Versions of transformers differ in which of the two they read where a file has both.
+inline void read_rope_scalings(Json::Object& config, std::string_view where, LlamaConfig& llama,
+                               std::vector<std::string>& notes) {
+  const bool old_style = read_rope_scaling(config, "rope_scaling", where, llama, notes);
+  const RopeScaling scaling = llama.rope_scaling;
+  const double theta = llama.rope_theta;
+  if (!read_rope_scaling(config, "rope_parameters", where, llama, notes) || !old_style) return;
+  if (scaling == llama.rope_scaling && theta == llama.rope_theta) return;
+  fail(concat(where, ": rope_scaling, with rope_theta beside it, and rope_parameters must agree"));
 }
 
 /// \param json  null, or an object with what else `rope_scaling` held
@@ -179,11 +204,11 @@ inline PretrainedConfig parse_config(std::string_view text, std::string_view whe
   detail::Json::Object& object = detail::expect_object(json, where, "the configuration");
   detail::expect_llama(json, where);
   detail::expect_whole_rotation(json, where, "");
+  detail::expect_plain_model(json, where);
   PretrainedConfig config;
   const detail::ConfigReader reader(object, where, "", config.notes);
   for (const detail::ConfigField& field : detail::list_fields(config.llama)) reader.read(field);
-  detail::read_rope_scaling(object, "rope_scaling", where, config.llama, config.notes);
-  detail::read_rope_scaling(object, "rope_parameters", where, config.llama, config.notes);
+  detail::read_rope_scalings(object, where, config.llama, config.notes);
   const LlamaConfig& llama = config.llama;
   detail::note_foreign_tokens(where, "bos_token_id", llama.bos_token_id, llama.vocab_size, config.notes);
   detail::note_foreign_tokens(where, "eos_token_id", llama.eos_token_id, llama.vocab_size, config.notes);
@@ -210,6 +235,10 @@ inline void validate_config([[maybe_unused]] const std::string& path, const Pret
 
 /// Reads a configuration file; see `parse_config`. At most 16 MiB are accepted.
 inline PretrainedConfig read_config(const std::string& path) {
+  const std::string folder = detail::parent_of(path);
+  if (!detail::path_exists(path) && detail::path_exists(folder + "/adapter_config.json")) {
+    fail(concat("cannot open ", path, ": ", folder, " has adapters of a model (adapter_config.json), not the model"));
+  }
   constexpr std::size_t largest = std::size_t{16} << 20U;
   return parse_config(read_text(path, largest), path);
 }

@@ -3,6 +3,7 @@
 /// The weights of a model's folder, in one file or in shards.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -42,6 +43,21 @@ inline WeightMap read_weight_map(const std::string& path) {
   return map;
 }
 
+/// Of a folder without weights that are read here, what it has instead.
+[[noreturn]] inline void fail_on_missing_weights(const std::string& folder) {
+  std::vector<std::string> others;
+  for (std::string& name : names_in_folder(folder)) {
+    const std::string_view end = std::string_view(name).substr(std::min(name.rfind('.'), name.size()));
+    const bool weights = end == ".safetensors" || end == ".bin" || end == ".pth" || end == ".pt" || end == ".gguf";
+    if (weights) others.push_back(std::move(name));
+  }
+  std::sort(others.begin(), others.end());
+  std::string found;
+  for (const std::string& name : others) found += concat(found.empty() ? "" : ", ", name);
+  fail(concat(folder, ": ", kWeights, ", or ", kShardIndex, " with its shards, is expected; of weights, found ",
+              found.empty() ? "nothing" : found));
+}
+
 inline std::set<std::string> shards_of(const WeightMap& map) {
   std::set<std::string> shards;
   for (const auto& [name, shard] : map) shards.insert(shard);
@@ -57,11 +73,13 @@ class ModelWeights {
   /// shard, and of no other, where it is.
   explicit ModelWeights(const std::string& folder) : path_(concat(folder, "/", detail::kWeights)) {
     const std::string index = concat(folder, "/", detail::kShardIndex);
-    if (!detail::path_exists(path_) && detail::path_exists(index)) {
+    if (detail::path_exists(path_)) {
+      files_.emplace_back(path_);
+    } else if (detail::path_exists(index)) {
       path_ = index;
       read_shards(folder, detail::read_weight_map(index));
     } else {
-      files_.emplace_back(path_);
+      detail::fail_on_missing_weights(folder);
     }
   }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "weft/autograd/any_parameter.hpp"
+#include "weft/io/lfs_pointer.hpp"
 #include "weft/io/mapped_file.hpp"
 #include "weft/io/safetensors_rules.hpp"
 #include "weft/tensor/tensor.hpp"
@@ -48,6 +49,7 @@ struct SafetensorsTensor {
 class SafetensorsFile {
  public:
   explicit SafetensorsFile(const std::string& path) : path_(path), mapping_(std::make_shared<MappedFile>(path)) {
+    detail::expect_no_lfs_pointer(mapping_->bytes(), path);
     read(mapping_->bytes());
   }
 

@@ -31,7 +31,7 @@ class SafetensorsSet {
   /// The file with this tensor. Raises Error when none has it.
   const SafetensorsFile& file_of(std::string_view name) const {
     const SafetensorsFile* file = find(name);
-    if (file == nullptr) fail(concat(path_, ": tensor ", detail::in_quotes(name), " is expected, but not there"));
+    if (file == nullptr) fail_on_missing(name);
     return *file;
   }
 
@@ -53,6 +53,18 @@ class SafetensorsSet {
   }
 
  private:
+  /// Names one that is there: where a file comes from another program, its names tell which.
+  [[noreturn]] void fail_on_missing(std::string_view name) const {
+    std::size_t count = 0;
+    std::string_view first;
+    for (const SafetensorsFile& file : files_) {
+      if (count == 0 && !file.tensors().empty()) first = file.tensors().front().name;
+      count += file.tensors().size();
+    }
+    fail(concat(path_, ": tensor ", detail::in_quotes(name), " is expected, but not there; ",
+                count == 0 ? "there is none" : concat("of ", count, " the first is ", detail::in_quotes(first))));
+  }
+
   const SafetensorsFile* find(std::string_view name) const {
     for (const SafetensorsFile& file : files_) {
       if (file.contains(name)) return &file;

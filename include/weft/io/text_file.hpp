@@ -8,16 +8,18 @@
 
 #include "weft/io/atomic_file.hpp"
 #include "weft/io/folder.hpp"
+#include "weft/io/lfs_pointer.hpp"
 #include "weft/io/mapped_file.hpp"
 
 namespace weft {
 
-/// The bytes of a file. Raises Error when it cannot be read, or is longer than `largest` bytes.
+/// The bytes of a file. Raises Error when it cannot be read, is longer than `largest` bytes, or is a pointer of Git LFS.
 inline std::string read_text(const std::string& path, std::size_t largest = std::string::npos) {
   const MappedFile file(path);
   if (file.bytes().size() > largest) {
     fail(concat("cannot read ", path, ": at most ", largest, " bytes are expected, found ", file.bytes().size()));
   }
+  detail::expect_no_lfs_pointer(file.bytes(), path);
   return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
 }
 
