@@ -129,7 +129,8 @@ void add_generate(CLI::App& app, int& code) {
   CLI::App* command = app.add_subcommand("generate", "continue a text");
   command->footer(
       "The answer appears word by word, without the prompt. The most probable token is taken each time, unless one of\n"
-      "--temperature, --top-k, --top-p and --seed is given: then tokens are drawn, the same for the same seed.\n"
+      "--temperature, --top-k, --top-p, --min-p and --seed is given: then tokens are drawn, the same for the same "
+      "seed.\n"
       "What the options leave open, a generation_config.json in the folder decides; --temperature 0 draws nothing.\n"
       "Ctrl-C ends the answer where it is.\n\n"
       "  weft generate scribe \"In the beginning\" --temperature 0.8 --top-p 0.95\n"

@@ -11,11 +11,13 @@ using Catch::Matchers::ContainsSubstring;
 
 TEST_CASE("what a model's files say of generation is read") {
   const auto options = parse_generation_config(R"({"bos_token_id": 1, "eos_token_id": [2, 7], "do_sample": true,
-      "temperature": 0.6, "top_k": 40, "top_p": 0.9, "max_new_tokens": 12, "transformers_version": "4.46.0"})");
+      "temperature": 0.6, "top_k": 40, "top_p": 0.9, "min_p": 0.05, "repetition_penalty": 1.2, "max_new_tokens": 12, "transformers_version": "4.46.0"})");
   CHECK(options.sampling.sample);
   CHECK(options.sampling.temperature == 0.6);
   CHECK(options.sampling.top_k == 40);
   CHECK(options.sampling.top_p == 0.9);
+  CHECK(options.sampling.min_p == 0.05);
+  CHECK(options.sampling.repetition_penalty == 1.2);
   CHECK(options.max_new_tokens == 12);
   CHECK(options.stop_tokens == std::vector<Index>{2, 7});
 }
@@ -27,6 +29,8 @@ TEST_CASE("what is absent or null has the defaults of Hugging Face") {
   CHECK(options.sampling.temperature == 1);
   CHECK(options.sampling.top_k == 50);
   CHECK(options.sampling.top_p == 1);
+  CHECK(options.sampling.min_p == 0);
+  CHECK(options.sampling.repetition_penalty == 1);
   CHECK(options.stop_tokens == std::vector<Index>{2});
 }
 
@@ -50,12 +54,15 @@ TEST_CASE("what would make another text and is not supported is refused by name"
                       ContainsSubstring("generation_config.json: ") && ContainsSubstring(what));
   };
   refuses(R"({"num_beams": 4})", "num_beams must be 1, because nothing else is supported, found 4");
-  refuses(R"({"repetition_penalty": 1.1})", "repetition_penalty must be 1");
+  refuses(R"({"encoder_repetition_penalty": 1.1})", "encoder_repetition_penalty must be 1");
   refuses(R"({"suppress_tokens": [1]})", "suppress_tokens must be null");
   refuses(R"({"stop_strings": ["x"]})", "stop_strings must be null");
   refuses(R"({"token_healing": true})", "token_healing must be null");
   refuses(R"({"do_sample": true, "temperature": 0})", "temperature must be positive with do_sample, found 0");
   refuses(R"({"do_sample": true, "top_p": 7})", "top_p must be in (0, 1] with do_sample, found 7");
+  refuses(R"({"do_sample": true, "min_p": -1})", "min_p must be in [0, 1] with do_sample, found -1");
+  refuses(R"({"repetition_penalty": 0})", "repetition_penalty must be positive, found 0");
+  CHECK(parse_generation_config(R"({"min_p": -1})").sampling.min_p == 0);
   CHECK_NOTHROW(parse_generation_config(R"({"suppress_tokens": [], "token_healing": false, "temperature": 0})"));
   refuses(R"({"temperature": "hot"})", "temperature must be a number, found \"hot\"");
   refuses(R"({"do_sample": 1})", "do_sample must be true or false");

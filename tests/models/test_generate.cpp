@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cstdint>
 #include <limits>
+#include <set>
+#include <span>
+#include <vector>
 
 #include "weft/models/generate.hpp"
 
@@ -126,9 +131,36 @@ TEST_CASE("a callback for text is not called again once it has said stop") {
   CHECK(generate(model, Letters{}, "", options) == "xxxxend");
 }
 
+TEST_CASE("what is penalised is in the prompt or has been chosen") {
+  const auto model = random_model<TinyGIN>(7);
+  const std::vector<std::int32_t> prompt{3, 1, 4};
+  Generator penalizing(model, 16, {.repetition_penalty = 1.5});
+  penalizing.read(prompt);
+  Generator plain(model, 16);
+  std::vector<std::int32_t> text = prompt;
+  for (int step = 0; step < 8; ++step) {
+    const auto scores = plain.read(std::span(text).subspan(plain.text().size()));
+    std::vector<float> expected(scores.begin(), scores.end());
+    for (const std::int32_t token : std::set<std::int32_t>(text.begin(), text.end())) {
+      float& score = expected[static_cast<std::size_t>(token)];
+      score = score < 0 ? score * 1.5F : score / 1.5F;
+    }
+    const auto best = std::max_element(expected.begin(), expected.end()) - expected.begin();
+    CHECK(penalizing.next() == best);
+    text.push_back(static_cast<std::int32_t>(best));
+  }
+}
+
 TEST_CASE("a steady-state decode step allocates nothing") {
   const auto model = random_model<TinyGIN>(7);
-  Generator generator(model, 64, {.sample = true, .temperature = 0.9, .top_k = 10, .top_p = 0.9, .seed = 1});
+  Generator generator(model, 64,
+                      {.sample = true,
+                       .temperature = 0.9,
+                       .top_k = 10,
+                       .top_p = 0.9,
+                       .min_p = 0.01,
+                       .seed = 1,
+                       .repetition_penalty = 1.1});
   generator.read(std::vector<std::int32_t>{3, 1, 4});
   for (int warm = 0; warm < 3; ++warm) generator.next();
   const auto before = allocations();

@@ -24,9 +24,34 @@ TEST_CASE("the sampler keeps what its filters keep") {
   // softmax: 0.644, 0.237, 0.087, 0.032: two tokens reach 0.8, one reaches 0.6
   CHECK(seen({.top_p = 0.8}) == std::set<Index>{1, 2});
   CHECK(seen({.top_p = 0.6}) == std::set<Index>{1});
+  // as shares of the best: 1, 0.368, 0.135, 0.050
+  CHECK(seen({.min_p = 0.1}) == std::set<Index>{1, 2, 3});
+  CHECK(seen({.min_p = 0.3}) == std::set<Index>{1, 2});
+  CHECK(seen({.min_p = 1}) == std::set<Index>{1});
+  CHECK(seen({.temperature = 2, .min_p = 0.2}) == std::set<Index>{0, 1, 2, 3});
+  CHECK(seen({.top_k = 3, .min_p = 0.01}) == std::set<Index>{1, 2, 3});
   CHECK(seen({.temperature = 0.01}) == std::set<Index>{1});
   Sampler greedy(4, {});
   CHECK(greedy(std::span<const float>(logits)) == 1);
+}
+
+TEST_CASE("tokens that the text has are penalised once, whatever the sign of their scores") {
+  const std::vector<float> logits{-1.0F, 3.0F, 2.0F, -0.5F};
+  const auto best = [&](double penalty, const std::vector<std::int32_t>& text, const std::vector<float>& scores) {
+    Sampler sampler(4, {.repetition_penalty = penalty});
+    return sampler(std::span<const float>(scores), text);
+  };
+  CHECK(best(1.4, {}, logits) == 1);
+  CHECK(best(1.4, {1, 1, 1}, logits) == 1);  // 2.14, still above 2
+  CHECK(best(1.6, {1}, logits) == 2);        // 1.875
+  CHECK(best(1.6, {1, 2}, logits) == 1);
+  CHECK(best(1, {1}, logits) == 1);
+  CHECK(best(0.5, {2}, logits) == 2);                      // below 1 tokens come again rather
+  CHECK(best(3, {3}, {-1.0F, -2.0F, -3.0F, -0.5F}) == 0);  // -1.5
+  CHECK_THROWS_WITH(best(2, {4}, logits), "Sampler: the text must have tokens from 0 to 3, found 4");
+  CHECK_THROWS_WITH(best(2, {-1}, logits), "Sampler: the text must have tokens from 0 to 3, found -1");
+  Sampler drawing(4, {.sample = true, .top_k = 1, .repetition_penalty = 1.6});
+  CHECK(drawing(std::span<const float>(logits), std::vector<std::int32_t>{1}) == 2);
 }
 
 TEST_CASE("sampling follows the probabilities") {
@@ -42,6 +67,9 @@ TEST_CASE("sampling options outside of their range are refused") {
   CHECK_THROWS_WITH(Sampler(4, {.temperature = 0}), Catch::Matchers::ContainsSubstring("temperature must be positive"));
   CHECK_THROWS_WITH(Sampler(4, {.top_k = -1}), "SamplingOptions: top_k must not be negative, found -1");
   CHECK_THROWS_WITH(Sampler(4, {.top_p = 0}), Catch::Matchers::ContainsSubstring("top_p must be in (0, 1]"));
+  CHECK_THROWS_WITH(Sampler(4, {.min_p = 1.5}), "SamplingOptions: min_p must be in [0, 1], found 1.5");
+  CHECK_THROWS_WITH(Sampler(4, {.repetition_penalty = 0}),
+                    "SamplingOptions: repetition_penalty must be positive, found 0");
   Sampler sampler(4, {});
   CHECK_THROWS_WITH(sampler(std::span<const float>(std::vector<float>(3))),
                     "Sampler: made for 4 tokens, found 3 scores");

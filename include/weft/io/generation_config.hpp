@@ -25,13 +25,11 @@ struct UnsupportedGeneration {
   double neutral;
 };
 
-inline constexpr std::array<UnsupportedGeneration, 14> kUnsupportedGeneration{{{"num_beams", 1},
+inline constexpr std::array<UnsupportedGeneration, 12> kUnsupportedGeneration{{{"num_beams", 1},
                                                                                {"num_beam_groups", 1},
-                                                                               {"repetition_penalty", 1},
                                                                                {"encoder_repetition_penalty", 1},
                                                                                {"no_repeat_ngram_size", 0},
                                                                                {"typical_p", 1},
-                                                                               {"min_p", 0},
                                                                                {"epsilon_cutoff", 0},
                                                                                {"eta_cutoff", 0},
                                                                                {"penalty_alpha", 0},
@@ -123,14 +121,22 @@ inline void settle_sampling(SamplingOptions& sampling, std::string_view where) {
   if (sampling.sample && !has_top_p) {
     fail(concat(where, ": top_p must be in (0, 1] with do_sample, found ", sampling.top_p));
   }
+  const bool has_min_p = sampling.min_p >= 0 && sampling.min_p <= 1;
+  if (sampling.sample && !has_min_p) {
+    fail(concat(where, ": min_p must be in [0, 1] with do_sample, found ", sampling.min_p));
+  }
+  if (!(sampling.repetition_penalty > 0) || !std::isfinite(sampling.repetition_penalty)) {
+    fail(concat(where, ": repetition_penalty must be positive, found ", sampling.repetition_penalty));
+  }
   if (!has_temperature) sampling.temperature = 1;
   if (!has_top_p) sampling.top_p = 1;
+  if (!has_min_p) sampling.min_p = 0;
 }
 
 }  // namespace detail
 
-/// Reads `do_sample`, `temperature`, `top_k` (50 where it is absent, as Hugging Face has it), `top_p`, `max_new_tokens` and
-/// `eos_token_id`. What would make another text and is not supported, beam search for instance, is refused by name; the rest
+/// Reads `do_sample`, `temperature`, `top_k` (50 where it is absent, as Hugging Face has it), `top_p`, `min_p`,
+/// `repetition_penalty`, `max_new_tokens` and `eos_token_id`. What would make another text and is not supported, beam search for instance, is refused by name; the rest
 /// is of no effect, `max_length` too, which counts the prompt: how long an answer may be is the caller's to say.
 /// \param where  the file, for messages
 inline GenerationOptions parse_generation_config(std::string_view text,
@@ -146,6 +152,8 @@ inline GenerationOptions parse_generation_config(std::string_view text,
   options.sampling.temperature = numbers.real("temperature", 1);
   options.sampling.top_k = numbers.natural("top_k", 50);
   options.sampling.top_p = numbers.real("top_p", 1);
+  options.sampling.min_p = numbers.real("min_p", 0);
+  options.sampling.repetition_penalty = numbers.real("repetition_penalty", 1);
   detail::settle_sampling(options.sampling, where);
   options.max_new_tokens = numbers.natural("max_new_tokens", options.max_new_tokens);
   options.stop_tokens = numbers.naturals("eos_token_id");

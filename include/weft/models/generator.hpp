@@ -63,7 +63,7 @@ class Generator {
       fail(concat("Generator::next(): there is room for ", capacity_, " tokens, and all of it is taken"));
     }
     if (scores_.empty()) fail("Generator::next(): read a prompt first");
-    const auto token = static_cast<std::int32_t>(sampler_(scores_));
+    const auto token = static_cast<std::int32_t>(sampler_(scores_, text()));
     if (length_ < capacity_) text_.data()[length_++] = token;
     scores_ = {};
     return token;
