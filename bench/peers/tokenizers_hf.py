@@ -27,7 +27,7 @@ RANGES = [(0x20, 0x7F)] * 6 + [
 PIECES = [" ", "  ", "   ", "\n", "\t", "\r\n", "\u00a0", "\u2028", "\u3000", "\u180e", "\u0085", "a", "The", "'s", "'LL",
           "'\u017f", "'re", "1", "1234567", "\u00e9", "e\u0301", "\u65e5\u672c", "\u200d", "\u2581", "\u0120", "<0xE2>",
           "\U0001f469\u200d\U0001f469\u200d\U0001f467", "\U0001f1e9\U0001f1ea", "<|eot_id|>", "<s>", "</s>", "<unk>",
-          "<|bos|>", "<tool call>", "...", "!?", "_", "\u0130", "\u212a"]
+          "<|bos|>", "<tool call>", "...", "!?", "_", "\u0130", "\u212a", "\ufb01", "\u1e9b\u0323", "\u1100\u1161\u11a8", "\u0344"]
 
 
 def character(rng):
@@ -103,6 +103,27 @@ def digits_in_rows(texts, vocab):
     return tokenizer
 
 
+def normalized(texts, vocab, normalizer, split):
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tokenizer.decoder = decoders.ByteLevel()
+    train(tokenizer, texts, vocab, initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
+    tokenizer.add_special_tokens(["<|bos|>"])
+    tokenizer.add_tokens([AddedToken("\u212a\u0301", normalized=True)])
+    return tokenizer
+
+
+def normal_forms(texts, vocab):
+    squeezed = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), "_")])
+    split = pre_tokenizers.Split
+    return {"nfc": normalized(texts, vocab, normalizers.NFC(), split(Regex(LLAMA3), "removed", invert=True)),
+            "nfd": normalized(texts, vocab, normalizers.NFD(), split(Regex(r"\p{M}"), "contiguous")),
+            "nfkc": normalized(texts, vocab, squeezed, split(" ", "merged_with_previous")),
+            "nfkd": normalized(texts, vocab, normalizers.NFKD(), split(" ", "merged_with_next"))}
+
+
 def llama2(texts, vocab):
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
@@ -135,7 +156,7 @@ def make_all(texts, vocab):
             "metaspace_always": metaspace(base, "always"), "metaspace_first": metaspace(base, "first"),
             "metaspace_never": metaspace(base, "never"), "unknown": metaspace(base, "never", byte_fallback=False, fuse_unk=False),
             "unknown_fused": metaspace(base, "always", byte_fallback=False), "smollm": smollm(texts, vocab),
-            "digits_in_rows": digits_in_rows(texts, vocab)}
+            "digits_in_rows": digits_in_rows(texts, vocab), **normal_forms(texts, vocab)}
 
 
 def case(tokenizer, text):

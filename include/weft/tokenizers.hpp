@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Tokenizers: tokenizer.json, read and trained. Needs RapidJSON and PCRE2.
+/// Tokenizers: tokenizer.json, read and trained. Needs RapidJSON, PCRE2 and utf8proc.
 #pragma once
 
 #include "weft/tokenizers/tokenizer.hpp"

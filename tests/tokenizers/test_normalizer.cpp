@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "weft/tokenizers/normal_form.hpp"
 #include "weft/tokenizers/normalizer.hpp"
 
 #include "support/catch.hpp"
@@ -65,4 +68,62 @@ TEST_CASE("a text put in front of an empty match at the front stands for nothing
   CHECK(section.text() == "-b-b");
   CHECK(section.origin(0) == TextRange{10, 10});
   CHECK(section.origin(2) == TextRange{10, 11});
+}
+
+TEST_CASE("normal forms compose, decompose and replace what is there for compatibility") {
+  const auto formed = [](const char* form, const std::string& text) {
+    Normalizer normalizer;
+    normalizer.add(NormalFormStep(*find_normal_form(form)));
+    return normalizer(text);
+  };
+  const std::string angstrom = "\u212B";
+  CHECK(formed("NFC", angstrom) == "\u00C5");
+  CHECK(formed("NFD", angstrom) == "A\u030A");
+  const std::string ligature = "a\uFB01b";
+  CHECK(formed("NFC", ligature) == ligature);
+  CHECK(formed("NFD", ligature) == ligature);
+  CHECK(formed("NFKC", ligature) == "afib");
+  CHECK(formed("NFKD", ligature) == "afib");
+  const std::string long_s = "\u1E9B\u0323";  // the table in annex 15 that shows all four
+  CHECK(formed("NFC", long_s) == "\u1E9B\u0323");
+  CHECK(formed("NFD", long_s) == "\u017F\u0323\u0307");
+  CHECK(formed("NFKC", long_s) == "\u1E69");
+  CHECK(formed("NFKD", long_s) == "s\u0323\u0307");
+  CHECK(formed("NFC", "\u1100\u1161\u11A8") == "\uAC01");  // Hangul
+  CHECK(formed("NFD", "\uAC01") == "\u1100\u1161\u11A8");
+  CHECK(formed("NFC", "\u0958") == "\u0915\u093C");         // excluded from composition
+  CHECK(formed("NFC", "e\u0301\u0301") == "\u00E9\u0301");  // the second is blocked
+  CHECK(formed("NFC", "a\u0315\u0300") == "\u00E0\u0315");  // marks by their classes
+  CHECK(formed("NFC", "\u0301e") == "\u0301e");
+  CHECK(formed("NFC", "plain") == "plain");
+  CHECK(formed("NFKD", "").empty());
+  CHECK(find_normal_form("NFX") == nullptr);
+}
+
+TEST_CASE("a composed character stands for the first that it replaces, one that came in for the one before") {
+  const auto origins = [](const char* form, const std::string& text) {
+    Normalizer normalizer;
+    normalizer.add(NormalFormStep(*find_normal_form(form)));
+    DerivedTexts texts(true, text.size());
+    const TextSection section = normalizer(texts, TextSection(text, 10));
+    std::vector<TextRange> ranges;
+    for (std::size_t at = 0; at < section.text().size();) {
+      ranges.push_back(section.origin(at));
+      at += first_character(section.text().substr(at)).length;
+    }
+    return ranges;
+  };
+  using Ranges = std::vector<TextRange>;
+  CHECK(origins("NFC", "xe\u0301y") == Ranges{{10, 11}, {11, 12}, {14, 15}});
+  CHECK(origins("NFD", "x\u00E9y") == Ranges{{10, 11}, {11, 13}, {11, 13}, {13, 14}});
+  CHECK(origins("NFKC", "\uFB01\u00E9") == Ranges{{10, 13}, {10, 13}, {13, 15}});
+  CHECK(origins("NFD", "\u00E9\u0323") == Ranges{{10, 12}, {12, 14}, {12, 14}});  // the acute goes behind the dot
+}
+
+TEST_CASE("a megabyte of marks is put in order in a moment") {
+  Normalizer normalizer;
+  normalizer.add(NormalFormStep(*find_normal_form("NFC")));
+  std::string text = "q";
+  for (int i = 0; i < 250000; ++i) text += i % 2 == 0 ? "\u0301" : "\u0323";
+  CHECK(normalizer(text).size() == text.size());
 }

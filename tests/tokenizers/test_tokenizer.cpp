@@ -362,7 +362,8 @@ TEST_CASE("what is not supported is refused with what is") {
   refuses(small_tokenizer(R"(, "truncation": 8)"), "t.json.truncation", "must be an object, found 8");
   refuses(small_tokenizer(R"(, "padding": "BatchLongest")"), "t.json.padding", "must be an object");
   refuses(small_tokenizer(R"(, "loom": 1)"), "t.json: \"loom\"", "is not known here");
-  refuses(small_tokenizer(R"(, "normalizer": {"type": "NFC"})"), "normalizer.type", "Prepend, Replace");
+  refuses(small_tokenizer(R"(, "normalizer": {"type": "Lowercase"})"), "normalizer.type",
+          "Prepend, Replace, NFC, NFD, NFKC, NFKD, found \"Lowercase\"");
   refuses(small_tokenizer(R"(, "pre_tokenizer": {"type": "Whitespace"})"), "pre_tokenizer.type",
           "ByteLevel, Metaspace");
   refuses(small_tokenizer(R"(, "pre_tokenizer": {"type": "Split", "pattern": {"Glob": " "}, "behavior": "Isolated"})"),

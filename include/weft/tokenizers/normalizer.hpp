@@ -44,19 +44,11 @@ struct ReplaceMatchesStep {
     std::size_t done = 0;
     for (; match; match = search.next()) {
       append_characters(derived, section.part(done, match->begin - done));
-      derived.append(content, origin(section, match->end));
+      derived.append(content, origin_before(section, match->end));
       done = match->end;
     }
     append_characters(derived, section.part(done, section.text().size() - done));
     return TextSection(derived);
-  }
-
- private:
-  /// Of the character that ends at a byte; of none at the front.
-  static TextRange origin(const TextSection& section, std::size_t end) {
-    if (end > 0) return section.origin(end - 1);
-    const std::size_t begin = section.origin(0).begin;
-    return {begin, begin};
   }
 };
 

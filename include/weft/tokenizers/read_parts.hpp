@@ -13,6 +13,7 @@
 #include "weft/tokenizers/added_tokens.hpp"
 #include "weft/tokenizers/decoder.hpp"
 #include "weft/tokenizers/json_component.hpp"
+#include "weft/tokenizers/normal_form.hpp"
 #include "weft/tokenizers/normalizer.hpp"
 #include "weft/tokenizers/post_processor.hpp"
 #include "weft/tokenizers/pre_tokenizer.hpp"
@@ -43,8 +44,10 @@ inline void read_normalizer(const Json& json, const std::string& where, Normaliz
     normalizer.add(PrependStep{component.text("prepend")});
   } else if (type == "Replace") {
     normalizer.add(read_replace(component));
+  } else if (const auto* form = find_normal_form(type)) {
+    normalizer.add(NormalFormStep(*form));
   } else {
-    component.refuse("type", type, "Sequence, Prepend, Replace");
+    component.refuse("type", type, "Sequence, Prepend, Replace, NFC, NFD, NFKC, NFKD");
   }
   component.expect_no_others();
 }

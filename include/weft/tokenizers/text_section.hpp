@@ -160,6 +160,13 @@ inline TextSection prepend(DerivedTexts& texts, const TextSection& section, std:
   });
 }
 
+/// Of the character of a section that ends at a byte; at the front of nothing.
+inline TextRange origin_before(const TextSection& section, std::size_t end) {
+  if (end > 0) return section.origin(end - 1);
+  const std::size_t begin = section.origin(0).begin;
+  return {begin, begin};
+}
+
 /// The characters of a section as they are.
 inline void append_characters(DerivedText& derived, const TextSection& section) {
   const std::string_view text = section.text();
