@@ -333,6 +333,30 @@ TEST_CASE("a split by a text takes it as it is, in each way") {
   CHECK(encode(R"("behavior": "MergedWithNext")") == Ids{0, 3, 2});
 }
 
+TEST_CASE("words are divided at white space, at all that is no letter or number, or at punctuation") {
+  const auto words = [](const std::string& members, const std::string& text) {
+    const Tokenizer tokenizer(R"({"model": {"vocab": {"?": 0}, "merges": [], "unk_token": "?", "fuse_unk": true},
+        "pre_tokenizer": )" + members +
+                                  "}",
+                              "t.json");
+    std::vector<std::string> found;
+    for (const TextRange range : tokenizer.encode_with_offsets(text).offsets) {
+      found.push_back(text.substr(range.begin, range.end - range.begin));
+    }
+    return found;
+  };
+  using Words = std::vector<std::string>;
+  const std::string text = "Don't pay $5,\u3000a_b e\u0301\u00BF\n";
+  CHECK(words(R"({"type": "Whitespace"})", text) ==
+        Words{"Don", "'", "t", "pay", "$", "5", ",", "a_b", "e\u0301", "\u00BF"});
+  CHECK(words(R"({"type": "WhitespaceSplit"})", text) == Words{"Don't", "pay", "$5,", "a_b", "e\u0301\u00BF"});
+  CHECK(words(R"({"type": "Punctuation"})", text) ==
+        Words{"Don", "'", "t pay ", "$", "5", ",", "\u3000a", "_", "b e\u0301", "\u00BF", "\n"});
+  CHECK(words(R"({"type": "Punctuation", "behavior": "Removed"})", "a!b") == Words{"a", "b"});
+  CHECK(words(R"({"type": "Whitespace"})", "\u0663\u2160\u24B6\u00B2 \u200D") ==
+        Words{"\u0663\u2160\u24B6", "\u00B2", "\u200D"});
+}
+
 TEST_CASE("a normaliser replaces what an expression matches") {
   const Tokenizer tokenizer(
       small_tokenizer(R"(, "normalizer": {"type": "Replace", "pattern": {"Regex": "b+"}, "content": "b"})"), "t.json");
@@ -364,7 +388,7 @@ TEST_CASE("what is not supported is refused with what is") {
   refuses(small_tokenizer(R"(, "loom": 1)"), "t.json: \"loom\"", "is not known here");
   refuses(small_tokenizer(R"(, "normalizer": {"type": "Lowercase"})"), "normalizer.type",
           "Prepend, Replace, NFC, NFD, NFKC, NFKD, found \"Lowercase\"");
-  refuses(small_tokenizer(R"(, "pre_tokenizer": {"type": "Whitespace"})"), "pre_tokenizer.type",
+  refuses(small_tokenizer(R"(, "pre_tokenizer": {"type": "BertPreTokenizer"})"), "pre_tokenizer.type",
           "ByteLevel, Metaspace");
   refuses(small_tokenizer(R"(, "pre_tokenizer": {"type": "Split", "pattern": {"Glob": " "}, "behavior": "Isolated"})"),
           "pre_tokenizer.pattern.Regex", "is expected");

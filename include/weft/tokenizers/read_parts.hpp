@@ -95,6 +95,24 @@ inline SplitStep read_digits(JsonComponent& component) {
   return SplitStep(std::make_shared<RegularExpression>(pattern, component.where()));
 }
 
+/// `Whitespace` takes words, which are letters, marks, numbers and connectors, and what else lies between spaces.
+inline SplitStep read_whitespace(const JsonComponent& component) {
+  constexpr std::string_view pattern =
+      R"([\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\s]+)";
+  return SplitStep(std::make_shared<RegularExpression>(pattern, component.where()), SplitBehavior::removed, true);
+}
+
+inline SplitStep read_whitespace_split(const JsonComponent& component) {
+  return SplitStep(std::make_shared<RegularExpression>("\\s", component.where()), SplitBehavior::removed);
+}
+
+/// `Punctuation` is that of Unicode (the class P) and of ASCII, which Unicode has in part among symbols.
+inline SplitStep read_punctuation(JsonComponent& component) {
+  const SplitBehavior behavior =
+      component.find("behavior") == nullptr ? SplitBehavior::isolated : read_split_behavior(component);
+  return SplitStep(std::make_shared<RegularExpression>(R"([\p{P}$+<=>\^`|~])", component.where()), behavior);
+}
+
 inline ByteLevelStep read_byte_level(JsonComponent& component) {
   ByteLevelStep step{component.truth("add_prefix_space", true)};
   component.truth("trim_offsets", true);  // of effect in a post-processor only
@@ -118,6 +136,12 @@ inline bool read_pre_tokenizer(const Json& json, const std::string& where, PreTo
     pre_tokenizer.add(read_split(component));
   } else if (type == "Digits") {
     pre_tokenizer.add(read_digits(component));
+  } else if (type == "Whitespace") {
+    pre_tokenizer.add(read_whitespace(component));
+  } else if (type == "WhitespaceSplit") {
+    pre_tokenizer.add(read_whitespace_split(component));
+  } else if (type == "Punctuation") {
+    pre_tokenizer.add(read_punctuation(component));
   } else if (type == "ByteLevel") {
     pre_tokenizer.add(read_byte_level(component));
     byte_level = true;
@@ -126,7 +150,8 @@ inline bool read_pre_tokenizer(const Json& json, const std::string& where, PreTo
     pre_tokenizer.add(MetaspaceStep{component.character("replacement"), scheme, component.truth("split", true)});
     component.find("str_rep");  // the replacement once more, in older files
   } else {
-    component.refuse("type", type, "Sequence, Split, Digits, ByteLevel, Metaspace");
+    component.refuse("type", type,
+                     "Sequence, Split, Digits, Whitespace, WhitespaceSplit, Punctuation, ByteLevel, Metaspace");
   }
   component.expect_no_others();
   return byte_level;

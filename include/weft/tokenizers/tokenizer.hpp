@@ -61,8 +61,8 @@ inline std::string clean_up_spaces(std::string text) {
 ///     const auto ids = tokenizer.encode("In the beginning");
 ///     tokenizer.decode(ids, {.skip_special_tokens = true});
 ///
-/// Supported are the normalisers Prepend, Replace, NFC, NFD, NFKC and NFKD; the pre-tokenizers Split, Digits, ByteLevel and
-/// Metaspace; the model BPE; the post-processors TemplateProcessing and ByteLevel; the decoders ByteLevel, ByteFallback, Fuse,
+/// Supported are the normalisers Prepend, Replace, NFC, NFD, NFKC and NFKD; the pre-tokenizers Split, Digits, Whitespace,
+/// WhitespaceSplit, Punctuation, ByteLevel and Metaspace; the model BPE; the post-processors TemplateProcessing and ByteLevel; the decoders ByteLevel, ByteFallback, Fuse,
 /// Replace (of a text), Strip and Metaspace; and sequences of them. Everything else is refused by name. The settings `truncation`
 /// and `padding`, which training programs leave in the file, are about rows of texts: they are kept, and no text is cut or filled
 /// up, as with transformers' tokenizers unless a call asks for it.
