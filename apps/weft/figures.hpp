@@ -19,11 +19,12 @@ struct Figure {
   weft::detail::Json value;
 };
 
-/// A whole number with a comma for each thousand, yes or no, or a text as it is.
+/// A whole number with a comma for each thousand, another as it is; yes or no; a text.
 inline std::string value_text(const weft::detail::Json& value) {
   if (const auto* text = value.get_if<std::string>()) return *text;
   if (const auto* truth = value.get_if<bool>()) return *truth ? "yes" : "no";
   std::string digits = weft::detail::json_text(value);
+  if (value.get_if<double>() != nullptr) return digits;
   for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3) {
     digits.insert(static_cast<std::size_t>(at), ",");
   }

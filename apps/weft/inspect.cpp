@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "weft/io/json_config.hpp"
 #include "weft/io/model_weights.hpp"
 #include "weft/models/config.hpp"
 
@@ -60,6 +61,9 @@ std::vector<Figure> architecture(const Options& options, const Model& model) {
                                     {"head_size", llama.head_size()},
                                     {"vocab_size", model.vocab_size()},
                                     {"longest_text", model.longest_text()},
+                                    {"rope_theta", weft::detail::multiplier_json(llama.rope_theta)},
+                                    {"rope_type", weft::name_of(llama.rope_scaling.type)},
+                                    {"rope_factor", weft::detail::multiplier_json(llama.rope_scaling.factor)},
                                     {"tied_embedding", llama.tie_word_embeddings},
                                     {"semantics", weft::name_of(gnn.semantics)},
                                     {"element_type", element_types(options.folder)},
