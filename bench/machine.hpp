@@ -76,10 +76,17 @@ inline void read_memory(const void* data, weft::Index bytes) {
   });
 }
 
+/// Memory that has been written to: until then all of its pages may be one page of zeros, which any cache holds.
+inline weft::Tensor<float, weft::Shape<weft::Dyn>> written_memory(weft::Index floats) {
+  weft::Tensor<float, weft::Shape<weft::Dyn>> memory{weft::Shape<weft::Dyn>(floats)};
+  std::fill_n(memory.data(), floats, 1.0F);
+  return memory;
+}
+
 /// Reads memory that no cache holds (256 MB); afterwards the caches hold nothing else.
 inline double read_all_memory() {
   constexpr weft::Index kFloats = weft::Index{64} << 20;
-  static const weft::Tensor<float, weft::Shape<weft::Dyn>> memory{weft::Shape<weft::Dyn>(kFloats)};
+  static const auto memory = written_memory(kFloats);
   read_memory(memory.data(), kFloats * weft::Index{sizeof(float)});
   return static_cast<double>(kFloats) * sizeof(float);
 }
