@@ -2,7 +2,9 @@
 // A model of SmolLM-135M's shape reads a prompt, and goes on token by token behind a text of some length. A step reads every
 // weight once, so that it is measured as a share of the read bandwidth, the prompt as one of the multiply-add peak.
 // bench/peers/decode_llama_cpp.py does the same with llama.cpp.
+#include <cstdint>
 #include <numeric>
+#include <span>
 #include <string>
 #include <vector>
 

@@ -32,7 +32,7 @@ const std::vector<Candidate>& candidates() {
   static const std::vector<Candidate> all = [] {
     std::vector<Candidate> read;
     for (const char* name : {"gpt2", "llama2", "llama3", "metaspace_always", "metaspace_first", "metaspace_never",
-                             "trained", "unknown", "unknown_fused", "nfc", "nfkc", "nfkd"}) {
+                             "trained", "unknown", "unknown_fused", "nfc", "nfkc", "nfkd", "nfd"}) {
       const std::string path = std::string(WEFT_TEST_DATA "/tokenizers/") + name + "/tokenizer.json";
       read.push_back({Tokenizer::from_file(path), name[0] == 'n'});
     }

@@ -11,7 +11,8 @@ using Catch::Matchers::ContainsSubstring;
 
 TEST_CASE("what a model's files say of generation is read") {
   const auto options = parse_generation_config(R"({"bos_token_id": 1, "eos_token_id": [2, 7], "do_sample": true,
-      "temperature": 0.6, "top_k": 40, "top_p": 0.9, "min_p": 0.05, "repetition_penalty": 1.2, "max_new_tokens": 12, "transformers_version": "4.46.0"})");
+      "temperature": 0.6, "top_k": 40, "top_p": 0.9, "min_p": 0.05, "repetition_penalty": 1.2,
+      "max_new_tokens": 12, "transformers_version": "4.46.0"})");
   CHECK(options.sampling.sample);
   CHECK(options.sampling.temperature == 0.6);
   CHECK(options.sampling.top_k == 40);
@@ -61,7 +62,7 @@ TEST_CASE("what would make another text and is not supported is refused by name"
   refuses(R"({"do_sample": true, "temperature": 0})", "temperature must be positive with do_sample, found 0");
   refuses(R"({"do_sample": true, "top_p": 7})", "top_p must be in (0, 1] with do_sample, found 7");
   refuses(R"({"do_sample": true, "min_p": -1})", "min_p must be in [0, 1] with do_sample, found -1");
-  refuses(R"({"repetition_penalty": 0})", "repetition_penalty must be positive, found 0");
+  refuses(R"({"repetition_penalty": 0})", "repetition_penalty must be positive and finite, found 0");
   CHECK(parse_generation_config(R"({"min_p": -1})").sampling.min_p == 0);
   CHECK_NOTHROW(parse_generation_config(R"({"suppress_tokens": [], "token_healing": false, "temperature": 0})"));
   refuses(R"({"temperature": "hot"})", "temperature must be a number, found \"hot\"");

@@ -328,6 +328,16 @@ TEST_CASE("other names of the same thing are understood") {
       parse_config(R"({"rope_parameters":{"rope_type":"linear","factor":4,"rope_theta":5e5}})").llama;
   CHECK(new_style.rope_scaling == linear);
   CHECK(new_style.rope_theta == 5e5);
+  CHECK(scaling(R"({"rope_theta":500,"rope_scaling":{"type":"linear","factor":4},
+                    "rope_parameters":{"rope_type":"linear","factor":4,"rope_theta":500}})") == linear);
+}
+
+TEST_CASE("what changes nothing where it is null or usual is kept") {
+  for (const std::string member :
+       {R"("is_causal":true)", R"("is_causal":null)", R"("quantization_config":null)", R"("quantization_config":{})"}) {
+    CAPTURE(member);
+    CHECK(parse_config("{" + member + "}").other == "{" + member + "}");
+  }
 }
 
 TEST_CASE("a name that the reference takes for its default is noted") {

@@ -133,6 +133,7 @@ TEST_CASE("a folder without weights that are read says what it has instead") {
                           found);
   };
   write_text(folder / "config.json", "{}");
+  write_text(folder / "training_args.bin", "");
   refuses("nothing");
   write_text(folder / "pytorch_model.bin", "");
   write_text(folder / "consolidated.safetensors", "");

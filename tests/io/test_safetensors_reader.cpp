@@ -119,6 +119,8 @@ TEST_CASE("a tensor of another shape or name is refused and the target stays") {
   CHECK_THROWS_WITH(file.load_into(matrix, "u"), "memory: tensor \"u\" is expected, but not there");
   CHECK_THROWS_WITH(weft::SafetensorsSet(file).tensor("u"),
                     "memory: tensor \"u\" is expected, but not there; of 1 the first is \"t\"");
+  CHECK_THROWS_WITH(weft::SafetensorsSet({}, "none").tensor("u"),
+                    "none: tensor \"u\" is expected, but not there; there is none");
   CHECK(matrix(0, 0) == 0.0F);
 }
 

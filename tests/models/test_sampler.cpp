@@ -69,7 +69,7 @@ TEST_CASE("sampling options outside of their range are refused") {
   CHECK_THROWS_WITH(Sampler(4, {.top_p = 0}), Catch::Matchers::ContainsSubstring("top_p must be in (0, 1]"));
   CHECK_THROWS_WITH(Sampler(4, {.min_p = 1.5}), "SamplingOptions: min_p must be in [0, 1], found 1.5");
   CHECK_THROWS_WITH(Sampler(4, {.repetition_penalty = 0}),
-                    "SamplingOptions: repetition_penalty must be positive, found 0");
+                    "SamplingOptions: repetition_penalty must be positive and finite, found 0");
   Sampler sampler(4, {});
   CHECK_THROWS_WITH(sampler(std::span<const float>(std::vector<float>(3))),
                     "Sampler: made for 4 tokens, found 3 scores");

@@ -140,6 +140,9 @@ TEST_CASE("a character without a token becomes bytes, one unknown token for seve
   const auto fused = encode(make_model(ids, {}, {.fuse_unk = true, .unk_token = "<unk>"}), word);
   CHECK(fused[1].begin == 1);
   CHECK(fused[1].end == word.size());
+  // What is spelled like the token is none of them.
+  const auto spelled = make_model({{"?", 0}, {"a", 1}}, {}, {.fuse_unk = true, .unk_token = "?"});
+  CHECK(ids_of(encode(spelled, "a?bc?")) == Ids{1, 0, 0, 0});
 }
 
 TEST_CASE("ignore_merges leaves a word whole that is a token, and divides others by the merges") {

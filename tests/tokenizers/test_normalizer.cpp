@@ -58,6 +58,17 @@ TEST_CASE("a text takes the place of each match, also of an empty one") {
   CHECK(replaced("x", "y", "abc") == "abc");
   CHECK(replaced("(?=b)", "-", "bab") == "-ba-b");
   CHECK(replaced("x", "y", "").empty());
+  CHECK(replaced("^", "y", "").empty());
+  CHECK(replaced("^", "y", "a") == "ya");
+}
+
+TEST_CASE("in a text of which a step left nothing, nothing is replaced") {
+  Normalizer normalizer;
+  normalizer.add(ReplaceStep{"a", ""});
+  normalizer.add(replace_matches("^", "y"));
+  normalizer.add(NormalFormStep(*find_normal_form("NFC")));
+  DerivedTexts texts(true, 2);
+  CHECK(normalizer(texts, TextSection("aa", 10)).empty());
 }
 
 TEST_CASE("a text put in front of an empty match at the front stands for nothing") {

@@ -98,6 +98,8 @@ TEST_CASE("what is not supported is refused with what is") {
           "Prepend, Replace, NFC, NFD, NFKC, NFKD, found \"Lowercase\"");
   refuses(small_tokenizer(R"(, "pre_tokenizer": {"type": "BertPreTokenizer"})"), "pre_tokenizer.type",
           "ByteLevel, Metaspace");
+  refuses(small_tokenizer(R"(, "pre_tokenizer": {"type": "Split", "pattern": {"String": ""}, "behavior": "Isolated"})"),
+          "pre_tokenizer.pattern.String", "must not be empty");
   refuses(small_tokenizer(R"(, "pre_tokenizer": {"type": "Split", "pattern": {"Glob": " "}, "behavior": "Isolated"})"),
           "pre_tokenizer.pattern.Regex", "is expected");
   refuses(small_tokenizer(R"(, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": " "}, "behavior": "Loose"})"),

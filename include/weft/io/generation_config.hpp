@@ -126,7 +126,7 @@ inline void settle_sampling(SamplingOptions& sampling, std::string_view where) {
     fail(concat(where, ": min_p must be in [0, 1] with do_sample, found ", sampling.min_p));
   }
   if (!(sampling.repetition_penalty > 0) || !std::isfinite(sampling.repetition_penalty)) {
-    fail(concat(where, ": repetition_penalty must be positive, found ", sampling.repetition_penalty));
+    fail(concat(where, ": repetition_penalty must be positive and finite, found ", sampling.repetition_penalty));
   }
   if (!has_temperature) sampling.temperature = 1;
   if (!has_top_p) sampling.top_p = 1;
@@ -136,8 +136,9 @@ inline void settle_sampling(SamplingOptions& sampling, std::string_view where) {
 }  // namespace detail
 
 /// Reads `do_sample`, `temperature`, `top_k` (50 where it is absent, as Hugging Face has it), `top_p`, `min_p`,
-/// `repetition_penalty`, `max_new_tokens` and `eos_token_id`. What would make another text and is not supported, beam search for instance, is refused by name; the rest
-/// is of no effect, `max_length` too, which counts the prompt: how long an answer may be is the caller's to say.
+/// `repetition_penalty`, `max_new_tokens` and `eos_token_id`. What would make another text and is not supported, beam search for
+/// instance, is refused by name; the rest is of no effect, `max_length` too, which counts the prompt: how long an answer may be
+/// is the caller's to say.
 /// \param where  the file, for messages
 inline GenerationOptions parse_generation_config(std::string_view text,
                                                  std::string_view where = "generation_config.json") {

@@ -48,7 +48,8 @@ inline WeightMap read_weight_map(const std::string& path) {
   std::vector<std::string> others;
   for (std::string& name : names_in_folder(folder)) {
     const std::string_view end = std::string_view(name).substr(std::min(name.rfind('.'), name.size()));
-    const bool weights = end == ".safetensors" || end == ".bin" || end == ".pth" || end == ".pt" || end == ".gguf";
+    const bool weights = end == ".safetensors" || end == ".pth" || end == ".pt" || end == ".gguf" ||
+                         (end == ".bin" && name.starts_with("pytorch_model"));
     if (weights) others.push_back(std::move(name));
   }
   std::sort(others.begin(), others.end());

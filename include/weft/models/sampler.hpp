@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -44,7 +46,8 @@ class Sampler {
       fail(concat("SamplingOptions: min_p must be in [0, 1], found ", options.min_p));
     }
     if (!(options.repetition_penalty > 0) || !std::isfinite(options.repetition_penalty)) {
-      fail(concat("SamplingOptions: repetition_penalty must be positive, found ", options.repetition_penalty));
+      fail(concat("SamplingOptions: repetition_penalty must be positive and finite, found ",
+                  options.repetition_penalty));
     }
     candidates_.resize(static_cast<std::size_t>(vocab_size));
     if (options.repetition_penalty != 1) penalized_.resize(candidates_.size());

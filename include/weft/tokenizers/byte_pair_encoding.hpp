@@ -115,23 +115,25 @@ class BytePairEncoding {
 
   void split_bytes(std::string_view word, std::vector<Symbol>& symbols) const {
     symbols.reserve(word.size());
+    bool after_unknown = false;
     for (std::size_t i = 0; i < word.size(); ++i) {
       const std::int32_t id = bytes_[static_cast<unsigned char>(word[i])];
-      id >= 0 ? append(symbols, id, i, i + 1) : append_unknown(symbols, i, i + 1);
+      id >= 0 ? append(symbols, id, i, i + 1) : append_unknown(symbols, i, i + 1, after_unknown);
+      after_unknown = id < 0;
     }
   }
 
   void split_characters(std::string_view word, std::vector<Symbol>& symbols) const {
     symbols.reserve(word.size());
+    bool after_unknown = false;
     for (std::size_t i = 0; i < word.size();) {
       const std::size_t end = i + first_character(word.substr(i)).length;
       const std::string_view character = word.substr(i, end - i);
       const std::int32_t id = vocabulary_.id_of(character);
-      if (id >= 0) {
-        append(symbols, id, i, end);
-      } else if (!options_.byte_fallback || !append_bytes(symbols, character, i)) {
-        append_unknown(symbols, i, end);
-      }
+      if (id >= 0) append(symbols, id, i, end);
+      const bool known = id >= 0 || (options_.byte_fallback && append_bytes(symbols, character, i));
+      if (!known) append_unknown(symbols, i, end, after_unknown);
+      after_unknown = !known;
       i = end;
     }
   }
@@ -146,9 +148,10 @@ class BytePairEncoding {
     return true;
   }
 
-  void append_unknown(std::vector<Symbol>& symbols, std::size_t begin, std::size_t end) const {
+  /// \param after_unknown  whether the last symbol is an unknown character too, and not one that is spelled like their token
+  void append_unknown(std::vector<Symbol>& symbols, std::size_t begin, std::size_t end, bool after_unknown) const {
     if (unknown_ < 0) return;
-    if (options_.fuse_unk && !symbols.empty() && symbols.back().token.id == unknown_) {
+    if (options_.fuse_unk && after_unknown) {
       symbols.back().token.end = static_cast<std::uint32_t>(end);
     } else {
       append(symbols, unknown_, begin, end);

@@ -37,6 +37,7 @@ struct ReplaceMatchesStep {
   std::shared_ptr<const RegularExpression> expression;
   std::string content;
   TextSection operator()(DerivedTexts& texts, const TextSection& section) const {
+    if (section.empty()) return section;  // not even an empty match
     RegularExpression::Search search(*expression, section.text());
     auto match = search.next();
     if (!match) return section;

@@ -15,8 +15,11 @@
 #include "weft/tokenizers/json_component.hpp"
 #include "weft/tokenizers/normal_form.hpp"
 #include "weft/tokenizers/normalizer.hpp"
+#include "weft/tokenizers/pattern_translator.hpp"
 #include "weft/tokenizers/post_processor.hpp"
 #include "weft/tokenizers/pre_tokenizer.hpp"
+#include "weft/tokenizers/regular_expression.hpp"
+#include "weft/tokenizers/split_step.hpp"
 
 namespace weft::detail {
 

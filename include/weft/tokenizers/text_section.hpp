@@ -160,7 +160,7 @@ inline TextSection prepend(DerivedTexts& texts, const TextSection& section, std:
   });
 }
 
-/// Of the character of a section that ends at a byte; at the front of nothing.
+/// Of the character of a section, which is not empty, that ends at a byte; at the front of nothing.
 inline TextRange origin_before(const TextSection& section, std::size_t end) {
   if (end > 0) return section.origin(end - 1);
   const std::size_t begin = section.origin(0).begin;

@@ -62,14 +62,16 @@ inline std::string clean_up_spaces(std::string text) {
 ///     tokenizer.decode(ids, {.skip_special_tokens = true});
 ///
 /// Supported are the normalisers Prepend, Replace, NFC, NFD, NFKC and NFKD; the pre-tokenizers Split, Digits, Whitespace,
-/// WhitespaceSplit, Punctuation, ByteLevel and Metaspace; the model BPE; the post-processors TemplateProcessing and ByteLevel; the decoders ByteLevel, ByteFallback, Fuse,
-/// Replace (of a text), Strip and Metaspace; and sequences of them. Everything else is refused by name. The settings `truncation`
-/// and `padding`, which training programs leave in the file, are about rows of texts: they are kept, and no text is cut or filled
-/// up, as with transformers' tokenizers unless a call asks for it.
+/// WhitespaceSplit, Punctuation, ByteLevel and Metaspace; the model BPE; the post-processors TemplateProcessing and ByteLevel;
+/// the decoders ByteLevel, ByteFallback, Fuse, Replace (of a text), Strip and Metaspace; and sequences of them. Everything else
+/// is refused by name. The settings `truncation` and `padding`, which training programs leave in the file, are about rows of
+/// texts: they are kept, and no text is cut or filled up, as with transformers' tokenizers unless a call asks for it.
 ///
-/// Which characters are letters or numbers is asked of PCRE2, and what they are composed of of utf8proc, each with its version
-/// of Unicode (14 in PCRE2 10.42, 15 in utf8proc 2.8): characters that are younger than that of another library may get other
-/// tokens there. All `const` member functions may be called from several threads.
+/// Which characters are letters or numbers is asked of PCRE2, and what they are composed of is asked of utf8proc, each with its
+/// version of Unicode (14 in PCRE2 10.42, 15 in utf8proc 2.8). Characters that are younger than the version that another
+/// library has, or that changed their class since, may get other tokens there.
+///
+/// All `const` member functions may be called from several threads.
 class Tokenizer {
  public:
   /// Raises Error, with the place in the file, for what is not supported or contradicts itself. `tokenizer_config.json` and
