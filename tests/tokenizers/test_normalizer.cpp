@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "weft/tokenizers/normal_form.hpp"
@@ -16,6 +17,12 @@ namespace {
 
 ReplaceMatchesStep replace_matches(const char* pattern, const char* content) {
   return {std::make_shared<RegularExpression>(pattern, "test"), content};
+}
+
+std::string normalized(Normalizer::Step step, const std::string& text) {
+  Normalizer normalizer;
+  normalizer.add(std::move(step));
+  return normalizer(text);
 }
 
 }  // namespace
@@ -48,9 +55,7 @@ TEST_CASE("what replaces a match stands for its last character") {
 
 TEST_CASE("a text takes the place of each match, also of an empty one") {
   const auto replaced = [](const char* pattern, const char* content, const char* text) {
-    Normalizer normalizer;
-    normalizer.add(replace_matches(pattern, content));
-    return normalizer(text);
+    return normalized(replace_matches(pattern, content), text);
   };
   CHECK(replaced("\\d+", "0", "a12b3") == "a0b0");
   CHECK(replaced("\\d+", "$0", "a12") == "a$0");  // no reference to the match
@@ -83,9 +88,7 @@ TEST_CASE("a text put in front of an empty match at the front stands for nothing
 
 TEST_CASE("normal forms compose, decompose and replace what is there for compatibility") {
   const auto formed = [](const char* form, const std::string& text) {
-    Normalizer normalizer;
-    normalizer.add(NormalFormStep(*find_normal_form(form)));
-    return normalizer(text);
+    return normalized(NormalFormStep(*find_normal_form(form)), text);
   };
   const std::string angstrom = "\u212B";
   CHECK(formed("NFC", angstrom) == "\u00C5");

@@ -144,6 +144,7 @@ class Sampler {
   }
 
   std::span<Candidate> keep_min_p(std::span<Candidate> all) const {
+    if (options_.min_p <= 0) return all;
     const auto improbable = [&](const Candidate& candidate) { return candidate.weight < options_.min_p; };
     return {all.begin(), std::remove_if(all.begin(), all.end(), improbable)};
   }

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,19 +38,12 @@ struct ReplaceMatchesStep {
   std::shared_ptr<const RegularExpression> expression;
   std::string content;
   TextSection operator()(DerivedTexts& texts, const TextSection& section) const {
-    if (section.empty()) return section;  // not even an empty match
     RegularExpression::Search search(*expression, section.text());
-    auto match = search.next();
-    if (!match) return section;
-    DerivedText& derived = texts.add();
-    std::size_t done = 0;
-    for (; match; match = search.next()) {
-      append_characters(derived, section.part(done, match->begin - done));
-      derived.append(content, origin_before(section, match->end));
-      done = match->end;
-    }
-    append_characters(derived, section.part(done, section.text().size() - done));
-    return TextSection(derived);
+    return replace_each(texts, section, content, [&]() -> std::optional<TextRange> {
+      const auto match = search.next();
+      if (!match) return {};
+      return TextRange{match->begin, match->end};
+    });
   }
 };
 

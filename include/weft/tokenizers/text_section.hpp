@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -177,24 +178,34 @@ inline void append_characters(DerivedText& derived, const TextSection& section) 
   }
 }
 
-/// A section in which every `pattern` has become `content`, which stands for the last character of what it replaces.
+/// A section in which `content` stands in the place of each stretch that `next()` finds, from front to back, until it finds none;
+/// it stands for the last character of what it replaces.
+template <class Next>
+TextSection replace_each(DerivedTexts& texts, const TextSection& section, std::string_view content, Next&& next) {
+  if (section.empty()) return section;
+  std::optional<TextRange> found = next();
+  if (!found) return section;
+  DerivedText& derived = texts.add();
+  std::size_t done = 0;
+  for (; found; found = next()) {
+    append_characters(derived, section.part(done, found->begin - done));
+    derived.append(content, origin_before(section, found->end));
+    done = found->end;
+  }
+  append_characters(derived, section.part(done, section.text().size() - done));
+  return TextSection(derived);
+}
+
+/// A section in which every `pattern`, which is not empty, has become `content`.
 inline TextSection replace(DerivedTexts& texts, const TextSection& section, std::string_view pattern,
                            std::string_view content) {
-  if (section.text().find(pattern) == std::string_view::npos) return section;
-  DerivedText& derived = texts.add();
-  const std::string_view text = section.text();
-  std::size_t at = 0;
-  while (at < text.size()) {
-    if (text.substr(at).starts_with(pattern)) {
-      at += pattern.size();
-      derived.append(content, section.origin(at - 1));
-    } else {
-      const std::size_t length = first_character(text.substr(at)).length;
-      derived.append(text.substr(at, length), section.origin(at, at + length));
-      at += length;
-    }
-  }
-  return TextSection(derived);
+  std::size_t from = 0;
+  return replace_each(texts, section, content, [&]() -> std::optional<TextRange> {
+    const std::size_t begin = section.text().find(pattern, from);
+    if (begin == std::string_view::npos) return {};
+    from = begin + pattern.size();
+    return TextRange{begin, from};
+  });
 }
 
 /// A text whose bytes may be anything: where they are no UTF-8, U+FFFD stands for them.
