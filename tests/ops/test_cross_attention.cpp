@@ -21,10 +21,12 @@ using Sequence = Tensor<T, Shape<Dyn, Dyn, Dyn>>;
 template <class T>
 struct Masks {
   std::vector<std::int32_t> valid;
+  std::vector<std::int32_t> pairs;
   Tensor<T, Shape<Dyn>> additive = random_tensor<T>(Shape<Dyn>(2 * 83 * 83), 9);
 
   Masks() {
     for (Index i = 0; i < 2 * 80; ++i) valid.push_back(i % 5 == 0 || i % 7 == 3 ? 0 : 1);
+    for (Index i = 0; i < 4 * 80 * 80; ++i) pairs.push_back(i < 7 || i % 3 == 0 || i % 11 == 5 ? 1 : 0);
     additive.data()[3] = -std::numeric_limits<T>::infinity();
   }
 
@@ -49,7 +51,25 @@ struct Masks {
         }
       }
     }
+    for (const auto& fill : fills(queries, keys)) {
+      for (const auto& token_mask : tokens) {
+        masks.push_back({false, FillOrder::mask_then_fill, token_mask, KeyGroups::none, 1, penalty, {}, {}, 0, fill});
+        masks.push_back({true, FillOrder::fill_then_mask, token_mask, KeyGroups::none, 1, penalty, {}, {}, 0, fill});
+      }
+      for (const auto groups : {KeyGroups::of_query, KeyGroups::only_of_query, KeyGroups::until_query}) {
+        masks.push_back({false, FillOrder::mask_then_fill, {}, groups, 3, penalty, {}, {}, 0, fill});
+      }
+    }
     return masks;
+  }
+
+  /// Pairs for two texts and two heads; for each text; for each head; for all. The first row sees nothing.
+  std::vector<KeyFill> fills(Index queries, Index keys) const {
+    const Index size = queries * keys;
+    return {{pairs.data(), queries, keys, 2 * size, size, keys},
+            {pairs.data(), queries, keys, size, 0, keys},
+            {pairs.data(), queries, keys, 0, size, keys},
+            {pairs.data(), queries, keys, 0, 0, keys}};
   }
 };
 
@@ -118,7 +138,9 @@ TEMPLATE_TEST_CASE("mixed cross attention agrees with the naive form", "", float
     for (const T mix : {T(0.3), T(1.4), T(0), T(-0.5)}) {
       for (const auto& mixing : all_mixings(masks, tokens, tokens, mix)) {
         for (auto mask : masks.all(tokens, tokens, T(-1e9))) {
-          if (!mask.causal || (mix > 1 && mixing.kind != SuppliedWeights::ones)) continue;  // sums near 0 there
+          const bool fills = mask.fill.given() && mask.groups == KeyGroups::none;
+          if (!mask.causal && !(fills && mixing.kind == SuppliedWeights::dense)) continue;
+          if (mix > 1 && mixing.kind != SuppliedWeights::ones) continue;  // sums near 0 there
           CAPTURE(tokens, mix, int(mixing.kind), mask.tokens.dense(), int(mask.order));
           compare_with_naive<T>({2, 0.4, mask, mixing, {}}, 2, tokens, tokens, 6);
         }
@@ -273,6 +295,12 @@ TEST_CASE("cross attention says what does not fit") {
   options.mask.group_size = 0;
   CHECK_THROWS_WITH(cross_attention(inference, x, x, x, options), ContainsSubstring("a group must have a member"));
   options.mask.group_size = 1;
+  const std::int32_t pairs[20] = {};
+  options.mask.fill = {pairs, 4, 5, 0, 0, 5};
+  CHECK_THROWS_WITH(
+      cross_attention(inference, x, x, x, options),
+      ContainsSubstring("a row for each query and a column for each key, expected 4 and 4, found 4 and 5"));
+  options.mask.fill = {};
   options.mixing.kind = SuppliedWeights::ones;
   CHECK_THROWS_WITH(cross_attention(inference, x, x, x, options), ContainsSubstring("need mask.causal"));
   options.mask.causal = true;

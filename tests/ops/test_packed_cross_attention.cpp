@@ -240,7 +240,7 @@ TEST_CASE("cross attention of packed texts says what does not fit") {
   const std::int32_t valid[14] = {};
   options.mask.tokens = {false, valid, nullptr, 7, 7};
   CHECK_THROWS_WITH(cross_attention(context, x, x, x, options),
-                    ContainsSubstring("packed texts take no padding, additive mask or dense supplied weights"));
+                    ContainsSubstring("packed texts take no padding, mask as an array or dense supplied weights"));
   options.mask.tokens = {};
   options.mixing.kind = SuppliedWeights::nearest;
   options.mixing.extent = 2;

@@ -25,13 +25,14 @@ weft::CrossAttentionLayerOptions cross_options(const GoldenCase& golden) {
 /// The masks of a cross attention case.
 struct CrossMask {
   Mask additive;
+  Tensor<std::int32_t, Shape<Dyn, Dyn, Dyn>> filled;
   weft::kernels::CrossAttentionMask<float> mask;
 
   CrossMask(const GoldenCase& golden, const Hidden& queries, const Hidden& keys) {
     const Index rows = queries.extent(1);
     const Index columns = keys.extent(1);
     mask.causal = golden.has("in.causal_mask");
-    if (mask.causal) expect_causal(golden, rows, columns);
+    if (mask.causal) read_fill(golden, keys.extent(0), rows, columns);
     if (!golden.has("in.attention_mask")) return;
     additive = golden.mask("in.attention_mask");
     const auto fits = [](Index extent, Index count) { return extent == count || extent == 1; };
@@ -45,17 +46,30 @@ struct CrossMask {
   }
 
  private:
-  /// The layers know the causal mask by flag; another one cannot be run.
-  static void expect_causal(const GoldenCase& golden, Index rows, Index columns) {
+  /// in.causal_mask [1 or batch, 1 or heads, queries, keys], whose first axes may be missing: the flag where it hides the
+  /// keys after each query, an array where it hides others.
+  void read_fill(const GoldenCase& golden, Index batch, Index rows, Index columns) {
     const auto& source = golden.file().tensor("in.causal_mask");
-    std::vector<std::int64_t> hidden(source.bytes.size() / sizeof(std::int64_t));
-    std::memcpy(hidden.data(), source.bytes.data(), hidden.size() * sizeof(std::int64_t));
-    bool causal = source.dtype == "I64" && static_cast<Index>(hidden.size()) % std::max<Index>(1, rows * columns) == 0;
-    for (std::size_t at = 0; causal && at < hidden.size(); ++at) {
-      const Index i = static_cast<Index>(at) / columns % rows, j = static_cast<Index>(at) % columns;
-      causal = (hidden[at] != 0) == (j > i);
+    const auto axis = [&](std::size_t from_last) {
+      return from_last < source.shape.size() ? source.shape[source.shape.size() - 1 - from_last] : 1;
+    };
+    const Index heads = golden.json("ctor").at("num_heads");
+    const auto one_or = [](Index extent, Index count) { return extent == 1 || extent == count; };
+    if (source.dtype != "I64" || axis(0) != columns || axis(1) != rows || !one_or(axis(2), heads) ||
+        !one_or(axis(3), batch)) {
+      weft::fail("in.causal_mask must be [1 or batch, 1 or heads, queries, keys] of I64, found " + source.type_text());
     }
-    if (!causal) weft::fail("in.causal_mask must hide the keys after each query, found " + source.type_text());
+    filled = Tensor<std::int32_t, Shape<Dyn, Dyn, Dyn>>(Shape<Dyn, Dyn, Dyn>(axis(3) * axis(2), rows, columns));
+    for (Index at = 0; at < filled.size(); ++at) {
+      std::int64_t hidden;
+      std::memcpy(&hidden, source.bytes.data() + static_cast<std::size_t>(at) * sizeof hidden, sizeof hidden);
+      const Index i = at / columns % rows, j = at % columns;
+      filled.data()[at] = hidden != 0 ? 1 : 0;
+      mask.causal = mask.causal && (hidden != 0) == (j > i);
+    }
+    if (mask.causal) return;
+    const Index size = rows * columns;
+    mask.fill = {filled.data(), rows, columns, axis(3) == 1 ? 0 : axis(2) * size, axis(2) == 1 ? 0 : size, columns};
   }
 };
 

@@ -94,8 +94,8 @@ class CrossAttentionProjections {
 
 }  // namespace detail
 
-/// y = to_out(softmax(to_q(query) to_k(key)ᵀ / sqrt(head_dim) + masks) to_v(value)), the causal fill of -1e9 after the
-/// masks are added (CrossAttention).
+/// y = to_out(softmax(to_q(query) to_k(key)ᵀ / sqrt(head_dim) + masks) to_v(value)), the fill of -1e9 after the masks
+/// are added (CrossAttention).
 template <auto Dim, auto Heads, auto HeadDim, class T = float, class DeviceType = Cpu>
 class CrossAttention : public detail::CrossAttentionProjections<Dim, Heads, HeadDim, T, DeviceType> {
   using Base = detail::CrossAttentionProjections<Dim, Heads, HeadDim, T, DeviceType>;
@@ -106,7 +106,7 @@ class CrossAttention : public detail::CrossAttentionProjections<Dim, Heads, Head
   /// \param query     [batch or 1, queries, dim]
   /// \param key       [batch, keys, dim]
   /// \param value     [batch, keys, dim]
-  /// \param mask      by index; the causal flag is for queries and keys of one sequence
+  /// \param mask      by index or as arrays; the causal flag is for queries and keys of one sequence, `fill` for any
   /// \param residual  [batch, queries, dim], added to the result, or `none`
   /// \return          [batch, queries, dim]
   template <class Context, class Query, class Key, class Value, class Residual = None>
@@ -133,8 +133,8 @@ class CrossAttention : public detail::CrossAttentionProjections<Dim, Heads, Head
   }
 };
 
-/// As CrossAttention, with the causal fill before the masks are added, and with weights that may come from elsewhere or
-/// be mixed with such (CrossAttentionPlus): a = m w + (1 - m) s over its row sum + 1e-9, 0 for later keys when causal,
+/// As CrossAttention, with the fill before the masks are added, and with weights that may come from elsewhere or
+/// be mixed with such (CrossAttentionPlus): a = m w + (1 - m) s over its row sum + 1e-9, 0 where the score was filled,
 /// where m > 0; a = s as it is where not. The reference cannot switch the division off (quirk P17).
 template <auto Dim, auto Heads, auto HeadDim, class T = float, class DeviceType = Cpu>
 class CrossAttentionPlus : public detail::CrossAttentionProjections<Dim, Heads, HeadDim, T, DeviceType> {
@@ -146,7 +146,7 @@ class CrossAttentionPlus : public detail::CrossAttentionProjections<Dim, Heads, 
   /// \param query     [batch or 1, queries, dim]
   /// \param key       [batch, keys, dim]
   /// \param value     [batch, keys, dim]
-  /// \param mask      by index
+  /// \param mask      by index or as arrays
   /// \param residual  [batch, queries, dim], added to the result, or `none`
   /// \param mixing    which weights are supplied; `mixing.mix` is used where `mix` is none
   /// \param supplied  the array behind them, or `none`

@@ -53,8 +53,9 @@ template <class T, class QueryShape, class ValueShape>
 kernels::CrossAttentionSize packed_size(kernels::CrossAttentionSize size, const CrossAttentionOptions<T>& options,
                                         const QueryShape& queries, const ValueShape& values) {
   const kernels::CrossAttentionMask<T>& mask = options.mask;
-  if (mask.tokens.dense() || options.mixing.visible.dense() || options.mixing.kind == kernels::SuppliedWeights::dense) {
-    fail("cross_attention(q, k, v): packed texts take no padding, additive mask or dense supplied weights");
+  const bool dense_mask = mask.tokens.dense() || mask.fill.given() || options.mixing.visible.dense();
+  if (dense_mask || options.mixing.kind == kernels::SuppliedWeights::dense) {
+    fail("cross_attention(q, k, v): packed texts take no padding, mask as an array or dense supplied weights");
   }
   const PackedRows& texts = mask.query_texts ? mask.query_texts : mask.key_texts;
   const Index tokens = texts.starts[texts.sequences];
@@ -110,6 +111,12 @@ kernels::CrossAttentionInput<T> cross_attention_input(const Q& q, const K& k, co
   }
   if (options.mask.group_size < 1) {
     fail(concat("cross_attention(q, k, v): a group must have a member, found ", options.mask.group_size));
+  }
+  const kernels::KeyFill& fill = options.mask.fill;
+  if (fill.given() && (fill.rows != q.extent(1) || fill.columns != k.extent(1))) {
+    fail(concat(
+        "cross_attention(q, k, v): mask.fill must have a row for each query and a column for each key, expected ",
+        q.extent(1), " and ", k.extent(1), ", found ", fill.rows, " and ", fill.columns));
   }
   const bool shared = q.extent(0) == 1 && v.extent(0) != 1;
   kernels::CrossAttentionSize size{v.extent(0), options.heads, q.extent(1), v.extent(1), v.extent(2) / options.heads,

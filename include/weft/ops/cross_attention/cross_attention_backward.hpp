@@ -91,13 +91,13 @@ class HeadBackward {
   }
 
   /// With u = m w + (1 - m) s and a = u / (Σ u + 1e-9): du = (da - Σ da a) / (Σ u + 1e-9), dw = m du, ds = (1 - m) du,
-  /// dm = Σ du (w - s). Entries of later keys, which became 0 after the division, still count in Σ u.
+  /// dm = Σ du (w - s). Entries that the fill covers, which became 0 after the division, still count in Σ u.
   void mixing_backward(const RowPlace& row, const T* w, const T* a, const T* supplied, T factor, T* slopes) {
     const auto [product] = row_sums<T, 1>(row.count(), [&](Index j, auto access, auto& sums) {
       sums[0] = multiply_add(access.load(a + j), access.load(slopes + j), sums[0]);
     });
     drop_row(in_, row, slopes);
-    if (in_.mask.causal) std::fill(slopes + row.until_query(), slopes + row.count(), T{0});
+    fill_row(in_.mask, row, slopes, T{0});
     T d_mix = 0;
     for (Index j = 0; j < row.count(); ++j) {
       slopes[j] = (slopes[j] - product) * factor;

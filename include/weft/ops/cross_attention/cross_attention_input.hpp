@@ -61,6 +61,21 @@ struct TokenMask {
   }
 };
 
+/// Pairs of a query and a key as an array, for a fill that is not causal. A null pointer: there are none.
+struct KeyFill {
+  const std::int32_t* pairs = nullptr;  ///< by the strides below; not 0: the score of this pair is replaced
+  Index rows = 0;                       ///< as many as queries
+  Index columns = 0;                    ///< as many as keys
+  Index batch_stride = 0;               ///< pair (i, j) of head h of batch b: pairs[b * batch_stride +
+  Index head_stride = 0;                ///< h * head_stride + i * row_stride + j]
+  Index row_stride = 0;
+
+  bool given() const { return pairs != nullptr; }
+  const std::int32_t* row(Index batch, Index head, Index i) const {
+    return pairs + batch * batch_stride + head * head_stride + i * row_stride;
+  }
+};
+
 /// How queries and keys belong together in groups of `group_size` consecutive ones.
 enum class KeyGroups {
   none,
@@ -70,7 +85,7 @@ enum class KeyGroups {
   until_query,    ///< query t sees keys 0..⌊t / P⌋; later ones do not exist
 };
 
-/// The order in which a causal fill and added masks change a score; they differ where a mask is large.
+/// The order in which a fill and added masks change a score; they differ where a mask is large.
 enum class FillOrder { mask_then_fill, fill_then_mask };
 
 /// Everything that changes scores. Additions happen in T one after the other, as in the reference: added to -1e9, a
@@ -89,6 +104,8 @@ struct CrossAttentionMask {
   PackedRows query_texts = {};
   PackedRows key_texts = {};
   Index skipped = 0;  ///< tokens at the front of each text of `query_texts` that ask nothing: the result there is 0
+
+  KeyFill fill = {};  ///< the scores of these pairs become `penalty` too
 
   bool packed() const { return query_texts || key_texts; }
 };
@@ -184,7 +201,8 @@ KeyRange key_range(const CrossAttentionInput<T>& in, Index text, Index i) {
   const Index until = std::min(keys, i + 1);
   if (mask.groups == KeyGroups::only_of_query) return {std::min(keys, i * size), std::min(keys, (i + 1) * size)};
   if (mask.groups == KeyGroups::until_query) return {0, std::min(keys, i / size + 1)};
-  if (in.mixing.kind == SuppliedWeights::dense || mask.tokens.additive != nullptr) return {0, keys};
+  const bool anywhere = mask.tokens.additive != nullptr || mask.fill.given();
+  if (in.mixing.kind == SuppliedWeights::dense || anywhere) return {0, keys};
   if (mask.causal) return {0, until};
   if (mask.tokens.dense()) return {0, keys};
   const bool outside = mask.tokens.causal && i >= mask.tokens.rows;

@@ -18,8 +18,15 @@ template <class T>
 bool key_exists_naive(const CrossAttentionInput<T>& in, Index i, Index j) {
   if (in.mask.groups == KeyGroups::only_of_query) return j / in.mask.group_size == i;
   if (in.mask.groups == KeyGroups::until_query) return j <= i / in.mask.group_size;
-  // The causal fill of -1e9 is as good as no key, unless an added mask may be as large.
-  return !in.mask.causal || in.mask.tokens.additive != nullptr || j <= i || in.mixing.kind == SuppliedWeights::dense;
+  // The causal fill of -1e9 is as good as no key, unless an added mask may be as large, or every other key is filled.
+  return !in.mask.causal || in.mask.tokens.additive != nullptr || in.mask.fill.given() || j <= i ||
+         in.mixing.kind == SuppliedWeights::dense;
+}
+
+/// Whether the fill covers a pair.
+template <class T>
+bool is_filled_naive(const CrossAttentionMask<T>& mask, Index b, Index h, Index i, Index j) {
+  return (mask.causal && j > i) || (mask.fill.given() && mask.fill.row(b, h, i)[j] != 0);
 }
 
 /// softmax of one row of scores
@@ -32,7 +39,7 @@ std::vector<T> softmax_weights_naive(const CrossAttentionInput<T>& in, Index b, 
     T score = 0;
     for (Index c = 0; c < in.size.head_dim; ++c) score += in.query(b, h, i)[c] * in.key(b, h, j)[c];
     score *= in.scale;
-    const bool filled = in.mask.causal && j > i;
+    const bool filled = is_filled_naive(in.mask, b, h, i, j);
     if (filled && in.mask.order == FillOrder::fill_then_mask) score = in.mask.penalty;
     score += added_mask(in.mask, b, i, j);
     if (filled && in.mask.order == FillOrder::mask_then_fill) score = in.mask.penalty;
@@ -92,7 +99,7 @@ void cross_attention_weights_naive(const CrossAttentionInput<T>& in, T* weights)
         }
         if (!in.mixing.given() || !in.mixing.local()) continue;
         for (Index j = 0; j < in.size.keys_of(b); ++j) {
-          weights[j] = in.mask.causal && j > i ? T{0} : weights[j] / (sum + T(1e-9));
+          weights[j] = is_filled_naive(in.mask, b, h, i, j) ? T{0} : weights[j] / (sum + T(1e-9));
         }
       }
     }

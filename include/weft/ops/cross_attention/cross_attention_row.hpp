@@ -32,18 +32,24 @@ struct RowPlace {
   Index until_query() const { return std::clamp<Index>(i + 1 - range.begin, 0, count()); }
 };
 
-/// Applies masks and the causal fill to scaled scores.
+/// Sets the elements of keys that the fill of a mask covers.
+template <class T>
+void fill_row(const CrossAttentionMask<T>& mask, const RowPlace& row, T* values, T value) {
+  if (mask.causal) std::fill(values + row.until_query(), values + row.count(), value);
+  if (!mask.fill.given()) return;
+  const std::int32_t* pairs = mask.fill.row(row.batch, row.head, row.i) + row.range.begin;
+  for (Index j = 0; j < row.count(); ++j) values[j] = pairs[j] != 0 ? value : values[j];
+}
+
+/// Applies masks and the fill to scaled scores.
 template <class T>
 void mask_scores(const CrossAttentionMask<T>& mask, const RowPlace& row, T* scores) {
   const bool adds = mask.tokens.given() || mask.groups == KeyGroups::of_query || mask.groups == KeyGroups::of_key;
-  const auto fill = [&] {
-    if (mask.causal) std::fill(scores + row.until_query(), scores + row.count(), mask.penalty);
-  };
-  if (mask.order == FillOrder::fill_then_mask) fill();
+  if (mask.order == FillOrder::fill_then_mask) fill_row(mask, row, scores, mask.penalty);
   if (adds) {
     for (Index j = 0; j < row.count(); ++j) scores[j] += added_mask(mask, row.batch, row.i, row.range.begin + j);
   }
-  if (mask.order == FillOrder::mask_then_fill) fill();
+  if (mask.order == FillOrder::mask_then_fill) fill_row(mask, row, scores, mask.penalty);
 }
 
 /// scores = exp(scores - max) / Σ exp(scores - max)
@@ -136,7 +142,7 @@ void supplied_row(const CrossAttentionInput<T>& in, const RowPlace& row, T* supp
   hide_supplied(mixing, row, supplied);
 }
 
-/// mixed = m w + (1 - m) s over its sum; later keys get 0 afterwards when causal. Returns 1 / (sum + 1e-9).
+/// mixed = m w + (1 - m) s over its sum; keys that the fill covers get 0 afterwards. Returns 1 / (sum + 1e-9).
 template <class T>
 T mix_row(const CrossAttentionInput<T>& in, const RowPlace& row, const T* w, const T* supplied, T* mixed) {
   const Vector<T> local(in.mixing.mix), other(1 - in.mixing.mix);
@@ -147,7 +153,7 @@ T mix_row(const CrossAttentionInput<T>& in, const RowPlace& row, const T* w, con
   });
   const T factor = 1 / (sum + static_cast<T>(kMixingEpsilon));
   for (Index j = 0; j < row.count(); ++j) mixed[j] *= factor;
-  if (in.mask.causal) std::fill(mixed + row.until_query(), mixed + row.count(), T{0});
+  fill_row(in.mask, row, mixed, T{0});
   return factor;
 }
 
@@ -168,7 +174,7 @@ void drop_row(const CrossAttentionInput<T>& in, const RowPlace& row, T* values) 
   }
 }
 
-/// d scores = w (dw - Σ w dw), 0 where the causal fill replaced the score; `slopes` holds dw and then d scores.
+/// d scores = w (dw - Σ w dw), 0 where the fill replaced the score; `slopes` holds dw and then d scores.
 template <class T>
 void softmax_row_backward(const CrossAttentionMask<T>& mask, const RowPlace& row, const T* w, T* slopes) {
   const auto [product] = row_sums<T, 1>(row.count(), [&](Index j, auto access, auto& sums) {
@@ -178,7 +184,7 @@ void softmax_row_backward(const CrossAttentionMask<T>& mask, const RowPlace& row
   for_each_vector<T>(row.count(), [&](Index j, auto access) {
     access.store(slopes + j, access.load(w + j) * (access.load(slopes + j) - mean));
   });
-  if (mask.causal) std::fill(slopes + row.until_query(), slopes + row.count(), T{0});
+  fill_row(mask, row, slopes, T{0});
 }
 
 }  // namespace detail
