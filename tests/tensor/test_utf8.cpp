@@ -7,6 +7,7 @@
 #include "support/catch.hpp"
 
 using namespace weft::detail;
+using weft::find_invalid_utf8;
 
 TEST_CASE("every code point is read as it was written, and a truncated one is not") {
   for (char32_t point = 0; point < 0x110000; point += point < 0x3000 ? 1 : 97) {
@@ -30,6 +31,28 @@ TEST_CASE("surrogates, overlong forms and what lies beyond Unicode are no charac
                            "\xF8\x88", "\x80", "\xFF"}) {
     CHECK_FALSE(first_character(text).valid);
     CHECK(unfinished_bytes(text) == 0);
+  }
+}
+
+TEST_CASE("UTF-8 of every length is accepted up to its borders") {
+  for (const std::string text : {"", "plain", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEE\x80\x80",
+                                 "\xEF\xBF\xBF", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"}) {
+    CHECK(find_invalid_utf8(text) == std::string::npos);
+  }
+  CHECK(find_invalid_utf8(std::string_view("a\0b", 3)) == std::string::npos);
+}
+
+TEST_CASE("what is not UTF-8 is found where it begins") {
+  for (const std::string bad :
+       {"\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC2", "\xC2\x41", "\xE0\x9F\xBF", "\xE1\x80", "\xED\xA0\x80",
+        "\xF0\x8F\xBF\xBF", "\xF1\x80\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF"}) {
+    CHECK(find_invalid_utf8(bad) == 0);
+    CHECK(find_invalid_utf8("ab\xC3\xA9" + bad) == 4);
+    CHECK(find_invalid_utf8("ab\xC3\xA9" + bad + "more") == 4);
+    for (std::size_t before = 0; before < 20; ++before) {
+      CHECK(find_invalid_utf8(std::string(before, 'a') + bad) == before);
+      CHECK(find_invalid_utf8("\xC3\xA9" + std::string(before, 'a') + bad + "and more") == before + 2);
+    }
   }
 }
 

@@ -24,6 +24,7 @@
 #include "weft/io/json.hpp"
 #include "weft/io/json_text.hpp"
 #include "weft/tensor/error.hpp"
+#include "weft/tensor/utf8.hpp"
 
 namespace weft::detail {
 
@@ -44,8 +45,9 @@ class StrictJsonReceiver : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>
  public:
   static constexpr std::size_t deepest = 64;
 
-  explicit StrictJsonReceiver(std::string_view where, std::span<const JsonStream> streams = {})
-      : where_(where), streams_(streams) {}
+  /// \param escapes  whether the text has characters by their numbers, \u: only these can be half of a pair
+  StrictJsonReceiver(std::string_view where, bool escapes, std::span<const JsonStream> streams)
+      : where_(where), escapes_(escapes), streams_(streams) {}
 
   Json& result() { return root_; }
 
@@ -89,6 +91,7 @@ class StrictJsonReceiver : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>
   }
 
   std::string_view checked(std::string_view text) const {
+    if (!escapes_) return text;
     for (std::size_t at = text.find('\xED'); at != std::string_view::npos; at = text.find('\xED', at + 1)) {
       if (static_cast<unsigned char>(text[at + 1]) < 0xA0) continue;  // what follows is half of a pair in UTF-8
       fail(concat(where_, ": not JSON: half of a surrogate pair must not stand alone, found ", in_quotes(text)));
@@ -149,6 +152,7 @@ class StrictJsonReceiver : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>
   static constexpr std::size_t kStreamDepth = 3;
 
   std::string_view where_;
+  bool escapes_;
   std::span<const JsonStream> streams_;
   Json root_;
   std::vector<Open> open_;
@@ -186,11 +190,12 @@ inline Json parse_json(std::string_view text, std::string_view where, bool is_li
                        std::span<const JsonStream> streams = {}) {
   const std::size_t zero = text.find('\0');  // the parser takes it for the end
   if (zero != std::string_view::npos) fail(concat(where, ": not JSON: byte ", zero, " must not be zero"));
+  const std::size_t invalid = find_invalid_utf8(text);  // at once, which the parser does a byte at a time
+  if (invalid != std::string_view::npos) fail_on_json(text, where, "It is not UTF-8", invalid, is_line);
   rapidjson::MemoryStream stream(text.data(), text.size());
   rapidjson::Reader reader;
-  StrictJsonReceiver receiver(where, streams);
-  constexpr unsigned flags = rapidjson::kParseValidateEncodingFlag | rapidjson::kParseNumbersAsStringsFlag;
-  const auto result = reader.Parse<flags>(stream, receiver);
+  StrictJsonReceiver receiver(where, text.find("\\u") != std::string_view::npos, streams);
+  const auto result = reader.Parse<rapidjson::kParseNumbersAsStringsFlag>(stream, receiver);
   if (result.IsError()) fail_on_json(text, where, rapidjson::GetParseError_En(result.Code()), result.Offset(), is_line);
   return std::move(receiver.result());
 }

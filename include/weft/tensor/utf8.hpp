@@ -4,11 +4,16 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
-namespace weft::detail {
+namespace weft {
+
+namespace detail {
 
 /// What the text of a replacement for undecodable bytes is, U+FFFD.
 inline constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";
@@ -56,15 +61,37 @@ constexpr Utf8Character first_character(std::string_view text) {
   return {point, lead.length, true};
 }
 
-/// Whether all of a text is UTF-8.
-constexpr bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const auto character = first_character(text);
-    if (!character.valid) return false;
-    text.remove_prefix(character.length);
-  }
-  return true;
+/// How many bytes at the front of a text are ASCII, counted up to eight.
+inline std::size_t leading_ascii(std::string_view text) {
+  std::uint64_t bytes = ~std::uint64_t{0};  // beyond the end there is none
+  std::memcpy(&bytes, text.data(), std::min(text.size(), sizeof bytes));
+  const std::uint64_t others = bytes & 0x8080808080808080U;
+  const int bits = std::endian::native == std::endian::little ? std::countr_zero(others) : std::countl_zero(others);
+  return static_cast<std::size_t>(bits) / 8;
 }
+
+}  // namespace detail
+
+/// Where a text stops being UTF-8 (RFC 3629: shortest form only, no surrogates, at most U+10FFFF);
+/// `std::string_view::npos` if it never does.
+inline std::size_t find_invalid_utf8(std::string_view text) {
+  std::size_t offset = 0;
+  while (offset < text.size()) {
+    const std::string_view rest = text.substr(offset);
+    const std::size_t ascii = detail::leading_ascii(rest);
+    offset += ascii;
+    if (ascii == 8 || ascii == rest.size()) continue;
+    const detail::Utf8Character character = detail::first_character(rest.substr(ascii));
+    if (!character.valid) return offset;
+    offset += character.length;
+  }
+  return std::string_view::npos;
+}
+
+namespace detail {
+
+/// Whether all of a text is UTF-8.
+inline bool is_utf8(std::string_view text) { return find_invalid_utf8(text) == std::string_view::npos; }
 
 /// The text with U+FFFD in the place of what is no UTF-8.
 inline std::string replace_invalid_utf8(std::string_view text) {
@@ -117,4 +144,6 @@ constexpr bool is_white_space(char32_t point) {
          point == 0x205F || point == 0x3000;
 }
 
-}  // namespace weft::detail
+}  // namespace detail
+
+}  // namespace weft
