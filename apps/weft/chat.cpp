@@ -4,12 +4,14 @@
 #include <chrono>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include <unistd.h>
 
 #include "weft/tokenizers/tokenizer.hpp"
 
 #include "apps/weft/sampling_choice.hpp"
+#include "apps/weft/touch_ahead.hpp"
 
 namespace apps {
 
@@ -125,6 +127,7 @@ void report(const std::string& line, std::size_t prompt_tokens, const Answer& sa
 int chat(const Options& options) {
   const std::string path = options.folder + "/tokenizer.json";
   Model model(options.folder, options.adapter);
+  std::optional<TouchAhead> ahead(model);  // until there is a turn to answer
   const auto tokenizer = weft::Tokenizer::from_file(path);
   Conversation conversation(tokenizer, path);
   if (!options.system.empty()) conversation.add("system", options.system);
@@ -138,6 +141,7 @@ int chat(const Options& options) {
     if (!std::getline(std::cin, line)) break;
     if (line.ends_with('\r')) line.pop_back();  // of a file from Windows
     if (line.empty()) continue;
+    ahead.reset();
     conversation.add("user", line);
     conversation.begin_answer();
     catch_interrupt();

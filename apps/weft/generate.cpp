@@ -9,6 +9,7 @@
 #include "apps/weft/sampling_choice.hpp"
 #include "apps/weft/stop_texts.hpp"
 #include "apps/weft/text_codec.hpp"
+#include "apps/weft/touch_ahead.hpp"
 
 namespace apps {
 
@@ -107,6 +108,7 @@ int generate(const Options& options) {
   Model model(options.folder, options.adapter);
   std::optional<TextCodec> codec;
   if (!options.ids) {
+    const TouchAhead weights(model);
     codec.emplace(options.folder, model.vocab_size(), "with --ids the prompt and the answer are numbers of tokens");
   }
   const std::string prompt = options.prompt ? *options.prompt : read_input();
