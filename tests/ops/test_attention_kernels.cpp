@@ -1,156 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "weft/ops/attention/attention_backward.hpp"
 #include "weft/ops/attention/attention_dense.hpp"
 #include "weft/ops/attention/attention_forward.hpp"
 #include "weft/ops/attention/attention_naive.hpp"
 
+#include "ops/attention_checks.hpp"
 #include "ops/attention_problem.hpp"
 #include "ops/op_checks.hpp"
 #include "support/catch.hpp"
 
 using namespace weft;
 using namespace weft::testing;
-
-namespace {
-
-/// Factors of the errors that the fast kernels may have beside the naive ones, from the largest elements and epsilon.
-struct Tolerance {
-  double out, dq, dk, dv, d_sharpness, weights;
-};
-
-/// A score is a sum of head_dim products; an error e of a score changes its weight by the factor 1 + |sharpness| e. Every
-/// weight enters an output once, every product of a weight's gradient with a key or query once a gradient.
-template <class T>
-Tolerance tolerance_of(const AttentionProblem<T>& p) {
-  const auto& size = p.input.size;
-  const double eps = std::numeric_limits<T>::epsilon();
-  const double kept = p.input.dropout ? p.input.dropout->scale : 1;
-  const double q = largest(p.q.values), k = largest(p.k.values), v = kept * largest(p.v.values),
-               d = largest(p.d_out.values);
-  const double score = p.input.scale * static_cast<double>(size.head_dim) * q * k + 4;
-  const double weight = 4 * eps * (4 + std::abs(p.input.sharpness) * score);
-  const double dx = 4 * weight * static_cast<double>(size.value_dim) * v * d;
-  const double factor = std::abs(p.input.sharpness) * p.input.scale;
-  const double rows = static_cast<double>(size.queries * size.group());
-  // Only a sharpness near 0 lets penalties of -1e9 enter its own gradient.
-  const bool penalties = p.input.mask.additive != nullptr && std::abs(p.input.sharpness) < 1e-3;
-  return {weight * v,
-          factor * dx * k + 4 * eps,
-          factor * dx * q * rows + 4 * eps,
-          weight * kept * d * rows + 4 * eps,
-          2 * dx * (penalties ? 1e9 : score) * rows * static_cast<double>(size.batch * size.kv_heads) + 4 * eps,
-          weight * kept};
-}
-
-template <class T>
-void run_fast(AttentionProblem<T>& p, AttentionResult<T>& r, bool accumulate = false) {
-  kernels::attention_forward(p.input, r.out.rows(), {r.statistics.data()});
-  kernels::attention_backward(p.input, std::as_const(r.out).rows(), {r.statistics.data()},
-                              std::as_const(p.d_out).rows(), r.gradients(accumulate));
-}
-
-template <class T>
-void run_naive(AttentionProblem<T>& p, AttentionResult<T>& r, bool accumulate = false) {
-  kernels::attention_forward_naive(p.input, r.out.rows());
-  kernels::attention_backward_naive(p.input, std::as_const(p.d_out).rows(), r.gradients(accumulate));
-}
-
-/// Compares results and gradients; memory in gaps must have stayed as it was.
-template <class T>
-void compare_with_naive(const AttentionCase& c, bool accumulate = false) {
-  INFO(c.text());
-  AttentionProblem<T> p(c);
-  AttentionResult<T> fast(c, 10);
-  AttentionResult<T> naive(c, 10);
-  run_fast(p, fast, accumulate);
-  run_naive(p, naive, accumulate);
-  const Tolerance tolerance = tolerance_of(p);
-  CHECK(largest_difference(fast.out.values, naive.out.values) <= tolerance.out);
-  CHECK(largest_difference(fast.dq.values, naive.dq.values) <= tolerance.dq);
-  CHECK(largest_difference(fast.dk.values, naive.dk.values) <= tolerance.dk);
-  CHECK(largest_difference(fast.dv.values, naive.dv.values) <= tolerance.dv);
-  CHECK(std::abs(static_cast<double>(fast.d_sharpness - naive.d_sharpness)) <= tolerance.d_sharpness);
-}
-
-/// d loss / d x by central differences.
-template <class Loss>
-double slope(double& x, Loss&& loss) {
-  const double before = x;
-  x = before + 1e-6;
-  const double above = loss();
-  x = before - 1e-6;
-  const double below = loss();
-  x = before;
-  return (above - below) / 2e-6;
-}
-
-template <class Loss>
-void check_derivatives(RandomRows<double>& x, RandomRows<double>& analytic, Index features, Loss&& loss) {
-  for (Index row = 0; row < 5; ++row) {
-    for (Index f = 0; f < features; ++f) {
-      const Index batch = row % 2;
-      CHECK(*analytic.rows().at(batch, row, f) ==
-            Approx(slope(*x.rows().at(batch, row, f), loss)).epsilon(1e-3).margin(1e-5));
-    }
-  }
-}
-
-}  // namespace
-
-TEST_CASE("naive attention's derivatives agree with finite differences") {
-  using enum MaskKind;
-  for (const AttentionCase& c : {AttentionCase{{2, 4, 2, 5, 7, 3, 2}, none, 1.3},
-                                 {{2, 4, 2, 5, 7, 3, 2}, causal, 1.3},
-                                 {{2, 2, 2, 5, 5, 3, 2}, none, -0.8, 1},
-                                 {{2, 4, 1, 5, 7, 3, 2}, padding, 1.3},
-                                 {{2, 4, 1, 5, 7, 3, 2}, causal_right_padding, 1.3},
-                                 {{2, 4, 2, 5, 7, 3, 2}, packed, 1.3},
-                                 {{2, 4, 2, 5, 7, 3, 2}, causal, 1.3, 0, 0.4}}) {
-    INFO(c.text());
-    AttentionProblem<double> p(c);
-    AttentionResult<double> r(c, 10);
-    run_naive(p, r);
-    std::vector<double> learned{p.input.sharpness};
-    const auto loss = [&] {
-      p.input.sharpness = learned[0];
-      AttentionResult<double> result(c, 10);
-      kernels::attention_forward_naive(p.input, result.out.rows());
-      double sum = 0;
-      for (Index b = 0; b < c.size.batch; ++b) {
-        for (Index i = 0; i < c.size.queries; ++i) {
-          for (Index f = 0; f < c.size.heads * c.size.value_dim; ++f) {
-            sum += *result.out.rows().at(b, i, f) * *p.d_out.rows().at(b, i, f);
-          }
-        }
-      }
-      return sum;
-    };
-    check_derivatives(p.q, r.dq, c.size.heads * c.size.head_dim, loss);
-    check_derivatives(p.k, r.dk, c.size.kv_heads * c.size.head_dim, loss);
-    check_derivatives(p.v, r.dv, c.size.kv_heads * c.size.value_dim, loss);
-    CHECK(r.d_sharpness == Approx(slope(learned[0], loss)).epsilon(1e-3).margin(1e-5));
-  }
-}
-
-TEST_CASE("gradients pass through a mask that absorbs the scores") {
-  const AttentionCase c{{1, 1, 1, 2, 2, 1, 1}, MaskKind::causal, 1.5};
-  AttentionProblem<float> p(c);
-  const std::int32_t key_valid[] = {0, 0};
-  p.input.mask.key_valid = key_valid;
-  AttentionResult<float> fast(c, 10), naive(c, 10);
-  run_fast(p, fast);
-  run_naive(p, naive);
-  const auto& [q, k, v, d] = std::tie(p.q.values, p.k.values, p.v.values, p.d_out.values);
-  for (std::size_t i = 0; i < 2; ++i) {
-    CHECK(fast.out.values[i] == Approx((v[0] + v[1]) / 2));
-    // w = 1/2 each, so that dx = w (dw - Σ w dw) = ± d (v₀ - v₁) / 4
-    const float dx = d[i] * (v[0] - v[1]) / 4;
-    CHECK(fast.dq.values[i] == Approx(1.5F * dx * (k[0] - k[1])));
-    CHECK(naive.dq.values[i] == Approx(1.5F * dx * (k[0] - k[1])));
-  }
-  CHECK(fast.d_sharpness == 0.0F);
-  CHECK(naive.d_sharpness == 0.0F);
-}
 
 TEST_CASE("attention agrees with the naive form for awkward numbers of queries and keys under every mask") {
   for (const MaskKind mask : kAllMasks) {
@@ -187,25 +46,6 @@ TEST_CASE("attention agrees with the naive form for any sharpness, and is never 
   }
 }
 
-TEST_CASE("a query that sees one key passes exactly no gradient to it") {
-  using enum MaskKind;
-  for (const MaskKind mask : {causal, packed, causal_right_padding}) {
-    for (const int tokens : {1, 3, 70}) {
-      const AttentionCase c{{2, 4, 2, tokens, tokens, 37, 35}, mask, 1.3};
-      INFO(c.text());
-      AttentionProblem<float> p(c);
-      for (Index b = 0; b < 2; ++b) {  // only the first query of a text has a loss
-        std::fill_n(p.d_out.rows().at(b, 1, 0), (tokens - 1) * p.d_out.row_stride, 0.0F);
-      }
-      AttentionResult<float> r(c, 10);
-      run_fast(p, r);
-      CHECK(largest(r.dq.values) == 0);
-      CHECK(largest(r.dk.values) == 0);
-      CHECK(r.d_sharpness == 0);
-    }
-  }
-}
-
 TEST_CASE("attention with dropout agrees with the naive form under every mask") {
   for (const MaskKind mask : kAllMasks) {
     for (const int queries : {1, 17, 65, 130}) {
@@ -228,32 +68,6 @@ TEST_CASE("dropout keeps the share of attention weights that it should, and scal
     share += (kept[i] != 0 ? 1.0 : 0.0) / static_cast<double>(kept.size());
   }
   CHECK(share == Approx(0.75).margin(4 * std::sqrt(0.25 * 0.75 / static_cast<double>(kept.size()))));
-}
-
-TEST_CASE("attention adds to gradients or overwrites them, as asked") {
-  compare_with_naive<float>({{2, 4, 2, 70, 70, 9, 5}, MaskKind::causal, 1.5, 3}, true);
-  compare_with_naive<float>({{2, 4, 2, 20, 70, 9, 5}, MaskKind::causal_left_padding, 1.5, 3}, true);
-}
-
-TEST_CASE("attention gives each gradient without the others") {
-  const AttentionCase c{{2, 2, 1, 40, 50, 6, 7}, MaskKind::causal, 1.2};
-  AttentionProblem<float> p(c);
-  AttentionResult<float> all(c, 10);
-  run_fast(p, all);
-  for (int wanted = 0; wanted < 4; ++wanted) {
-    AttentionResult<float> one(c, 20);
-    auto gradients = one.gradients();
-    if (wanted != 0) gradients.dq = {};
-    if (wanted != 1) gradients.dk = {};
-    if (wanted != 2) gradients.dv = {};
-    if (wanted != 3) gradients.d_sharpness = nullptr;
-    kernels::attention_backward(p.input, std::as_const(all.out).rows(), {all.statistics.data()},
-                                std::as_const(p.d_out).rows(), gradients);
-    CHECK((one.dq.values == all.dq.values) == (wanted == 0));
-    CHECK((one.dk.values == all.dk.values) == (wanted == 1));
-    CHECK((one.dv.values == all.dv.values) == (wanted == 2));
-    CHECK((one.d_sharpness == all.d_sharpness) == (wanted == 3));
-  }
 }
 
 TEST_CASE("a query that sees no key looks at all keys alike, later ones included") {
