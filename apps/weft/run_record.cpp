@@ -83,12 +83,12 @@ void expect_same_weights(const RunRecord& record, const std::string& given, cons
 RunRecord read_run_record(const std::string& folder) {
   const std::string path = path_of(folder);
   const Json json = weft::detail::parse_json(weft::read_text(path), path);
-  const RunRecord record{member<double>(json, path, "validation", "a number with a point"),
-                         member<std::string>(json, path, "model", "a text"),
-                         member<std::string>(json, path, "method", "a text"),
-                         later_member<std::string>(json, path, "folder", "a text").value_or(""),
-                         later_member<std::uint64_t>(json, path, "weights", "a whole number"),
-                         later_member<std::string>(json, path, "targets", "a text").value_or("")};
+  RunRecord record{member<double>(json, path, "validation", "a number with a point"),
+                   member<std::string>(json, path, "model", "a text"),
+                   member<std::string>(json, path, "method", "a text"),
+                   later_member<std::string>(json, path, "folder", "a text").value_or(""),
+                   later_member<std::uint64_t>(json, path, "weights", "a whole number"),
+                   later_member<std::string>(json, path, "targets", "a text").value_or("")};
   if (!(record.validation >= 0 && record.validation <= 0.9)) {
     weft::fail(weft::concat(path, ": validation must be from 0 to 0.9, found ", record.validation));
   }
