@@ -125,18 +125,21 @@ TEST_CASE("dense attention weights and their derivatives agree with the naive fo
 
 TEST_CASE("one query gives what it gives among others") {
   for (const MaskKind mask : {MaskKind::causal, MaskKind::causal_right_padding}) {
-    const AttentionCase c{{2, 6, 2, 80, 80, 35, 19}, mask, 1.1};
-    AttentionProblem<float> p(c);
-    AttentionResult<float> all(c, 10);
-    kernels::attention_forward(p.input, all.out.rows());
-    const double tolerance = tolerance_of(p).out;
-    p.input.q.data = p.input.q.at(0, 79, 0);
-    p.input.size.queries = 1;
-    AttentionResult<float> one({p.input.size}, 10);
-    kernels::attention_forward(p.input, one.out.rows());
-    for (Index b = 0; b < 2; ++b) {
-      for (Index n = 0; n < 6 * 19; ++n) {
-        CHECK(std::abs(*one.out.rows().at(b, 0, n) - *all.out.rows().at(b, 79, n)) <= tolerance);
+    for (const auto& [heads, kv_heads] :
+         {std::pair<Index, Index>{6, 2}, {3, 3}, {19, 1}}) {  // 19 are more than a group
+      const AttentionCase c{{2, heads, kv_heads, 80, 80, 35, 19}, mask, 1.1};
+      AttentionProblem<float> p(c);
+      AttentionResult<float> all(c, 10);
+      kernels::attention_forward(p.input, all.out.rows());
+      const double tolerance = tolerance_of(p).out;
+      p.input.q.data = p.input.q.at(0, 79, 0);
+      p.input.size.queries = 1;
+      AttentionResult<float> one({p.input.size}, 10);
+      kernels::attention_forward(p.input, one.out.rows());
+      for (Index b = 0; b < 2; ++b) {
+        for (Index n = 0; n < heads * 19; ++n) {
+          CHECK(std::abs(*one.out.rows().at(b, 0, n) - *all.out.rows().at(b, 79, n)) <= tolerance);
+        }
       }
     }
   }
@@ -146,6 +149,7 @@ TEST_CASE("attention gives the same bits for any number of threads") {
   for (const AttentionCase& c : {AttentionCase{{3, 6, 3, 200, 210, 12, 9}, MaskKind::causal, 1.3},
                                  AttentionCase{{1, 6, 6, 300, 300, 12, 9}, MaskKind::causal_left_padding, 1.3},
                                  AttentionCase{{2, 6, 2, 1, 3000, 16, 16}, MaskKind::causal, 1.3},
+                                 AttentionCase{{1, 19, 1, 1, 3000, 16, 16}, MaskKind::causal, 1.3},
                                  AttentionCase{{2, 6, 2, 100, 130, 12, 9}, MaskKind::packed, 1.3, 0, 0.3}}) {
     AttentionProblem<float> p(c);
     CHECK(same_bits_for_any_thread_count([&] {

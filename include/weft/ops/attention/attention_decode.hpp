@@ -35,13 +35,16 @@ Vector<T> score_keys(const T* query, const T* keys, Index row_stride, Index coun
   return sums;
 }
 
-/// out[c] = Σⱼ weights[j] values[j][c] for `Vectors` vectors of features; even and odd keys are summed apart.
+/// out[c] (+)= Σⱼ weights[j] values[j][c] for `Vectors` vectors of features; even and odd keys are summed apart.
 template <int Vectors, class T>
-void mix_values(const T* weights, const T* values, Index row_stride, Index count, T* out) {
+void mix_values(const T* weights, const T* values, Index row_stride, Index count, bool accumulate, T* out) {
   Vector<T> even[Vectors];
   Vector<T> odd[Vectors];
 #pragma GCC unroll 4
-  for (int v = 0; v < Vectors; ++v) even[v] = odd[v] = Vector<T>(T(0));
+  for (int v = 0; v < Vectors; ++v) {
+    even[v] = accumulate ? Vector<T>::load_unaligned(out + v * kLanes<T>) : Vector<T>(T(0));
+    odd[v] = Vector<T>(T(0));
+  }
   Index j = 0;
   for (; j + 2 <= count; j += 2) {
     const T* row = values + j * row_stride;
@@ -64,114 +67,150 @@ void mix_values(const T* weights, const T* values, Index row_stride, Index count
 
 /// The same for fewer features than a vector has.
 template <class T>
-void mix_last_values(const T* weights, const T* values, Index row_stride, Index count, Index features, T* out) {
-  Vector<T> sum(T(0));
+void mix_last_values(const T* weights, const T* values, Index row_stride, Index count, Index features, bool accumulate,
+                     T* out) {
+  Vector<T> sum = accumulate ? load_first(out, features) : Vector<T>(T(0));
   for (Index j = 0; j < count; ++j) {
     sum = multiply_add(Vector<T>(weights[j]), load_first(values + j * row_stride, features), sum);
   }
   store_first(out, sum, features);
 }
 
-/// One query of one head.
+/// The queries of some heads of a text that share a head of keys and values. A few keys at a time serve all of them, so that
+/// memory is read once: the rows of a head lie far apart, often at a distance that fills few sets of a cache, and would not
+/// stay there until the next query.
 template <class T>
-class DecodeRow {
+class DecodeGroup {
  public:
-  DecodeRow(const AttentionInput<T>& in, Index batch, Index head)
-      : in_(in), block_(plan_block(in, {}, batch, head, 0)), keys_(block_.key_end - block_.key_begin) {
+  static constexpr Index kMostHeads = 8;
+
+  DecodeGroup(const AttentionInput<T>& in, Index batch, Index head, Index heads)
+      : in_(in), block_(plan_block(in, {}, batch, head, 0)), heads_(heads), keys_(block_.key_end - block_.key_begin) {
     struct Scores {};
-    scores_ = thread_scratch<Scores, T>(whole_vectors<T>(in.key_room()));
+    room_ = whole_vectors<T>(in.key_room());
+    scores_ = thread_scratch<Scores, T>(std::min(kMostHeads, in.size.group()) * room_);
   }
 
   void run(AttentionRows<T> out, AttentionStatistics<T> statistics) {
-    const T factor = weigh(statistics);
-    mix(out.at(block_.batch, 0, block_.head * in_.size.value_dim), factor);
+    weigh(statistics);
+    mix(out);
   }
 
-  /// The row of weights, of all keys.
+  /// The rows of weights, of all keys.
   void store(T* weights, AttentionStatistics<T> statistics) {
-    const T factor = weigh(statistics);
-    std::fill_n(weights, block_.key_begin, T{0});
-    for_each_vector<T>(keys_, [&](Index r, const auto& access) {
-      access.store(weights + block_.key_begin + r, Vector<T>(factor) * Vector<T>::load_aligned(scores_ + r));
-    });
-    std::fill(weights + block_.key_end, weights + in_.size.keys, T{0});
+    weigh(statistics);
+    for (Index h = 0; h < heads_; ++h, weights += in_.size.keys) {
+      std::fill_n(weights, block_.key_begin, T{0});
+      for_each_vector<T>(keys_, [&](Index r, const auto& access) {
+        access.store(weights + block_.key_begin + r, Vector<T>(factors_[h]) * Vector<T>::load_aligned(scores(h) + r));
+      });
+      std::fill(weights + block_.key_end, weights + in_.size.keys, T{0});
+    }
   }
 
-  /// The weight of the query's own key.
-  T own_weight(AttentionStatistics<T> statistics) {
-    const T factor = weigh(statistics);
+  /// The weights of the queries' own key.
+  void store_own(T* weights, AttentionStatistics<T> statistics) {
+    weigh(statistics);
     const Index r = block_.position - block_.key_begin;
-    return r >= 0 && r < keys_ ? factor * scores_[r] : T{0};
+    for (Index h = 0; h < heads_; ++h) weights[h] = r >= 0 && r < keys_ ? factors_[h] * scores(h)[r] : T{0};
   }
 
  private:
-  /// Makes exponentials of scores; returns what makes weights of them.
-  T weigh(AttentionStatistics<T> statistics) {
+  T* scores(Index h) const { return scores_ + h * room_; }
+
+  /// Makes exponentials of scores, and the factors that make weights of them.
+  void weigh(AttentionStatistics<T> statistics) {
     score();
-    const T peak = find_peak();
-    const T factor = 1 / exponentiate(peak);
-    if (statistics.data != nullptr) {
-      *statistics.peaks(in_.size, block_.batch, block_.head) = peak;
-      *statistics.factors(in_.size, block_.batch, block_.head) = factor;
+    for (Index h = 0; h < heads_; ++h) {
+      mask(scores(h));
+      const T peak = find_peak(scores(h));
+      factors_[h] = 1 / exponentiate(peak, scores(h));
+      if (statistics.data == nullptr) continue;
+      *statistics.peaks(in_.size, block_.batch, block_.head + h) = peak;
+      *statistics.factors(in_.size, block_.batch, block_.head + h) = factors_[h];
     }
-    return factor;
   }
 
-  /// sign · (scale · q·k + mask); lanes behind the last key repeat it.
+  /// sign · scale · q·k
   void score() {
+    const Vector<T> scale(in_.sharpness < 0 ? -in_.scale : in_.scale);
+    for (Index r = 0; r < keys_; r += kLanes<T>) {
+      const T* keys = in_.key(block_.batch, block_.head, block_.key_begin + r);
+      const Index count = std::min(kLanes<T>, keys_ - r);
+      for (Index h = 0; h < heads_; ++h) {
+        const T* query = in_.query(block_.batch, block_.head + h, 0);
+        const Vector<T> products = score_keys(query, keys, in_.k.row_stride, count, in_.size.head_dim);
+        (scale * products).store_aligned(scores(h) + r);
+      }
+    }
+  }
+
+  /// Adds sign · mask; lanes behind the last key repeat it.
+  void mask(T* scores) const {
     const T sign = in_.sharpness < 0 ? T{-1} : T{1};
     constexpr T lowest = std::numeric_limits<T>::lowest();
-    const T* query = in_.query(block_.batch, block_.head, 0);
-    const Vector<T> scale(sign * in_.scale);
-    for (Index r = 0; r < keys_; r += kLanes<T>) {
-      const Vector<T> products = score_keys(query, in_.key(block_.batch, block_.head, block_.key_begin + r),
-                                            in_.k.row_stride, std::min(kLanes<T>, keys_ - r), in_.size.head_dim);
-      (scale * products).store_aligned(scores_ + r);
-    }
     if (in_.mask.key_valid != nullptr) {
       const std::int32_t* valid = in_.mask.key_valid + block_.batch * in_.size.keys + block_.key_begin;
-      for (Index r = 0; r < keys_; ++r) scores_[r] += valid[r] != 0 ? T{0} : sign * lowest;
+      for (Index r = 0; r < keys_; ++r) scores[r] += valid[r] != 0 ? T{0} : sign * lowest;
     }
     if (in_.mask.additive != nullptr) {
-      const T* mask = in_.mask.additive + block_.batch * in_.mask.additive_batch_stride + block_.key_begin;
-      for (Index r = 0; r < keys_; ++r) scores_[r] += sign * std::max(mask[r], lowest);
+      const T* added = in_.mask.additive + block_.batch * in_.mask.additive_batch_stride + block_.key_begin;
+      for (Index r = 0; r < keys_; ++r) scores[r] += sign * std::max(added[r], lowest);
     }
-    std::fill(scores_ + keys_, scores_ + whole_vectors<T>(keys_), scores_[keys_ - 1]);
+    std::fill(scores + keys_, scores + whole_vectors<T>(keys_), scores[keys_ - 1]);
   }
 
-  T find_peak() const {
-    Vector<T> peaks = Vector<T>::load_aligned(scores_);
-    for (Index r = kLanes<T>; r < keys_; r += kLanes<T>) peaks = max(peaks, Vector<T>::load_aligned(scores_ + r));
+  T find_peak(const T* scores) const {
+    Vector<T> peaks = Vector<T>::load_aligned(scores);
+    for (Index r = kLanes<T>; r < keys_; r += kLanes<T>) peaks = max(peaks, Vector<T>::load_aligned(scores + r));
     return max_lanes(peaks);
   }
 
-  T exponentiate(T peak) {
+  T exponentiate(T peak, T* scores) const {
     const Vector<T> sharpness(std::abs(in_.sharpness));
     for (Index r = 0; r < keys_; r += kLanes<T>) {
-      kernels::exp(sharpness * (Vector<T>::load_aligned(scores_ + r) - Vector<T>(peak))).store_aligned(scores_ + r);
+      kernels::exp(sharpness * (Vector<T>::load_aligned(scores + r) - Vector<T>(peak))).store_aligned(scores + r);
     }
-    std::fill(scores_ + keys_, scores_ + whole_vectors<T>(keys_), T{0});
+    std::fill(scores + keys_, scores + whole_vectors<T>(keys_), T{0});
     Vector<T> sum(T(0));
-    for (Index r = 0; r < keys_; r += kLanes<T>) sum = sum + Vector<T>::load_aligned(scores_ + r);
+    for (Index r = 0; r < keys_; r += kLanes<T>) sum = sum + Vector<T>::load_aligned(scores + r);
     return sum_lanes(sum);
   }
 
-  void mix(T* out, T factor) {
-    const T* values = in_.value(block_.batch, block_.head, block_.key_begin);
+  void mix(AttentionRows<T> out) const {
+    const Index features = in_.size.value_dim;
+    const auto row = [&](Index h) { return out.at(block_.batch, 0, (block_.head + h) * features); };
+    const Index step = in_.size.group() > 1 ? kLanes<T> : keys_;  // nobody else waits for the values of a head alone
+    for (Index r = 0; r < keys_; r += step) {
+      const T* values = in_.value(block_.batch, block_.head, block_.key_begin + r);
+      for (Index h = 0; h < heads_; ++h) mix_keys(scores(h) + r, values, std::min(step, keys_ - r), r > 0, row(h));
+    }
+    for (Index h = 0; h < heads_; ++h) {
+      T* const y = row(h);
+      for (Index c = 0; c < features; ++c) y[c] *= factors_[h];
+    }
+  }
+
+  void mix_keys(const T* weights, const T* values, Index count, bool accumulate, T* out) const {
     const Index stride = in_.v.row_stride;
     const Index features = in_.size.value_dim;
     Index c = 0;
-    for (; c + 4 * kLanes<T> <= features; c += 4 * kLanes<T>)
-      mix_values<4>(scores_, values + c, stride, keys_, out + c);
-    for (; c + kLanes<T> <= features; c += kLanes<T>) mix_values<1>(scores_, values + c, stride, keys_, out + c);
-    if (c < features) mix_last_values(scores_, values + c, stride, keys_, features - c, out + c);
-    for (Index i = 0; i < features; ++i) out[i] *= factor;
+    for (; c + 4 * kLanes<T> <= features; c += 4 * kLanes<T>) {
+      mix_values<4>(weights, values + c, stride, count, accumulate, out + c);
+    }
+    for (; c + kLanes<T> <= features; c += kLanes<T>) {
+      mix_values<1>(weights, values + c, stride, count, accumulate, out + c);
+    }
+    if (c < features) mix_last_values(weights, values + c, stride, count, features - c, accumulate, out + c);
   }
 
   const AttentionInput<T>& in_;
-  QueryBlock<T> block_;
+  QueryBlock<T> block_;  ///< of the first head; the keys of the others are the same
+  Index heads_;
   Index keys_;
-  T* scores_;
+  Index room_;
+  T* scores_;  ///< [heads, room]
+  T factors_[kMostHeads];
 };
 
 /// Whether there is one query a sequence, so that rows are worked on one by one.
@@ -180,15 +219,20 @@ bool is_decode(const AttentionInput<T>& in) {
   return in.size.queries == 1 && !in.dropout;
 }
 
-/// Calls body(row, batch * heads + head) for the query of every head, on all threads.
+/// Calls body(group, batch * heads + head) for groups of heads that begin at `head`, on all threads. What a head gives does
+/// not depend on the others of its group.
 template <class T, class Body>
-void for_each_decode_row(const AttentionInput<T>& in, Body&& body) {
+void for_each_decode_group(const AttentionInput<T>& in, Body&& body) {
   const Index cost = in.size.keys * (in.size.head_dim + in.size.value_dim);
   const Index grain = std::max<Index>(1, 30'000 / std::max<Index>(1, cost));
   parallel_for(in.size.batch * in.size.heads, grain, [&](Index begin, Index end) {
-    for (Index at = begin; at < end; ++at) {
-      DecodeRow<T> row(in, at / in.size.heads, at % in.size.heads);
-      body(row, at);
+    for (Index at = begin; at < end;) {
+      const Index head = at % in.size.heads;
+      const Index same_keys = in.size.group() - head % in.size.group();
+      const Index heads = std::min({end - at, same_keys, DecodeGroup<T>::kMostHeads});
+      DecodeGroup<T> group(in, at / in.size.heads, head, heads);
+      body(group, at);
+      at += heads;
     }
   });
 }
@@ -198,7 +242,7 @@ void for_each_decode_row(const AttentionInput<T>& in, Body&& body) {
 /// `attention_forward` for one query a sequence; heads run on different threads.
 template <class T>
 void attention_decode(const AttentionInput<T>& in, AttentionRows<T> out, AttentionStatistics<T> statistics = {}) {
-  detail::for_each_decode_row(in, [&](detail::DecodeRow<T>& row, Index) { row.run(out, statistics); });
+  detail::for_each_decode_group(in, [&](detail::DecodeGroup<T>& group, Index) { group.run(out, statistics); });
 }
 
 }  // namespace weft::kernels

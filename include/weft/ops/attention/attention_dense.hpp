@@ -112,8 +112,8 @@ template <class T>
 void attention_weights(const AttentionInput<T>& input, T* weights, AttentionStatistics<T> statistics = {}) {
   const AttentionInput<T> in = detail::without_values(input);
   if (detail::is_decode(in)) {
-    return detail::for_each_decode_row(
-        in, [&](detail::DecodeRow<T>& row, Index at) { row.store(weights + at * in.size.keys, statistics); });
+    return detail::for_each_decode_group(
+        in, [&](detail::DecodeGroup<T>& group, Index at) { group.store(weights + at * in.size.keys, statistics); });
   }
   parallel_for(detail::count_query_blocks(in), detail::query_block_grain(in), [&](Index begin, Index end) {
     detail::for_each_query_block(in, begin, end, [&](const detail::QueryBlock<T>& block) {
@@ -130,8 +130,8 @@ template <class T>
 void attention_diagonal(const AttentionInput<T>& input, T* diagonal, AttentionStatistics<T> statistics = {}) {
   const AttentionInput<T> in = detail::without_values(input);
   if (detail::is_decode(in)) {
-    return detail::for_each_decode_row(
-        in, [&](detail::DecodeRow<T>& row, Index at) { diagonal[at] = row.own_weight(statistics); });
+    return detail::for_each_decode_group(
+        in, [&](detail::DecodeGroup<T>& group, Index at) { group.store_own(diagonal + at, statistics); });
   }
   parallel_for(detail::count_query_blocks(in), detail::query_block_grain(in), [&](Index begin, Index end) {
     detail::for_each_query_block(in, begin, end, [&](const detail::QueryBlock<T>& block) {
