@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Small PNA attention layers, and the rotary tables that the tests run them with.
+/// Small PNA attention layers, and how the tests run them.
 #pragma once
 
-#include <cmath>
 #include <vector>
 
 #include "weft/attention/llama_attention_pna.hpp"
 
+#include "attention/attention_positions.hpp"
 #include "ops/op_checks.hpp"
 
 namespace weft::testing {
@@ -29,32 +29,10 @@ inline LlamaAttentionPNAOptions small() {
   return options;
 }
 
-/// Rotary tables of positions [first, first + tokens).
-template <class T>
-struct Positions {
-  Tensor<T, Rows> cos, sin;
-
-  explicit Positions(Index tokens, Index first = 0) : cos(Rows(1, tokens, 2)), sin(Rows(1, tokens, 2)) {
-    for (Index i = 0; i < tokens; ++i) {
-      for (Index c = 0; c < 2; ++c) {
-        cos(0, i, c) = static_cast<T>(std::cos(first + i));
-        sin(0, i, c) = static_cast<T>(std::sin(first + i));
-      }
-    }
-  }
-  AttentionInputs<T> inputs() const {
-    AttentionInputs<T> result;
-    result.cos = cos;
-    result.sin = sin;
-    result.causal = true;
-    return result;
-  }
-};
-
 /// The values of `layer` at positions [0, tokens).
 template <class Layer>
 std::vector<float> run(const Layer& layer, const Tensor<float, Rows>& x) {
-  const Positions<float> positions(x.extent(1));
+  const AttentionPositions<float> positions(x.extent(1), 2);
   Inference inference;
   return to_vector(layer(inference, x, positions.inputs()));
 }

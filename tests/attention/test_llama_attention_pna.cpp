@@ -15,7 +15,7 @@ namespace {
 template <class Layer>
 bool derivatives_agree(Layer layer) {
   randomize_parameters(layer, 3, 0.6);
-  const Positions<double> positions(4);
+  const AttentionPositions<double> positions(4, 2);
   auto x = random_tensor<double>(Rows(2, 4, 6), 1);
   auto residual = random_tensor<double>(Rows(2, 4, 6), 2);
   const auto result =
@@ -64,7 +64,7 @@ TEST_CASE("with_weights gives the weights before the threshold mode, on the tape
   options.threshold.mode = ThresholdMode::binary;
   PNA<> layer(options);
   randomize_parameters(layer, 3, 0.6);
-  const Positions<float> positions(5);
+  const AttentionPositions<float> positions(5, 2);
   auto x = random_tensor<float>(Rows(1, 5, 6), 1);
   Tape tape;
   const auto xs = tape.watch(x);
@@ -137,13 +137,10 @@ TEST_CASE("packed sequences give what they give alone") {
     const auto check = [&](auto layer) {
       randomize_parameters(layer, 3, 0.6);
       const auto x = random_tensor<double>(Rows(1, 7, 6), 1);
-      Positions<double> positions(7);
-      for (Index i = 3; i < 7; ++i) {
-        for (Index c = 0; c < 2; ++c) {
-          positions.cos(0, i, c) = std::cos(i - 3);
-          positions.sin(0, i, c) = std::sin(i - 3);
-        }
-      }
+      const AttentionPositions<double> own(4, 2);
+      AttentionPositions<double> positions(7, 2);
+      std::copy_n(own.cos.data(), 8, positions.cos.data() + 6);
+      std::copy_n(own.sin.data(), 8, positions.sin.data() + 6);
       const std::int32_t first[] = {0, 0, 0, 3, 3, 3, 3};
       auto inputs = positions.inputs();
       inputs.first_key = first;
@@ -151,7 +148,6 @@ TEST_CASE("packed sequences give what they give alone") {
       const auto packed = to_vector(layer(inference, x, inputs));
       Tensor<double, Rows> second(Rows(1, 4, 6));
       std::copy_n(x.data() + 18, 24, second.data());
-      const Positions<double> own(4);
       const auto alone = to_vector(layer(inference, second, own.inputs()));
       CHECK(largest_difference(std::vector<double>(packed.begin() + 18, packed.end()), alone) < 1e-12);
     };
@@ -167,7 +163,7 @@ TEST_CASE("PNA attention drops the weights that it returns, with the right deriv
     options.pna_max = max;
     PNA<double> layer(options);
     randomize_parameters(layer, 3, 0.6);
-    const Positions<double> positions(6);
+    const AttentionPositions<double> positions(6, 2);
     auto x = random_tensor<double>(Rows(1, 6, 6), 1);
     const auto seed = random_tensor<double>(Rows(1, 6, 6), 2);
     // The output with the same stream each time, weighted, and its derivative.
@@ -224,7 +220,7 @@ TEST_CASE("PNA attention stays finite for one token, one head and padding") {
     for (const float value : run(selecting, one)) CHECK(std::isfinite(value));
     const auto x = random_tensor<float>(Rows(1, 4, 2), 2);
     const std::int32_t valid[] = {0, 0, 1, 1};
-    const Positions<float> positions(4);
+    const AttentionPositions<float> positions(4, 2);
     auto inputs = positions.inputs();
     inputs.key_valid = valid;
     Inference inference;

@@ -38,7 +38,7 @@ double decoding_error(Layer layer) {
   CachedKeysValues<float> cache{keys.data(), values.data(), 12, 0, layer.key_width(), layer.value_width()};
   double worst = 0;
   for (const Index count : {Index{4}, Index{1}, Index{1}, Index{3}}) {
-    const Positions<float> positions(count, cache.length);
+    const AttentionPositions<float> positions(count, 2, cache.length);
     auto inputs = positions.inputs();
     inputs.cache = cache;
     Tensor<float, Rows> own(Rows(1, count, 6));
@@ -47,7 +47,7 @@ double decoding_error(Layer layer) {
     const auto y = layer(inference, own, inputs);
     const auto [output, weights] = layer.with_weights(inference, own, inputs);
     REQUIRE(to_vector(output) == to_vector(y));
-    const auto all_weights = layer.attention_weights(inference, x, Positions<float>(tokens).inputs());
+    const auto all_weights = layer.attention_weights(inference, x, AttentionPositions<float>(tokens, 2).inputs());
     for (Index i = 0; i < count * weights.extent(3); ++i) {
       const Index row = cache.length + i / weights.extent(3);
       const double want = all_weights(0, 0, row, i % weights.extent(3));
@@ -93,7 +93,7 @@ TEST_CASE("PNA attention refuses a cache where a row depends on later tokens") {
   const PNA<> layer(options);
   CHECK_FALSE(layer.incremental());
   float memory[64];
-  const Positions<float> positions(1);
+  const AttentionPositions<float> positions(1, 2);
   auto inputs = positions.inputs();
   inputs.cache = {memory, memory, 4, 0, layer.key_width(), layer.value_width()};
   const auto x = random_tensor<float>(Rows(1, 1, 6), 1);

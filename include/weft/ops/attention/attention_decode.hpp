@@ -213,7 +213,7 @@ class DecodeGroup {
   T factors_[kMostHeads];
 };
 
-/// Whether there is one query a sequence, so that rows are worked on one by one.
+/// Whether there is one query a sequence.
 template <class T>
 bool is_decode(const AttentionInput<T>& in) {
   return in.size.queries == 1 && !in.dropout;

@@ -61,13 +61,14 @@ struct TokenMask {
   }
 };
 
-/// Pairs of a query and a key as an array, for a fill that is not causal. A null pointer: there are none.
+/// Pairs of a query and a key as an array, for a fill that is not causal: key j of query i, of head h of batch b, is
+/// pairs[b * batch_stride + h * head_stride + i * row_stride + j]. A null pointer: there are none.
 struct KeyFill {
-  const std::int32_t* pairs = nullptr;  ///< by the strides below; not 0: the score of this pair is replaced
+  const std::int32_t* pairs = nullptr;  ///< not 0: the score of this pair is replaced
   Index rows = 0;                       ///< as many as queries
   Index columns = 0;                    ///< as many as keys
-  Index batch_stride = 0;               ///< pair (i, j) of head h of batch b: pairs[b * batch_stride +
-  Index head_stride = 0;                ///< h * head_stride + i * row_stride + j]
+  Index batch_stride = 0;               ///< 0: the same for all texts
+  Index head_stride = 0;                ///< 0: the same for all heads
   Index row_stride = 0;
 
   bool given() const { return pairs != nullptr; }
