@@ -180,6 +180,10 @@ TEST_CASE("a product of many rows, or with many columns, agrees with its definit
   for (const Index odd : {0, 5}) {
     REQUIRE(agrees<float>({Transpose::no, Transpose::yes, 600 + odd, 4 * panel, 9 + odd, odd, true}));
     REQUIRE(agrees<float>({Transpose::no, Transpose::yes, 4 * panel - odd, 700 + odd, 240, odd, true, true, 0.5}));
+    for (const Transpose ta : kEither) {  // columns, rows and depth each in several blocks
+      REQUIRE(agrees<float>({ta, Transpose::no, 144 + odd, 8 * panel + odd, 520, odd, true}));
+      REQUIRE(agrees<float>({ta, Transpose::no, 144 + odd, panel, 520, odd}));
+    }
   }
 }
 

@@ -113,10 +113,9 @@ inline Index even_tile_rows(Index remaining) {
 /// c[rows][vectors] (+)= Σ over depth of x(r, p) y(p, ·).
 template <class T>
 void multiply_rows(Index rows, Index vectors, TileInput<T> in, T* c, Index c_row, bool accumulate, RowsAhead* ahead) {
-  const Lookahead nothing = in.ahead;
   for (Index r = 0; r < rows;) {
     const Index count = even_tile_rows(rows - r);
-    if (ahead != nullptr) in.ahead = ahead->take(in.depth, nothing);
+    if (ahead != nullptr) in.ahead = ahead->take(in.depth);
     tile_function<T>(count, vectors)(in, TileOutput<T>{c, c_row, {nullptr, accumulate, T{1}}});
     in.x += count * in.x_row;
     c += count * c_row;

@@ -24,13 +24,13 @@ class RowsAhead {
     ranges_[count_++] = {reinterpret_cast<const char*>(rows), stride * bytes, count, steps};
   }
 
-  /// What a tile shall fetch in `steps` steps of its depth, or `otherwise` when all has been fetched.
-  Lookahead take(Index steps, const Lookahead& otherwise) {
+  /// What a tile shall fetch in `steps` steps of its depth: nothing when all has been fetched.
+  Lookahead take(Index steps) {
     while (next_ < count_ && ranges_[next_].rows <= 0) ++next_;
-    if (next_ == count_) return otherwise;
+    if (next_ == count_) return {};
     Range& range = ranges_[next_];
-    const Lookahead lines{range.at, kStep, range.steps, range.stride - kStep * range.steps};
-    const Index rows = std::max<Index>(1, steps / range.steps);
+    const Index rows = std::clamp<Index>(steps / range.steps, 1, range.rows);
+    const Lookahead lines{range.at, kStep, range.steps, range.stride - kStep * range.steps, rows * range.steps};
     range.at += rows * range.stride;
     range.rows -= rows;
     return lines;

@@ -35,13 +35,16 @@ namespace detail {
 /// stays in the second cache level. (Twice as long, products of depth 2048 take a fifth more time on a processor with two units for
 /// AVX-512, and training the GIN recipe a tenth.) It must not depend on the thread count: it orders the sums.
 inline constexpr Index kBlockDepth = 512;
-/// Elements of x in a block of rows, and columns of y in a block: the second and the last cache level keep them.
-inline constexpr Index kBlockElements = 98304;
+/// Elements of y in a block of columns: half a megabyte, which the second cache level keeps while the rows pass by.
+inline constexpr Index kBlockElements = 131072;
+/// Up to so many rows of x stay in the second cache level instead, and the columns pass by, `kBlockColumns` at a time.
+inline constexpr Index kFewBlockRows = 128;
 inline constexpr Index kBlockColumns = 1024;
 /// Rows of x from which on it pays to copy a panel of y that is not contiguous.
 inline constexpr Index kRowsWorthACopy = 32;
-/// Rows that a transposed result gathers before it is written: a multiple of tile rows and of vectors.
-inline constexpr Index kGatheredRows = 48;
+/// Rows that pass by at a time, and that a transposed result gathers before it is written: a multiple of tile rows and of
+/// vectors.
+inline constexpr Index kBlockRows = 48;
 
 template <class T, class X, class Y>
 class BlockRunner {
@@ -54,9 +57,10 @@ class BlockRunner {
 
   void run() {
     const Index blocks = std::max<Index>(1, (product_.depth + kBlockDepth - 1) / kBlockDepth);
-    for (Index column = 0; column < product_.columns; column += kBlockColumns) {
+    const Index columns = columns_at_a_time((product_.depth + blocks - 1) / blocks);
+    for (Index column = 0; column < product_.columns; column += columns) {
       first_column_ = column;
-      last_column_ = std::min(column + kBlockColumns, product_.columns);
+      last_column_ = std::min(column + columns, product_.columns);
       for (Index block = 0; block < blocks; ++block) {
         begin_ = product_.depth * block / blocks;
         depth_ = product_.depth * (block + 1) / blocks - begin_;
@@ -71,12 +75,18 @@ class BlockRunner {
   }
 
  private:
+  bool few_rows() const { return product_.rows <= kFewBlockRows; }
+
+  Index columns_at_a_time(Index depth) const {
+    if (few_rows() || product_.transposed) return kBlockColumns;
+    return std::max<Index>(1, kBlockElements / std::max<Index>(1, depth) / kTileColumns<T>) * kTileColumns<T>;
+  }
+
   void run_depth() {
     const Index columns = (last_column_ - first_column_ + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
     y_packed_ = thread_scratch<PackedColumns, T>(depth_ * columns);
-    const Index fitting = kBlockElements / std::max<Index>(1, depth_) / kGatheredRows * kGatheredRows;
-    const Index step = product_.transposed ? kGatheredRows : std::max(kGatheredRows, fitting);
-    if (product_.transposed) sums_ = thread_scratch<Sums, T>(kGatheredRows * kTileColumns<T>);
+    const Index step = product_.transposed || !few_rows() ? kBlockRows : product_.rows;
+    if (product_.transposed) sums_ = thread_scratch<Sums, T>(kBlockRows * kTileColumns<T>);
     for (Index row = 0; row < product_.rows; row += step) {
       row_ = row;
       rows_ = std::min(step, product_.rows - row);
@@ -110,26 +120,31 @@ class BlockRunner {
     Index r = 0;
     if (in.y_depth != vectors * kLanes<T> && rows_ > kRowsWorthACopy) {
       place_rows(in, 0);
-      look_ahead(in, column, width, 0, kTileRows);
-      in.copy = y_packed_;
+      in.ahead = look_ahead(column, width, 0, kTileRows);
+      in.copy =
+          packed_place(rows_ < product_.rows ? column : first_column_);  // what is not read again may be overwritten
       run_tile(copying_tile_function<T>(vectors), in, 0, kTileRows, column, width, vectors);
-      in.y = y_packed_;
+      in.y = in.copy;
       in.y_depth = vectors * kLanes<T>;
       r = kTileRows;
     }
     while (r < rows_) {
       const Index count = next_tile_rows(rows_ - r, vectors, aliased_);
       place_rows(in, r);
-      look_ahead(in, column, width, r, count);
+      in.ahead = look_ahead(column, width, r, count);
       run_tile(tile_function<T>(count, vectors), in, r, count, column, width, vectors);
       r += count;
     }
   }
 
-  /// Points the input at the panel's columns, packed when they do not lie along vectors or end inside one.
+  T* packed_place(Index column) const { return y_packed_ + (column - first_column_) * depth_; }
+
+  /// Points the input at the panel's columns: packed where they do not lie along vectors or end inside one; copied, for all but
+  /// the first rows, where there is something between them.
   void place_columns(TileInput<T>& in, Index column, Index width, Index padded) {
-    if (pack_y_ || width != padded) {
-      T* packed = y_packed_ + (column - first_column_) * depth_;
+    const bool copied = row_ > 0 && product_.y.depth != padded;
+    if (pack_y_ || width != padded || copied) {
+      T* packed = packed_place(column);
       if (row_ == 0) pack(product_.y.at(column, begin_), width, depth_, packed, padded);
       in.y = packed;
       in.y_depth = padded;
@@ -151,45 +166,39 @@ class BlockRunner {
     }
   }
 
-  /// Says what the tile prefetches on its way: the first tiles of a panel the next panel, the tiles of the first panel their
-  /// place in the result, then the rows after theirs, the others their place in the result.
-  void look_ahead(TileInput<T>& in, Index column, Index width, Index r, Index count) {
-    in.ahead = result_lines(row_ + r, column, width, count, depth_);
-    in.result_steps = 0;
+  /// What a tile fetches: the first two tiles of a panel the next panel, the other tiles of the first panel the rows after
+  /// theirs, and where results are gathered the first two tiles of a panel their place.
+  Lookahead look_ahead(Index column, Index width, Index r, Index count) const {
+    const Index half = r == 0 ? 0 : 1;
     const Index next = column + width;
-    if (next < last_column_ && (!pack_y_ || row_ == 0) && r < 2 * count) {
-      in.ahead = lines(product_.y, next, r == 0 ? 0 : 1);
-    } else if (!pack_x_ && column == first_column_ && row_ + r + count < product_.rows) {
-      in.ahead = lines(product_.x, row_ + r + count, 0);
-      if (product_.x.depth != 1) return;
-      in.result_steps = depth_ / 2;
-      in.result = result_lines(row_ + r, column, width, count, in.result_steps);
+    if (row_ == 0 && next < last_column_ && r < 2 * count) return lines(product_.y, next, half);
+    if (!pack_x_ && column == first_column_ && row_ + r + count < product_.rows) {
+      Lookahead rows = lines(product_.x, row_ + r + count, 0);
+      if (product_.x.depth == 1) rows.steps = rows.run * kTileRows;
+      return rows;
     }
-  }
-
-  /// The tile's own place in the result: each row gets an equal share of the steps. Of a transposed result the first two
-  /// tiles look up the place of all gathered rows.
-  Lookahead result_lines(Index row, Index column, Index width, Index count, Index steps) const {
-    constexpr Index size = sizeof(T);
-    if (product_.transposed) {
-      if (row - row_ >= 2 * count) return {reinterpret_cast<const char*>(sums_), 0, depth_ + 1, 0};
-      const Index step = product_.c_row * size;
-      const T* c = product_.c + column * product_.c_row + row_ + (row == row_ ? 0 : 128 / size);
-      return {reinterpret_cast<const char*>(c), step, width, -width * step};
+    if (product_.transposed && r < 2 * count) {
+      const T* c = product_.c + column * product_.c_row + row_ + (r == 0 ? 0 : 128 / sizeof(T));
+      return {reinterpret_cast<const char*>(c), product_.c_row * static_cast<Index>(sizeof(T)), width + 1, 0, width};
     }
-    const Index run = std::max<Index>(1, steps / count);
-    const Index step = width * size / run;
-    return {reinterpret_cast<const char*>(product_.c + row * product_.c_row + column), step, run,
-            product_.c_row * size - run * step};
+    return {};
   }
 
   template <class Stored>
   Lookahead lines(const Strided<Stored>& operand, Index i, Index half) const {
     constexpr Index size = sizeof(Stored);
     const char* at = reinterpret_cast<const char*>(operand.at(i, begin_).data);
-    if (operand.step == 1) return {at + 128 * half, operand.depth * size, depth_ + 1, 0};
+    if (operand.step == 1) return {at + 128 * half, operand.depth * size, depth_ + 1, 0, depth_};
     const Index run = (depth_ * size + 127) / 128;
-    return {at + half * kTileColumns<T> / 2 * operand.step * size, 128, run, operand.step * size - run * 128};
+    return {at + half * kTileColumns<T> / 2 * operand.step * size, 128, run, operand.step * size - run * 128, depth_};
+  }
+
+  /// Fetches the place of a tile's result, which is written after the whole depth.
+  static void fetch(const TileOutput<T>& out, Index rows, Index columns) {
+    constexpr Index line = 64 / static_cast<Index>(sizeof(T));
+    for (Index r = 0; r < rows; ++r) {
+      for (Index v = 0; v < columns; v += line) __builtin_prefetch(out.c + r * out.c_row + v, 0, 2);
+    }
   }
 
   void run_tile(TileFunction<T> multiply, const TileInput<T>& in, Index r, Index count, Index column, Index width,
@@ -200,6 +209,7 @@ class BlockRunner {
     }
     const TileOutput<T> out{product_.c + (row_ + r) * product_.c_row + column, product_.c_row,
                             shifted(epilogue_, column)};
+    fetch(out, count, width);
     if (width == vectors * kLanes<T>) {
       multiply(in, out);
       return;

@@ -22,13 +22,14 @@ inline constexpr Index kTallRows = kManyRegisters ? 16 : 8;
 template <class T>
 inline constexpr Index kTileColumns = kTileVectors* kLanes<T>;
 
-/// Lines of memory that a later tile will need: two at `at`, then `step` bytes further, and after every `run` steps
-/// another `jump` bytes.
+/// Lines of memory that a later tile will need: two at `at` and two `step` bytes further with every step of the depth, another
+/// `jump` bytes on after every `run` of them, for so many `steps`.
 struct Lookahead {
   const char* at = nullptr;
   Index step = 0;
   Index run = 1;
   Index jump = 0;
+  Index steps = 0;
 };
 
 /// Where a tile reads. x(r, p) = x[r * x_row + p * x_depth] is broadcast; y(p, v) = y[p * y_depth + v] is loaded by vectors.
@@ -41,16 +42,13 @@ struct TileInput {
   Index y_depth;
   Index depth;
   Lookahead ahead{};
-  Lookahead result{};      // the tile's own place in the result, looked up first
-  Index result_steps = 0;  // for so many steps
-  T* copy = nullptr;       // where a copying tile leaves y, row behind row without gaps
+  T* copy = nullptr;  // where a copying tile leaves y, row behind row without gaps
 };
 
-/// The input of a tile whose operands are in the first cache level: nothing is fetched ahead.
+/// The input of a tile that fetches nothing.
 template <class T>
 TileInput<T> tile_input(const T* x, Index x_row, Index x_depth, const T* y, Index y_depth, Index depth) {
-  const Lookahead nothing{reinterpret_cast<const char*>(y), 0, depth + 1, 0};
-  return {x, x_row, x_depth, y, y_depth, depth, nothing};
+  return {x, x_row, x_depth, y, y_depth, depth};
 }
 
 /// Where a tile goes: c[r * c_row + v] = alpha * sum + base, base being bias[v], the old c, both or nothing.
@@ -110,30 +108,27 @@ void multiply_tile(const TileInput<T>& in, const TileOutput<T>& out) {
   for (int g = 0; g < groups; ++g) x[g] = in.x + group * g * x_row;
   const T* y = in.y;
   [[maybe_unused]] T* copy = in.copy;
-  const Index result_steps = Copy ? 0 : in.result_steps;  // a copying tile has no registers to spare
-  for (Index done = 0; done < in.depth;) {
-    Lookahead ahead = done < result_steps ? in.result : in.ahead;
-    Index left = ahead.run;
-    Index steps = done < result_steps ? result_steps : in.depth - done;
-    done += steps;
-    for (; steps > 0; --steps) {
-      Vector<T> right[Vectors];
+  Lookahead ahead = in.ahead;
+  Index left = ahead.run;
+  for (Index steps = in.depth; steps > 0; --steps) {
+    Vector<T> right[Vectors];
 #pragma GCC unroll 4
-      for (int v = 0; v < Vectors; ++v) {
-        right[v] = Vector<T>::load_unaligned(y + v * lanes);
-        hold<T>(right[v]);
-        if constexpr (Copy) right[v].store_aligned(copy + v * lanes);
-      }
-      if constexpr (Copy) copy += Vectors * lanes;
+    for (int v = 0; v < Vectors; ++v) {
+      right[v] = Vector<T>::load_unaligned(y + v * lanes);
+      hold<T>(right[v]);
+      if constexpr (Copy) right[v].store_aligned(copy + v * lanes);
+    }
+    if constexpr (Copy) copy += Vectors * lanes;
 #pragma GCC unroll 16
-      for (int r = 0; r < Rows; ++r) {
-        const Vector<T> x_value(x[r / group][r % group * x_row]);
+    for (int r = 0; r < Rows; ++r) {
+      const Vector<T> x_value(x[r / group][r % group * x_row]);
 #pragma GCC unroll 4
-        for (int v = 0; v < Vectors; ++v) sums[r][v] = multiply_add(x_value, right[v], sums[r][v]);
-      }
+      for (int v = 0; v < Vectors; ++v) sums[r][v] = multiply_add(x_value, right[v], sums[r][v]);
+    }
 #pragma GCC unroll 4
-      for (int g = 0; g < groups; ++g) x[g] += x_depth;
-      y += y_depth;
+    for (int g = 0; g < groups; ++g) x[g] += x_depth;
+    y += y_depth;
+    if (ahead.steps > 0) {
       __builtin_prefetch(ahead.at, 0, 2);
       __builtin_prefetch(ahead.at + 64, 0, 2);
       ahead.at += ahead.step;
@@ -141,6 +136,7 @@ void multiply_tile(const TileInput<T>& in, const TileOutput<T>& out) {
         ahead.at += ahead.jump;
         left = ahead.run;
       }
+      --ahead.steps;
     }
   }
   store_tile(sums, out);
