@@ -5,6 +5,7 @@
 // others because the memory of a shared machine is not always equally fast. Products of few rows jump about in 256 MB of
 // weights, more than caches hold, as decoding does, and the median counts; all others cycle through three sets of operands,
 // and the best counts.
+// oneDNN has two ways: both are measured, and "oneDNN" is the faster one of each row.
 // OpenBLAS takes some newer processors for older ones: OPENBLAS_CORETYPE=SkylakeX gives it AVX-512, and "tuned" means that.
 // Measure once with g++ and once with clang++, whose Eigen is the faster one.
 #include <algorithm>
@@ -146,6 +147,11 @@ void report(benchmark::State& state, const std::string& group, const Product& p,
   }
   seconds.erase(Read::name);
   ByName shares;
+#ifdef WEFT_BENCH_DNNL
+  if (stored_bytes == sizeof(float)) {
+    seconds["oneDNN"] = std::min(seconds.at(bench::OneDnnMatmulPeer::name), seconds.at(bench::OneDnnSgemmPeer::name));
+  }
+#endif
   for (const auto& [name, taken] : seconds) state.counters[name] = shares[name] = limit / taken;
   shares_by_group()[group].push_back(shares);
 }
@@ -163,7 +169,7 @@ void product_row(benchmark::State& state, const std::string& form, const Product
                                               bench::OpenBlasPeer(p),
 #endif
 #ifdef WEFT_BENCH_DNNL
-                                              bench::DnnlPeer(p),
+                                              bench::OneDnnMatmulPeer(p), bench::OneDnnSgemmPeer(p),
 #endif
                                               bench::Weft(p));
   report(state, group_of(form, p.m), p, sizeof(float), seconds);
