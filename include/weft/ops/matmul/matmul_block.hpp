@@ -193,14 +193,6 @@ class BlockRunner {
     return {at + half * kTileColumns<T> / 2 * operand.step * size, 128, run, operand.step * size - run * 128, depth_};
   }
 
-  /// Fetches the place of a tile's result, which is written after the whole depth.
-  static void fetch(const TileOutput<T>& out, Index rows, Index columns) {
-    constexpr Index line = 64 / static_cast<Index>(sizeof(T));
-    for (Index r = 0; r < rows; ++r) {
-      for (Index v = 0; v < columns; v += line) __builtin_prefetch(out.c + r * out.c_row + v, 0, 2);
-    }
-  }
-
   void run_tile(TileFunction<T> multiply, const TileInput<T>& in, Index r, Index count, Index column, Index width,
                 Index vectors) {
     if (product_.transposed) {
@@ -208,8 +200,7 @@ class BlockRunner {
       return;
     }
     const TileOutput<T> out{product_.c + (row_ + r) * product_.c_row + column, product_.c_row,
-                            shifted(epilogue_, column)};
-    fetch(out, count, width);
+                            shifted(epilogue_, column), true};
     if (width == vectors * kLanes<T>) {
       multiply(in, out);
       return;

@@ -57,9 +57,22 @@ struct TileOutput {
   T* c;
   Index c_row;
   MatmulEpilogue<T> epilogue;
+  bool fetched = false;  ///< whether its place is looked up first: it is written only after the whole depth
 };
 
 namespace detail {
+
+/// Fetches the lines that a tile will write.
+template <int Rows, int Vectors, class T>
+[[gnu::always_inline]] inline void fetch_tile(const TileOutput<T>& out) {
+  const T* c = out.c;
+#pragma GCC unroll 16
+  for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) __builtin_prefetch(c + v * kLanes<T>, 0, 2);
+    c += out.c_row;
+  }
+}
 
 /// Writes the sums of a tile through its epilogue.
 template <int Rows, int Vectors, class T>
@@ -94,6 +107,7 @@ void multiply_tile(const TileInput<T>& in, const TileOutput<T>& out) {
   constexpr int group = Rows > kTileRows ? 4 : 3;
   constexpr int groups = (Rows + group - 1) / group;
   constexpr Index lanes = kLanes<T>;
+  if (out.fetched) fetch_tile<Rows, Vectors>(out);
   Vector<T> sums[Rows][Vectors];
 #pragma GCC unroll 16
   for (int r = 0; r < Rows; ++r) {
