@@ -89,7 +89,8 @@ constexpr Index kAwkward[] = {0, 1, 2, 3, 7, kVector - 1, kVector, kVector + 1, 
 }  // namespace
 
 TEMPLATE_TEST_CASE("products of few rows agree with their definition on awkward sizes", "", float, double) {
-  for (const Index m : {1, 2, 3, 4, 5}) {
+  constexpr Index most = kernels::kFewRows<TestType, TestType>;
+  for (const Index m : {Index{1}, Index{2}, Index{3}, Index{5}, most, most + 1}) {
     for (const Index n : kAwkward) {
       for (const Index k : kAwkward) {
         for (const Index gap : {0, 3}) {
@@ -119,7 +120,7 @@ TEST_CASE("a row times a matrix wider than a strip agrees with its definition") 
 
 TEST_CASE("products of few rows with bf16 weights are summed in float") {
   for (const Transpose tb : kEither) {
-    for (const Index m : {1, 3, 4, 9}) {
+    for (const Index m : {1, 3, 4, 9, 23}) {
       for (const Index n : kAwkward) {
         for (const Index k : kAwkward)
           REQUIRE(agrees<float, bf16>({Transpose::no, tb, m, n, k, n % 2, true, true, 0.5}));

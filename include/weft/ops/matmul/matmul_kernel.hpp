@@ -68,7 +68,7 @@ template <class T, class B>
 void matmul(Transpose ta, Transpose tb, Index m, Index n, Index k, const T* a, Index lda, const B* b, Index ldb, T* c,
             Index ldc, MatmulEpilogue<T> epilogue = {}) {
   if (m <= 0 || n <= 0) return;
-  if (m <= kFewRows && ta == Transpose::no && tb == Transpose::yes) {
+  if (m <= kFewRows<T, B> && ta == Transpose::no && tb == Transpose::yes) {
     return multiply_few_rows(m, n, k, a, lda, b, ldb, c, ldc, epilogue);
   }
   if (m == 1 && tb == Transpose::no) {

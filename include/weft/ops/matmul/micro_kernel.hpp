@@ -22,14 +22,15 @@ inline constexpr Index kTallRows = kManyRegisters ? 16 : 8;
 template <class T>
 inline constexpr Index kTileColumns = kTileVectors* kLanes<T>;
 
-/// Lines of memory that a later tile will need: two at `at` and two `step` bytes further with every step of the depth, another
-/// `jump` bytes on after every `run` of them, for so many `steps`.
+/// Lines of memory that a later tile will need: two at `at`, two more `step` bytes further with every `every`-th step of the
+/// depth, another `jump` bytes on after each `run` of them, `times` in all.
 struct Lookahead {
   const char* at = nullptr;
   Index step = 0;
   Index run = 1;
   Index jump = 0;
-  Index steps = 0;
+  Index times = 0;
+  Index every = 1;
 };
 
 /// Where a tile reads. x(r, p) = x[r * x_row + p * x_depth] is broadcast; y(p, v) = y[p * y_depth + v] is loaded by vectors.
@@ -122,8 +123,10 @@ void multiply_tile(const TileInput<T>& in, const TileOutput<T>& out) {
   for (int g = 0; g < groups; ++g) x[g] = in.x + group * g * x_row;
   const T* y = in.y;
   [[maybe_unused]] T* copy = in.copy;
-  Lookahead ahead = in.ahead;
-  Index left = ahead.run;
+  const char* ahead = in.ahead.at;
+  Index left = in.ahead.run;
+  Index times = in.ahead.times;
+  Index wait = times > 0 ? in.ahead.every : 0;  // steps until the next two lines; below 1: never
   for (Index steps = in.depth; steps > 0; --steps) {
     Vector<T> right[Vectors];
 #pragma GCC unroll 4
@@ -142,15 +145,15 @@ void multiply_tile(const TileInput<T>& in, const TileOutput<T>& out) {
 #pragma GCC unroll 4
     for (int g = 0; g < groups; ++g) x[g] += x_depth;
     y += y_depth;
-    if (ahead.steps > 0) {
-      __builtin_prefetch(ahead.at, 0, 2);
-      __builtin_prefetch(ahead.at + 64, 0, 2);
-      ahead.at += ahead.step;
+    if (--wait == 0) {
+      __builtin_prefetch(ahead, 0, 2);
+      __builtin_prefetch(ahead + 64, 0, 2);
+      ahead += in.ahead.step;
       if (--left == 0) {
-        ahead.at += ahead.jump;
-        left = ahead.run;
+        left = in.ahead.run;
+        ahead += in.ahead.jump;
       }
-      --ahead.steps;
+      if (--times > 0) wait = in.ahead.every;
     }
   }
   store_tile(sums, out);
