@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <filesystem>
+#include <span>
+
 #include "weft/io/lora_folder.hpp"
 #include "weft/io/pretrained.hpp"
 
@@ -151,6 +155,47 @@ TEST_CASE("target_modules of a folder of adapters must have all of them, as PEFT
   CHECK(with_targets("[\"lm_head\", \"" + query + "\"]", R"("layers_to_transform": [0])") == "no error");
   CHECK(with_targets(R"(["lm_head", "q_proj"])", R"("layers_to_transform": [0])") ==
         "layers_to_transform must have the layer of " + query + ", found [0]" + there);
+}
+
+TEST_CASE("weights of the model that a file of adapters repeats are compared with it") {
+  const TemporaryFolder folder;
+  const std::string path = saved_adapters(folder, {.target_modules = {"lm_head"}});
+  const std::string file = path + "/adapter_model.safetensors";
+  const auto model = random_model<TinyLlama>(1);
+  const auto with_weight = [&](const std::string& name, const auto& weight) {
+    const SafetensorsFile adapters(file);
+    SafetensorsWriter writer;
+    for (const char* part : {"base_model.model.lm_head.lora_A.weight", "base_model.model.lm_head.lora_B.weight"}) {
+      const SafetensorsTensor& tensor = adapters.tensor(part);
+      writer.add_computed(part, tensor.dtype, {tensor.shape.begin(), tensor.shape.end()},
+                          [bytes = tensor.bytes](std::size_t offset, std::span<std::byte> to) {
+                            std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), to.size(), to.begin());
+                          });
+    }
+    writer.add(name, weight);
+    const std::string other = folder / "other";
+    std::filesystem::create_directories(other);
+    writer.write(other + "/adapter_model.safetensors");
+    write_text(other + "/adapter_config.json", read_text(path + "/adapter_config.json"));
+    return refusal(other, R"("revision": "main")");
+  };
+  const std::string under_adapter = "base_model.model.lm_head.base_layer.weight";
+  const auto& head = model.lm_head->weight;
+  CHECK(with_weight(under_adapter, head) == "no error");
+  CHECK(with_weight("base_model.model.model.embed_tokens.weight", model.model.embed_tokens.weight) == "no error");
+
+  Tensor<bf16, Shape<Dyn, Dyn>> rounded(Shape<Dyn, Dyn>(head.extent(0), head.extent(1)));
+  for (Index i = 0; i < rounded.size(); ++i) rounded.data()[i] = bf16(head.data()[i]);
+  CHECK(with_weight(under_adapter, rounded) == "no error");
+
+  const std::string other_values =
+      " must repeat the model's own \"lm_head.weight\", since only adapters are taken from such a file, and it "
+      "does not";
+  rounded.data()[rounded.size() - 1] = bf16(7.0F);
+  CHECK_THAT(with_weight(under_adapter, rounded), Catch::Matchers::EndsWith(other_values));
+  CHECK_THAT(with_weight(under_adapter, model.model.embed_tokens.weight), !Catch::Matchers::EndsWith("no error"));
+  CHECK_THAT(with_weight("base_model.model.head.weight", head),
+             Catch::Matchers::ContainsSubstring("own \"head.weight\""));
 }
 
 TEST_CASE("alpha of a folder of adapters is no negative number") {

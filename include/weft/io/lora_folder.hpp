@@ -15,6 +15,7 @@
 #include "weft/io/folder.hpp"
 #include "weft/io/lora_config.hpp"
 #include "weft/io/model_file.hpp"
+#include "weft/io/repeated_weights.hpp"
 #include "weft/io/text_file.hpp"
 #include "weft/models/lora.hpp"
 
@@ -24,23 +25,34 @@ namespace detail {
 
 inline constexpr std::string_view kAdapterPrefix = "base_model.model.";
 
-/// The modules that a file has adapters for. An error for a tensor that is no part of one.
-inline std::set<std::string> modules_of_adapters(const SafetensorsFile& file) {
-  std::set<std::string> modules;
+/// What a file of adapters holds.
+struct AdapterNames {
+  std::set<std::string> modules;                ///< that have an adapter
+  std::map<std::string, std::string> repeated;  ///< weights of the model itself, by their names there
+};
+
+/// PEFT writes the weight under an adapter of lm_head beside it, and embeddings where it is asked to. An error for a tensor that
+/// is no part of an adapter and no weight.
+inline AdapterNames names_in_adapters(const SafetensorsFile& file) {
+  AdapterNames names;
   for (const SafetensorsTensor& tensor : file.tensors()) {
     std::string_view name = tensor.name;
-    const bool of_adapter =
-        name.starts_with(kAdapterPrefix) && (name.ends_with(".lora_A.weight") || name.ends_with(".lora_B.weight"));
-    if (!of_adapter) {
+    if (!name.starts_with(kAdapterPrefix) || !name.ends_with(".weight")) {
       fail(concat(file.path(), ": every tensor must be called ", kAdapterPrefix,
                   "LAYER.lora_A.weight or LAYER.lora_B.weight, found ", in_quotes(name)));
     }
     name.remove_prefix(kAdapterPrefix.size());
-    name.remove_suffix(std::string_view(".lora_A.weight").size());
-    modules.emplace(name);
+    name.remove_suffix(std::string_view(".weight").size());
+    if (name.ends_with(".lora_A") || name.ends_with(".lora_B")) {
+      names.modules.emplace(name.substr(0, name.rfind('.')));
+    } else {
+      constexpr std::string_view under_adapter = ".base_layer";
+      if (name.ends_with(under_adapter)) name.remove_suffix(under_adapter.size());
+      names.repeated.emplace(std::string(name) + ".weight", tensor.name);
+    }
   }
-  if (modules.empty()) fail(concat(file.path(), ": there is no adapter"));
-  return modules;
+  if (names.modules.empty()) fail(concat(file.path(), ": there is no adapter"));
+  return names;
 }
 
 /// A folder of adapters that has been opened.
@@ -49,7 +61,21 @@ class LoraFolder {
   explicit LoraFolder(const std::string& folder) : LoraFolder(folder, folder + "/adapter_config.json") {}
 
   const std::string& path() const { return file_.path(); }
-  const std::set<std::string>& modules() const { return modules_; }
+  const std::set<std::string>& modules() const { return names_.modules; }
+
+  /// Raises Error unless the weights that the file repeats are the model's: only adapters are taken from it.
+  /// \param weight_of  calls its second argument with the model's weight of a name, a StoredWeight; false where there is none
+  template <class WeightOf>
+  void expect_repeated(WeightOf&& weight_of) const {
+    for (const auto& repeated : names_.repeated) {
+      const SafetensorsTensor& tensor = file_.tensor(repeated.second);
+      bool same = false;
+      const auto compare = [&](const StoredWeight& own) { same = same_weight(own, stored_weight(tensor)); };
+      if (weight_of(repeated.first, compare) && same) continue;
+      fail(concat(path(), ": tensor ", in_quotes(tensor.name), " must repeat the model's own ",
+                  in_quotes(repeated.first), ", since only adapters are taken from such a file, and it does not"));
+    }
+  }
 
   /// Of one of the modules. Raises Error, before memory is taken, where its matrices have another shape than the rank in the
   /// configuration and the layer ask for.
@@ -69,8 +95,8 @@ class LoraFolder {
   LoraFolder(const std::string& folder, const std::string& config_path, const Json& config)
       : options_(read_lora_options(config, config_path)),
         file_(folder + "/adapter_model.safetensors"),
-        modules_(modules_of_adapters(file_)) {
-    expect_chosen(config, config_path, modules_);
+        names_(names_in_adapters(file_)) {
+    expect_chosen(config, config_path, names_.modules);
   }
 
   void expect(const std::string& matrix, Index rows, Index columns) const {
@@ -82,7 +108,7 @@ class LoraFolder {
 
   LoraAdapterOptions options_;
   SafetensorsFile file_;
-  std::set<std::string> modules_;
+  AdapterNames names_;
 };
 
 /// The ends of names that mean the layers with an adapter and no others; whole names where there are no such ends.
@@ -154,7 +180,8 @@ void save_lora(const Model& model, const std::string& folder, const std::string&
 }
 
 /// Gives a model the adapters of such a folder and freezes everything else. Which layers have one is what the file of weights
-/// says; half-precision weights are widened. Raises Error, with the model as it was, for whatever would change the result and is not
+/// says; half-precision weights are widened. Weights of the model itself that the file repeats, as PEFT's do beside an adapter of
+/// lm_head, must be those of this model, perhaps rounded. Raises Error, with the model as it was, for whatever would change the result and is not
 /// here, by its name (DoRA, biases, modules_to_save, ...), for an adapter of a layer that lists in the configuration leave out, and
 /// for one that has no place in the model.
 template <class Model>
@@ -164,6 +191,14 @@ void load_lora(Model& model, const std::string& folder) {
   const std::vector<AnyParameter> parameters = list_parameters(model);
   const auto sites = detail::lora_sites<typename Model::Element, typename Model::Device>(parameters);
   detail::expect_no_adapters(sites, "load_lora");
+  adapters.expect_repeated([&](const std::string& name, auto&& compare) {
+    const auto own = std::find_if(parameters.begin(), parameters.end(),
+                                  [&](const AnyParameter& parameter) { return parameter.name().name == name; });
+    if (own == parameters.end()) return false;
+    std::vector<std::byte> copy;
+    compare(detail::stored_weight(*own, copy));
+    return true;
+  });
   std::vector<std::pair<LoraPlace<typename Model::Element, typename Model::Device>*, std::unique_ptr<Adapter>>> loaded;
   for (const std::string& module : adapters.modules()) {
     const auto site = std::find_if(sites.begin(), sites.end(), [&](const auto& one) { return one.module == module; });

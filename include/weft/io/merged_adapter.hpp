@@ -19,10 +19,15 @@ namespace weft::detail {
 /// Adds to the weights of files what adapters learned, W + s B A, wherever in a tensor one works just now.
 class MergedAdapter {
  public:
-  /// Raises Error for an adapter that has no place in the weights, or another shape.
+  /// Raises Error for an adapter that has no place in the weights, or another shape, and for other weights beside it than these.
   /// \param tied  whether the model takes its embedding for lm_head, whatever the files have
   MergedAdapter(const std::string& folder, const SafetensorsSet& weights, bool tied) {
     const LoraFolder adapters(folder);
+    adapters.expect_repeated([&](const std::string& name, auto&& compare) {
+      if (!weights.contains(name)) return false;
+      compare(stored_weight(weights.tensor(name)));
+      return true;
+    });
     for (const std::string& module : adapters.modules()) {
       const SafetensorsTensor& weight = weight_of(module, adapters.path(), weights, tied);
       adapters_.emplace(weight.name, adapters.adapter<LoraAdapter<float>>(module, weight.shape[1], weight.shape[0]));
